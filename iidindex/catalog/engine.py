@@ -1,0 +1,222 @@
+"""Opening and creating a catalogue: connections, pragmas, and the check of its version."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from iidindex.catalog.schema import HEAD
+from iidindex.errors import (
+    CatalogError,
+    CatalogLockedError,
+    CatalogNotFoundError,
+    SchemaVersionError,
+)
+
+# Milliseconds a writer waits for another. Readers never wait for a writer, nor it for them.
+_BUSY_MS = 200
+
+# Write-ahead logging lets readers go on while one process writes; with it, a lost power
+# supply can cost the last commits at synchronous=NORMAL, but never the database.
+_PRAGMAS = (
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = OFF",
+    "PRAGMA cache_size = -65536",
+)
+
+
+class Catalog:
+    """An open catalogue. It can be shared by threads; each gets connections of its own.
+
+    Parameters
+    ----------
+    location : path-like or str
+        A path, or a SQLAlchemy URL such as ``sqlite:////data/archive.db``.
+    create : bool
+        Make a new, empty catalogue if there is none.
+    read_only : bool
+        Never write, not even a lock: works from a read-only disk.
+
+    Raises
+    ------
+    CatalogNotFoundError
+        If there is none, and `create` was not given.
+    SchemaVersionError
+        If it is of another version of this program.
+    CatalogError
+        If it is something else, or cannot be read.
+    """
+
+    def __init__(
+        self, location: str | os.PathLike[str], *, create: bool = False, read_only: bool = False
+    ) -> None:
+        url = _as_url(location)
+        if url.database in (None, "", ":memory:"):
+            raise CatalogError("a catalogue in memory is not supported; give a path")
+        self.path = Path(url.database)
+        self.name = os.fspath(self.path)
+        self.read_only = read_only
+        is_new = not self.path.exists() or self.path.stat().st_size == 0
+        if is_new and not create:
+            raise CatalogNotFoundError(
+                f"{self.name}: there is no catalogue here; "
+                "`iidindex ingest DIR` makes one, or open(..., create=True)"
+            )
+        self.engine = _engine(url, self.path, read_only)
+        try:
+            if is_new:
+                self._create()
+            self._check_version()
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+    def _create(self) -> None:
+        from iidindex.catalog.migrate import upgrade
+
+        if not self.path.parent.is_dir():
+            raise CatalogNotFoundError(f"{self.name}: there is no directory {self.path.parent}")
+        with _translated(self.name):
+            with self.engine.connect() as connection:
+                # Cannot be changed within a transaction, which SQLAlchemy has begun.
+                driver = connection.connection.driver_connection
+                assert isinstance(driver, sqlite3.Connection)
+                driver.rollback()
+                driver.execute("PRAGMA journal_mode = WAL")
+            with self.writing() as connection:
+                upgrade(connection)
+
+    def _check_version(self) -> None:
+        found: str | None = None
+        with self.reading() as connection:
+            tables = set(
+                connection.exec_driver_sql(
+                    "SELECT name FROM sqlite_master WHERE name IN ('alembic_version', 'entries')"
+                ).scalars()
+            )
+            if "alembic_version" in tables:
+                found = connection.exec_driver_sql(
+                    "SELECT version_num FROM alembic_version"
+                ).scalar()
+        if found == HEAD:
+            return
+        if found is None:
+            raise CatalogError(f"{self.name}: is a SQLite database, but no iidindex catalogue")
+        if found < HEAD:
+            raise SchemaVersionError(
+                f"{self.name}: has schema {found}, this iidindex needs {HEAD}; "
+                f"upgrade it with `iidindex --db {self.name} migrate`"
+            )
+        raise SchemaVersionError(
+            f"{self.name}: has schema {found}, newer than the {HEAD} of this iidindex; "
+            "upgrade iidindex"
+        )
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Hold a connection that sees one state of the catalogue until it is given back."""
+        with _translated(self.name), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Hold the one connection that may write; commit at the end, or undo on an error.
+
+        Raises
+        ------
+        CatalogLockedError
+            If another process is writing.
+        """
+        if self.read_only:
+            raise CatalogError(f"{self.name}: was opened read-only")
+        with _translated(self.name), self.engine.connect() as connection:
+            connection = connection.execution_options(iidindex_writer=True)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _as_url(location: str | os.PathLike[str]) -> URL:
+    text = os.fspath(location)
+    if "://" in text:
+        try:
+            url = make_url(text)
+        except ArgumentError:
+            raise CatalogError(f"{text}: is not a database URL") from None
+        if url.get_backend_name() != "sqlite":
+            raise CatalogError(
+                f"{url.render_as_string()}: only SQLite catalogues are supported so far"
+            )
+        return url
+    return URL.create("sqlite", database=text)
+
+
+def _engine(url: URL, path: Path, read_only: bool) -> Engine:
+    def connect() -> sqlite3.Connection:
+        # A URI carries the mode; a question mark in a file's name must not end it.
+        uri = path.absolute().as_uri() + ("?mode=ro" if read_only else "?mode=rwc")
+        log = Path(f"{path}-wal")
+        if read_only and not log.exists() and not os.access(path.parent, os.W_OK):
+            # Without write permission SQLite cannot make the shared-memory file that a
+            # write-ahead log needs; with no log there, nobody is writing either.
+            uri += "&immutable=1"
+        return sqlite3.connect(
+            uri, uri=True, timeout=_BUSY_MS / 1000, check_same_thread=False, isolation_level=None
+        )
+
+    engine = create_engine(url, creator=connect, poolclass=QueuePool, max_overflow=-1)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _: object) -> None:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        if read_only:
+            connection.execute("PRAGMA query_only = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # sqlite3's own transactions begin with the first change and so cannot hold a view
+        # over several reads, nor find out at once that another process is writing.
+        writer = connection.get_execution_options().get("iidindex_writer", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    """Turn the driver's errors into ours."""
+    try:
+        yield
+    except (OperationalError, DatabaseError) as error:
+        raise _as_catalog_error(name, str(error.orig)) from error
+    except sqlite3.DatabaseError as error:
+        raise _as_catalog_error(name, str(error)) from error
+
+
+def _as_catalog_error(name: str, reason: str) -> CatalogError:
+    if "locked" in reason or "busy" in reason:
+        return CatalogLockedError(
+            f"{name}: another process is writing to this catalogue; try again when it is done"
+        )
+    if "not a database" in reason:
+        return CatalogError(f"{name}: is not a SQLite database")
+    return CatalogError(f"{name}: {reason}")

@@ -1,0 +1,152 @@
+"""The tables. Their names are a promise: people query them with tools of their own."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+# The newest revision under migrations/; a database of any other is not opened.
+HEAD = "0001"
+
+# What the state column of `files` may say.
+OK, MISSING, FAILED = "ok", "missing", "failed"
+
+
+def path_value(path: str) -> str | bytes:
+    """What the database stores for a path: text, or the bytes of one that is no text.
+
+    File names are bytes; Python marks those that are not UTF-8 with lone surrogates, which no
+    database holds as text.
+    """
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
+
+
+class PathText(TypeDecorator[str]):
+    """A path as Python knows it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Store as `path_value` says."""
+        return None if value is None else path_value(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Read it back."""
+        return os.fsdecode(value) if isinstance(value, bytes) else value
+
+
+metadata = MetaData()
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("location", PathText, nullable=False),
+)
+
+SECTION_COLUMNS = [
+    f"{section}_{field}"
+    for section in ("lut", "iids", "meta", "groups", "segs")
+    for field in ("offset", "length")
+]
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("root_id", Integer, ForeignKey("roots.id"), nullable=False),
+    Column("path", PathText, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    # Of everything but the masks; null for a file that never could be read.
+    Column("digest", LargeBinary),
+    Column("n_entries", Integer, nullable=False),
+    # A file's entries have the ids first_entry_id … first_entry_id + n_entries - 1.
+    Column("first_entry_id", Integer),
+    Column("meta", Text),
+    *[Column(name, BigInteger) for name in SECTION_COLUMNS],
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    # Seconds since the epoch.
+    Column("indexed_at", Integer, nullable=False),
+    UniqueConstraint("root_id", "path", name="uq_files_root_id_path"),
+)
+
+iids = Table(
+    "iids",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # No domain is the empty one: a null would be different from every other null.
+    Column("domain", LargeBinary, nullable=False),
+    Column("address", LargeBinary, nullable=False),
+    # Questions name an address more often than a domain.
+    UniqueConstraint("address", "domain", name="uq_iids_address_domain"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("file_id", Integer, ForeignKey("files.id"), nullable=False),
+    Column("key", Integer, nullable=False),
+    Column("iid_id", Integer, ForeignKey("iids.id"), nullable=False),
+    Column("minr", Integer, nullable=False),
+    Column("minc", Integer, nullable=False),
+    Column("maxr", Integer, nullable=False),
+    Column("maxc", Integer, nullable=False),
+    Column("area", Integer, nullable=False),
+    # Of the segment, from the start of the file, in bytes.
+    Column("offset", BigInteger, nullable=False),
+    Column("length", BigInteger, nullable=False),
+    Index("ix_entries_iid_id_file_id", "iid_id", "file_id"),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+entry_groups = Table(
+    "entry_groups",
+    metadata,
+    Column("group_id", Integer, ForeignKey("groups.id"), primary_key=True),
+    Column("entry_id", Integer, ForeignKey("entries.id"), primary_key=True),
+    Index("ix_entry_groups_entry_id", "entry_id"),
+    sqlite_with_rowid=False,
+)
+
+# SQLite's R*Tree over integers. Its boxes are closed: maxr and maxc are the last row and
+# column inside, one less than in `entries`. An entry whose box holds no pixel is not in it.
+# It is described outside `metadata`, as it is no table that could be created like others.
+entry_boxes = Table(
+    "entry_boxes",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    Column("minr", Integer),
+    Column("maxr", Integer),
+    Column("minc", Integer),
+    Column("maxc", Integer),
+)

@@ -1,0 +1,522 @@
+"""Decoding a ``.iid`` file from any buffer: checked once, then NumPy columns.
+
+Every offset, length and count read from a file passes through this module and is checked here
+before it is used; what leaves it may be indexed without a further check. No allocation is
+larger than a small multiple of the buffer: sections may not overlap, and the records of a
+section together may not be longer than the section.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from iidindex.codec import layout
+from iidindex.errors import IIDFormatError
+from iidindex.masks.regions import Regions
+from iidindex.model import BBox, BufLoc
+
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+
+class Header(NamedTuple):
+    """The 48 bytes that every file begins with. Buflocs count from the start of the file."""
+
+    version: int
+    rformat: int
+    bufloc_lut: BufLoc
+    bufloc_iids: BufLoc
+    bufloc_meta: BufLoc
+    bufloc_groups: BufLoc
+    bufloc_segs: BufLoc
+
+    @property
+    def sections(self) -> tuple[BufLoc, BufLoc, BufLoc, BufLoc, BufLoc]:
+        """The five sections in the order of ``layout.SECTIONS``."""
+        return self[2:]
+
+
+EMPTY_HEADER = Header(layout.VERSION, layout.RFORMAT, *[BufLoc(0, 0)] * 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Lut:
+    """The lookup table as columns, one element per entry.
+
+    Attributes
+    ----------
+    key : ndarray of int64, shape (n,)
+        The key each row carries; in files of the founding program, the row's position.
+    iid_offset, iid_length, seg_offset, seg_length : ndarray of int64, shape (n,)
+        Where each record lies, from the start of the **file**, in bytes.
+    """
+
+    key: Ints
+    iid_offset: Ints
+    iid_length: Ints
+    seg_offset: Ints
+    seg_length: Ints
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class IIDColumns:
+    """Where the bytes of every IID lie, from the start of the file: int64, shape (n,)."""
+
+    domain_offset: Ints
+    domain_length: Ints
+    address_offset: Ints
+    address_length: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentColumns:
+    """The heads of the segments as columns.
+
+    Attributes
+    ----------
+    key : ndarray of uint32, shape (n,)
+        The key the segment itself carries.
+    bbox : ndarray of uint16, shape (n, 4)
+        ``(minr, minc, maxr, maxc)``, half-open, pixels.
+    area : ndarray of uint32, shape (n,)
+        Pixels, as the file states it.
+    """
+
+    key: npt.NDArray[np.uint32]
+    bbox: npt.NDArray[np.uint16]
+    area: npt.NDArray[np.uint32]
+
+
+def as_bytes(buffer: object) -> Bytes:
+    """View any buffer as a one-dimensional array of uint8, without copying."""
+    view = memoryview(buffer)  # type: ignore[arg-type]
+    if not view.nbytes:
+        return np.empty(0, np.uint8)
+    return np.frombuffer(view, np.uint8)
+
+
+def read_header(data: Bytes) -> Header:
+    """Decode and check the header of a whole file.
+
+    Parameters
+    ----------
+    data : ndarray of uint8, shape (size,)
+        The file. Only its first 48 bytes are read.
+
+    Returns
+    -------
+    Header
+
+    Raises
+    ------
+    IIDFormatError
+        If the version is unknown, or sections reach outside the file or into each other.
+    """
+    return check_header(data[: layout.HEADER_SIZE].tobytes(), len(data))
+
+
+def check_header(head: bytes, size: int) -> Header:
+    """Decode and check the header of a file of `size` bytes from its first 48."""
+    if len(head) < layout.HEADER_SIZE:
+        raise IIDFormatError(
+            f"the file has {size} bytes; expected at least the {layout.HEADER_SIZE} of the header",
+            section="header",
+        )
+    version, rformat, *numbers = layout.HEADER.unpack(head)
+    if version != layout.VERSION:
+        raise _header_error(f"version is {version}; expected {layout.VERSION}", 0)
+    if rformat != layout.RFORMAT:
+        raise _header_error(f"rformat is {rformat}; expected {layout.RFORMAT}", 4)
+    sections = [BufLoc(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
+    end = layout.HEADER_SIZE
+    for offset, length in sections:
+        if length and offset < end:
+            _check_any_order(sections, size)
+            break
+        end = offset + length
+    else:
+        if end > size:
+            _check_any_order(sections, size)
+    return Header(version, rformat, *sections)
+
+
+def _check_any_order(sections: list[BufLoc], size: int) -> None:
+    """Check sections that do not follow the order of the header, or reach too far."""
+    taken, taken_by = BufLoc(0, layout.HEADER_SIZE), "the header"
+    for start, length, name in sorted(
+        (where.offset, where.length, name)
+        for where, name in zip(sections, layout.SECTIONS, strict=True)
+        if where.length
+    ):
+        at = 8 + 8 * layout.SECTIONS.index(name)
+        if start + length > size:
+            raise _header_error(
+                f"section {name} is bytes {start} to {start + length}; the file has {size}", at
+            )
+        if start < taken.end:
+            raise _header_error(
+                f"section {name} begins at byte {start}, inside {taken_by}, "
+                f"which ends at byte {taken.end}",
+                at,
+            )
+        taken, taken_by = BufLoc(start, length), f"section {name}"
+
+
+def _header_error(problem: str, offset: int) -> IIDFormatError:
+    return IIDFormatError(problem, section="header", offset=offset)
+
+
+def read_lut(data: Bytes, header: Header) -> Lut:
+    """Decode the lookup table and check where it points.
+
+    Parameters
+    ----------
+    data : ndarray of uint8, shape (size,)
+        The whole file.
+    header : Header
+        From the same file.
+
+    Returns
+    -------
+    Lut
+
+    Raises
+    ------
+    IIDFormatError
+        If the table is not made of whole rows, or a record is shorter than its head, reaches
+        outside its section, or shares bytes with another.
+    """
+    start, length = header.bufloc_lut
+    n, rest = divmod(length, layout.LUT_ROW_SIZE)
+    if rest:
+        raise IIDFormatError(
+            f"its {length} bytes are not a whole number of {layout.LUT_ROW_SIZE}-byte rows",
+            section="lut",
+            offset=start,
+        )
+    if n == 0:
+        empty = np.empty(0, np.int64)
+        return Lut(empty, empty, empty, empty, empty)
+    columns = data[start : start + length].view("<u4").reshape(n, 5).T.astype(np.int64, order="C")
+    offsets, lengths = columns[1::2], columns[2::2]
+    limits = (header.bufloc_iids, header.bufloc_segs)
+    shortest = np.minimum.reduce(lengths, axis=1).tolist()
+    furthest = np.maximum.reduce(offsets + lengths, axis=1).tolist()
+    together = np.add.reduce(lengths, axis=1).tolist()
+    for which, (section, least) in enumerate(
+        (("iids", layout.IID_HEAD_SIZE), ("segs", layout.SEGMENT_HEAD_SIZE))
+    ):
+        limit = limits[which]
+        if (
+            shortest[which] < least
+            or furthest[which] > limit.length
+            or together[which] > limit.length
+        ):
+            raise _lut_error(section, least, limit, start, offsets[which], lengths[which])
+    offsets += np.array([[limits[0].offset], [limits[1].offset]])
+    return Lut(*columns)
+
+
+def _lut_error(
+    section: str, least: int, limit: BufLoc, start: int, offsets: Ints, lengths: Ints
+) -> IIDFormatError:
+    """Name the first wrong row of a table that is known to be wrong."""
+    column = "iid" if section == "iids" else "seg"
+    bad = np.flatnonzero((lengths < least) | (offsets + lengths > limit.length))
+    if not len(bad):
+        return IIDFormatError(
+            f"the {column} records are {int(lengths.sum())} bytes long together and so overlap; "
+            f"section {section} has {limit.length}",
+            section="lut",
+            offset=start,
+        )
+    row = int(bad[0])
+    found, end = int(lengths[row]), int(offsets[row] + lengths[row])
+    problem = (
+        f"has {found} bytes; expected at least {least}"
+        if found < least
+        else f"ends at byte {end} of section {section}, which has {limit.length}"
+    )
+    return IIDFormatError(
+        f"the {column} record of row {row} {problem}",
+        section="lut",
+        offset=start + row * layout.LUT_ROW_SIZE,
+    )
+
+
+def _heads(data: Bytes, offsets: Ints, head: np.dtype[np.void]) -> npt.NDArray[np.void]:
+    """Gather one packed record at each byte offset.
+
+    A view with a stride of one byte makes every offset an index, so that one fancy index
+    copies whole records; the offsets must be checked before.
+    """
+    every = np.ndarray((len(data) - head.itemsize + 1,), head, data, strides=(1,))
+    return every[offsets]
+
+
+def read_iids(data: Bytes, lut: Lut) -> IIDColumns:
+    """Decode the heads of the IIDs that `lut` points to.
+
+    Parameters
+    ----------
+    data : ndarray of uint8, shape (size,)
+        The whole file.
+    lut : Lut
+        From the same file: all rows, or any choice of them.
+
+    Returns
+    -------
+    IIDColumns
+
+    Raises
+    ------
+    IIDFormatError
+        If a record's domain and address do not fill it exactly.
+    """
+    if not len(lut):
+        empty = np.empty(0, np.int64)
+        return IIDColumns(empty, empty, empty, empty)
+    head = _heads(data, lut.iid_offset, layout.IID_HEAD)
+    domain_length = head["domain_length"].astype(np.int64)
+    address_length = head["address_length"].astype(np.int64)
+    domain_offset = lut.iid_offset + layout.IID_HEAD_SIZE
+    address_offset = domain_offset + domain_length
+    wrong = address_offset + address_length != lut.iid_offset + lut.iid_length
+    if np.logical_or.reduce(wrong):
+        row = int(np.argmax(wrong))
+        raise IIDFormatError(
+            f"the record of key {lut.key[row]} has {lut.iid_length[row]} bytes; its head of "
+            f"{layout.IID_HEAD_SIZE}, its domain of {domain_length[row]} and its address of "
+            f"{address_length[row]} make "
+            f"{layout.IID_HEAD_SIZE + domain_length[row] + address_length[row]}",
+            section="iids",
+            offset=int(lut.iid_offset[row]),
+        )
+    return IIDColumns(domain_offset, domain_length, address_offset, address_length)
+
+
+def read_segments(data: Bytes, lut: Lut) -> SegmentColumns:
+    """Decode the heads of the segments that `lut` points to; no mask is touched.
+
+    Parameters
+    ----------
+    data : ndarray of uint8, shape (size,)
+        The whole file.
+    lut : Lut
+        From the same file: all rows, or any choice of them.
+
+    Returns
+    -------
+    SegmentColumns
+
+    Raises
+    ------
+    IIDFormatError
+        If a bounding box is reversed, or an area is larger than its box.
+    """
+    if not len(lut):
+        return SegmentColumns(
+            np.empty(0, np.uint32), np.empty((0, 4), np.uint16), np.empty(0, np.uint32)
+        )
+    head = _heads(data, lut.seg_offset, layout.SEGMENT_HEAD)
+    columns = SegmentColumns(head["key"], head["bbox"], head["area"])
+    check_segments(columns.bbox, columns.area, lut.key, lut.seg_offset)
+    return columns
+
+
+def check_segments(
+    bbox: npt.NDArray[np.uint16], area: npt.NDArray[np.uint32], key: Ints, offset: Ints
+) -> None:
+    """Refuse boxes that are reversed and areas that do not fit their box."""
+    corner = bbox.astype(np.int64)
+    size = corner[:, 2:] - corner[:, :2]
+    height, width = size.T
+    too_large = area > height * width
+    if np.minimum.reduce(size, axis=None) >= 0 and not np.logical_or.reduce(too_large):
+        return
+    wrong = too_large | (np.minimum(height, width) < 0)
+    row = int(np.argmax(wrong))
+    box = tuple(corner[row].tolist())
+    problem = (
+        f"bbox {box} is reversed; expected minr <= maxr and minc <= maxc"
+        if min(height[row], width[row]) < 0
+        else f"area is {area[row]}; its bbox {box} has {height[row] * width[row]} pixels"
+    )
+    raise IIDFormatError(
+        f"the segment of key {key[row]}: {problem}", section="segs", offset=int(offset[row])
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RegionTable:
+    """The regions of several segments.
+
+    Attributes
+    ----------
+    segment : ndarray of int64, shape (k,)
+        For each region, the position of its segment among those asked for; ascending.
+    regions : Regions
+        Boxes in image coordinates, and where the bits begin in the file.
+    """
+
+    segment: Ints
+    regions: Regions
+
+
+def read_regions(
+    data: Bytes, offset: Ints, length: Ints, bbox: npt.NDArray[np.uint16]
+) -> RegionTable:
+    """Find the regions of segments; their bits are located, not decoded.
+
+    Parameters
+    ----------
+    data : ndarray of uint8, shape (size,)
+        The bytes that hold the segments.
+    offset, length : ndarray of int64, shape (n,)
+        Where each segment lies in `data`, checked (as by `read_lut`), in bytes.
+    bbox : ndarray of uint16, shape (n, 4)
+        The segments' own boxes, ``(minr, minc, maxr, maxc)``.
+
+    Returns
+    -------
+    RegionTable
+
+    Raises
+    ------
+    IIDFormatError
+        If a region's length does not fit its box or its segment, or its box is reversed or
+        reaches outside the segment's.
+    """
+    segment, start = _region_starts(data, offset, length)
+    if not len(start):
+        return RegionTable(segment, Regions(data, start, np.empty((0, 4), np.int64)))
+    head = _heads(data, start, layout.REGION_HEAD)
+    boxes = head["bbox"].astype(np.int64)
+    outer = bbox[segment].astype(np.int64)
+    size = boxes[:, 2:] - boxes[:, :2]
+    needed = layout.REGION_HEAD_SIZE + (size[:, 0] * size[:, 1] + 7 >> 3)
+    # Distances that must not be negative: into the outer box from all four sides, and the size.
+    inside = boxes - outer
+    np.negative(inside[:, 2:], out=inside[:, 2:])
+    misfit = head["length"] != needed
+    if (
+        np.minimum.reduce(size, axis=None) < 0
+        or np.minimum.reduce(inside, axis=None) < 0
+        or np.logical_or.reduce(misfit)
+    ):
+        wrong = misfit | (size < 0).any(axis=1) | (inside < 0).any(axis=1)
+        at = int(np.argmax(wrong))
+        raise _region_error(int(start[at]), int(head["length"][at]), boxes[at], outer[at])
+    return RegionTable(segment, Regions(data, start + layout.REGION_HEAD_SIZE, boxes))
+
+
+def read_only_region(data: Bytes, offset: int, length: int, bbox: BBox) -> tuple[BBox, int] | None:
+    """Find the region of a segment that has just one, several times faster than `read_regions`.
+
+    Parameters
+    ----------
+    data : ndarray of uint8, shape (size,)
+        The bytes that hold the segment.
+    offset, length : int
+        Where it lies in `data`, checked, in bytes.
+    bbox : BBox
+        The segment's own box.
+
+    Returns
+    -------
+    (BBox, int) or None
+        The region's box and the byte at which its bits begin; None if there are more regions,
+        or none, or something is wrong: then `read_regions` tells.
+    """
+    if length < layout.SEGMENT_HEAD_SIZE + layout.REGION_HEAD_SIZE:
+        return None
+    start = offset + layout.SEGMENT_HEAD_SIZE
+    stated, minr, minc, maxr, maxc = layout.REGION_HEAD_STRUCT.unpack_from(data.data, start)
+    needed = layout.REGION_HEAD_SIZE + ((maxr - minr) * (maxc - minc) + 7) // 8
+    if (
+        not stated == needed == length - layout.SEGMENT_HEAD_SIZE
+        or not bbox.minr <= minr <= maxr <= bbox.maxr
+        or not bbox.minc <= minc <= maxc <= bbox.maxc
+    ):
+        return None
+    return BBox(minr, minc, maxr, maxc), start + layout.REGION_HEAD_SIZE
+
+
+def _region_error(offset: int, length: int, box: Ints, outer: Ints) -> IIDFormatError:
+    minr, minc, maxr, maxc = box.tolist()
+    bbox = (minr, minc, maxr, maxc)
+    if maxr < minr or maxc < minc:
+        problem = f"bbox {bbox} is reversed; expected minr <= maxr and minc <= maxc"
+    elif (box[:2] < outer[:2]).any() or (box[2:] > outer[2:]).any():
+        problem = f"bbox {bbox} reaches outside its segment's, {tuple(outer.tolist())}"
+    else:
+        needed = layout.REGION_HEAD_SIZE + ((maxr - minr) * (maxc - minc) + 7) // 8
+        problem = f"length is {length}; its bbox {bbox} needs {needed}"
+    return IIDFormatError(f"a region's {problem}", section="segs", offset=offset)
+
+
+# Below this many segments still unfinished, following each chain in Python is quicker than
+# another round of array operations over them all.
+_FEW_CHAINS = 24
+
+
+def _region_starts(data: Bytes, offset: Ints, length: Ints) -> tuple[Ints, Ints]:
+    """Follow the chain of region lengths in every segment.
+
+    Each region's place depends on the one before it, so the chains of all segments are
+    followed side by side, one array round per region; the last few long chains one by one.
+    """
+    position = offset + layout.SEGMENT_HEAD_SIZE
+    end = offset + length
+    active = np.flatnonzero(position < end)
+    position, end = position[active], end[active]
+    segments: list[Ints] = []
+    starts: list[Ints] = []
+    while len(active) > _FEW_CHAINS:
+        if np.logical_or.reduce(position + layout.REGION_HEAD_SIZE > end):
+            break  # one of them is cut short: the loop below says where
+        step = _heads(data, position, layout.REGION_HEAD)["length"].astype(np.int64)
+        after = position + step
+        if np.logical_or.reduce(after > end) or np.minimum.reduce(step) < layout.REGION_HEAD_SIZE:
+            break
+        segments.append(active)
+        starts.append(position)
+        unfinished = after < end
+        active, position, end = active[unfinished], after[unfinished], end[unfinished]
+    for which, at, stop in zip(active.tolist(), position.tolist(), end.tolist(), strict=True):
+        chain = _follow_chain(data, at, stop)
+        segments.append(np.full(len(chain), which, np.int64))
+        starts.append(np.array(chain, np.int64))
+    if not starts:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    segment, start = np.concatenate(segments), np.concatenate(starts)
+    if len(starts) > 1:
+        order = np.lexsort((start, segment))
+        segment, start = segment[order], start[order]
+    return segment, start
+
+
+def _follow_chain(data: Bytes, at: int, stop: int) -> list[int]:
+    """Starts of the regions of one segment, from byte `at` to byte `stop`."""
+    view = data.data
+    chain = []
+    while at < stop:
+        chain.append(at)
+        left = stop - at
+        length = layout.GROUPS_PREFIX.unpack_from(view, at)[0] if left >= 4 else 0
+        if length < layout.REGION_HEAD_SIZE or length > left:
+            raise IIDFormatError(
+                f"a region's length is {length}; expected {layout.REGION_HEAD_SIZE} to the "
+                f"{left} bytes left of its segment",
+                section="segs",
+                offset=at,
+            )
+        at += length
+    return chain

@@ -1,0 +1,117 @@
+"""Every error iidindex raises on purpose.
+
+::
+
+    IIDIndexError
+     ├── IIDFormatError (ValueError)   the bytes are not a valid .iid file
+     ├── EncodeError (ValueError)      the caller asks for what the format cannot hold
+     ├── QueryError (ValueError)       a question that makes no sense, or names what is not there
+     ├── SourceError (OSError)         an original file cannot be read
+     │    ├── SourceNotFoundError (FileNotFoundError)   … because it is not there
+     │    └── StaleFileError            … because it is not the file that was indexed
+     ├── CatalogError                  the database cannot be used
+     │    ├── CatalogNotFoundError       … because it is not there
+     │    ├── SchemaVersionError         … because it is older or newer than this program
+     │    └── CatalogLockedError         … because somebody else is writing to it
+     └── IngestError                   an ingest cannot go on
+
+Every message names the file, the field, what was found and what was expected.
+"""
+
+from __future__ import annotations
+
+
+class IIDIndexError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class IIDFormatError(IIDIndexError, ValueError):
+    """The bytes are not a valid ``.iid`` file.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, with the value found and the value expected.
+    section : str, optional
+        The part of the file: ``header``, ``lut``, ``iids``, ``meta``, ``groups`` or ``segs``.
+    offset : int, optional
+        Byte position from the start of the file.
+    source : str, optional
+        The file, where it is known.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        section: str | None = None,
+        offset: int | None = None,
+        source: str | None = None,
+    ) -> None:
+        super().__init__(problem, section, offset, source)
+        self.problem = problem
+        self.section = section
+        self.offset = offset
+        self.source = source
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Keyword-only arguments do not survive BaseException's own pickling,
+        # and this error travels between processes.
+        return (_rebuild_format_error, (self.problem, self.section, self.offset, self.source))
+
+    def __str__(self) -> str:
+        where = [] if self.source is None else [str(self.source)]
+        if self.section is not None:
+            place = self.section if self.section == "header" else f"section {self.section}"
+            where.append(place if self.offset is None else f"{place} at byte {self.offset}")
+        return ": ".join([*where, self.problem])
+
+    def in_file(self, source: str) -> IIDFormatError:
+        """Return the same error naming the file it was found in."""
+        return IIDFormatError(self.problem, section=self.section, offset=self.offset, source=source)
+
+
+def _rebuild_format_error(
+    problem: str, section: str | None, offset: int | None, source: str | None
+) -> IIDFormatError:
+    return IIDFormatError(problem, section=section, offset=offset, source=source)
+
+
+class EncodeError(IIDIndexError, ValueError):
+    """The caller asks for something the format cannot hold; nothing was written."""
+
+
+class QueryError(IIDIndexError, ValueError):
+    """A question that makes no sense, or that names something which is not there."""
+
+
+class SourceError(IIDIndexError, OSError):
+    """An original file cannot be read."""
+
+
+class SourceNotFoundError(SourceError, FileNotFoundError):
+    """An original file is not where the catalogue says it is."""
+
+
+class StaleFileError(SourceError):
+    """An original file is no longer the one that was indexed."""
+
+
+class CatalogError(IIDIndexError):
+    """The catalogue database cannot be used."""
+
+
+class CatalogNotFoundError(CatalogError):
+    """There is no catalogue at the given place."""
+
+
+class SchemaVersionError(CatalogError):
+    """The catalogue was made by an older or a newer iidindex."""
+
+
+class CatalogLockedError(CatalogError):
+    """Another process is writing to the catalogue."""
+
+
+class IngestError(IIDIndexError):
+    """An ingest cannot go on; what was committed so far is whole."""

@@ -1,0 +1,1 @@
+"""One .iid file on some storage: opening, reading, editing, saving, scanning."""

@@ -1,0 +1,154 @@
+"""The groups of one file: named sets of keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from iidindex.codec.attributes import GroupKeys
+from iidindex.errors import EncodeError, QueryError
+
+if TYPE_CHECKING:
+    from iidindex.files.entry import Entry
+    from iidindex.files.iidfile import IIDFile
+
+# Within the class, `list` is a method.
+Names = list[str]
+Keys = list[int]
+Entries: TypeAlias = "list[Entry]"
+
+
+class Groups:
+    """Named sets of entries; ``iidfile.groups``.
+
+    Not made by hand. A name that a file lists twice is one group with the keys of both.
+    """
+
+    def __init__(self, file: IIDFile, stored: Iterable[GroupKeys]) -> None:
+        self._file = file
+        self._stored: dict[str, npt.NDArray[np.int64]] = {}
+        # Keys added one by one wait here, so that adding an entry to a large group is cheap.
+        self._new: dict[str, Keys] = {}
+        for name, keys in stored:
+            known = self._stored.get(name)
+            merged = keys if known is None else np.concatenate([known, keys])
+            self._stored[name] = np.unique(merged).astype(np.int64)
+
+    def list(self) -> Names:
+        """Names, sorted."""
+        return sorted(self._stored)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._stored
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def add(self, name: str, keys: Iterable[int] | None = None) -> None:
+        """Put entries into a group, which is made if there is none of that name.
+
+        Parameters
+        ----------
+        name : str
+        keys : iterable of int, optional
+            Keys of entries that are in the file.
+
+        Raises
+        ------
+        EncodeError
+            If `name` is no valid text, or a key is not in the file; nothing is added.
+        """
+        check_name(name)
+        keys = [] if keys is None else [int(key) for key in keys]
+        self._file.rows_of(keys, EncodeError)
+        self.extend(name, keys)
+
+    def extend(self, name: str, keys: Keys) -> None:
+        """Put keys that are known to exist into a group of a valid name."""
+        self._stored.setdefault(name, np.empty(0, np.int64))
+        self._new.setdefault(name, []).extend(keys)
+
+    def keys(self, groups: str | Iterable[str]) -> npt.NDArray[np.int64]:
+        """Keys in any of the groups, ascending, each once.
+
+        Raises
+        ------
+        QueryError
+            If there is no group of that name.
+        """
+        names = [groups] if isinstance(groups, str) else [*groups]
+        for name in names:
+            if name not in self._stored:
+                listed = ", ".join(map(repr, self.list())) or "none"
+                raise QueryError(
+                    f"{self._file.name}: there is no group {name!r}; its groups: {listed}"
+                )
+        return np.unique(np.concatenate([np.empty(0, np.int64), *map(self._keys, names)]))
+
+    def _keys(self, name: str) -> npt.NDArray[np.int64]:
+        new = self._new.pop(name, None)
+        if new:
+            self._stored[name] = np.unique(np.append(self._stored[name], new))
+        return self._stored[name]
+
+    @overload
+    def get(
+        self,
+        groups: str | Iterable[str],
+        keys_only: Literal[True],
+        iids: bool = True,
+        segs: bool = False,
+    ) -> Keys: ...
+
+    @overload
+    def get(
+        self,
+        groups: str | Iterable[str],
+        keys_only: Literal[False] = False,
+        iids: bool = True,
+        segs: bool = False,
+    ) -> Entries: ...
+
+    def get(
+        self,
+        groups: str | Iterable[str],
+        keys_only: bool = False,
+        iids: bool = True,
+        segs: bool = False,
+    ) -> Keys | Entries:
+        """Entries in any of the groups, ascending by key.
+
+        Parameters
+        ----------
+        groups : str or iterable of str
+        keys_only : bool
+            Return the keys instead.
+        iids, segs : bool
+            What of the entries to load now; the rest is loaded when it is asked for.
+
+        Raises
+        ------
+        QueryError
+            If there is no group of that name.
+        """
+        if keys_only:
+            keys: Keys = self.keys(groups).tolist()
+            return keys
+        return self._file.fetch(groups=groups, iids=iids, segs=segs)
+
+    def as_dict(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Keys by name, names in the order in which they came."""
+        return {name: self._keys(name) for name in self._stored}
+
+
+def check_name(name: object) -> None:
+    """Refuse what is no text, or text that UTF-8 cannot hold."""
+    if not isinstance(name, str):
+        raise EncodeError(f"group must be text, not {type(name).__name__}: {name!r}")
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise EncodeError(f"group {name!a} is not valid Unicode") from error

@@ -1,0 +1,192 @@
+"""Records in one buffer and their columns, decoded when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from iidindex.codec import layout
+from iidindex.codec.decode import decode_mask, decode_masks
+from iidindex.codec.reader import (
+    Bytes,
+    Header,
+    IIDColumns,
+    Ints,
+    Lut,
+    RegionTable,
+    SegmentColumns,
+    as_bytes,
+    read_iids,
+    read_lut,
+    read_regions,
+    read_segments,
+)
+from iidindex.errors import IIDFormatError
+from iidindex.masks.regions import Bool2D
+from iidindex.model import IID, BBox
+
+
+class naming:  # noqa: N801  (it is read as a verb: with naming(file): ...)
+    """Let format errors from within say which file they are about.
+
+    A class, since a generator costs as much as decoding a small file's header.
+    """
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, IIDFormatError) and error.source is None:
+            raise error.in_file(self._name) from None
+
+
+class Part:
+    """A buffer with records in it, and the table that says where.
+
+    A loaded file is one part; the entries added since are another. Columns of the whole part
+    are decoded together; the first question about a single row decodes that row alone.
+
+    Parameters
+    ----------
+    data : ndarray of uint8
+    lut : Lut
+    name : str
+        The file, for errors.
+    """
+
+    def __init__(self, data: Bytes, lut: Lut, name: str) -> None:
+        self.data = data
+        self.lut = lut
+        self.name = name
+
+    @classmethod
+    def of_file(cls, data: Bytes, header: Header, name: str) -> Part:
+        """Take the records of a whole file."""
+        with naming(name):
+            return cls(data, read_lut(data, header), name)
+
+    @classmethod
+    def of_records(
+        cls, first_key: int, iids: Sequence[bytes], segs: Sequence[bytes], name: str
+    ) -> Part:
+        """Take encoded records that are in no file yet; their keys count from `first_key`."""
+        # Reading the bits of a region looks at some bytes before them, which a segment's own
+        # head provides.
+        data = as_bytes(b"".join([*iids, *segs]))
+        lengths = np.array([*map(len, iids), *map(len, segs)], np.int64)
+        offsets = np.cumsum(lengths) - lengths
+        n = len(iids)
+        keys = np.arange(first_key, first_key + n)
+        return cls(data, Lut(keys, offsets[:n], lengths[:n], offsets[n:], lengths[n:]), name)
+
+    def __len__(self) -> int:
+        return len(self.lut)
+
+    @cached_property
+    def iid_columns(self) -> IIDColumns:
+        """Where the bytes of all IIDs lie."""
+        with naming(self.name):
+            return read_iids(self.data, self.lut)
+
+    @cached_property
+    def segments(self) -> SegmentColumns:
+        """The heads of all segments."""
+        with naming(self.name):
+            return read_segments(self.data, self.lut)
+
+    @cached_property
+    def _view(self) -> memoryview:
+        return self.data.data
+
+    @cached_property
+    def iids(self) -> list[IID]:
+        """All IIDs."""
+        columns = self.iid_columns
+        if not len(self):
+            return []
+        # One copy of the section makes every slice a bytes object at once.
+        low = int(columns.domain_offset.min())
+        ends = columns.address_offset + columns.address_length
+        raw = self.data[low : int(ends.max())].tobytes()
+        middles = (columns.address_offset - low).tolist()
+        return [
+            IID(raw[start:middle], raw[middle:end])
+            for start, middle, end in zip(
+                (columns.domain_offset - low).tolist(), middles, (ends - low).tolist(), strict=True
+            )
+        ]
+
+    def iid(self, row: int) -> IID:
+        """The IID of one row, without decoding the others."""
+        if "iids" in self.__dict__:
+            return self.iids[row]
+        with naming(self.name):
+            where = read_iids(self.data, self._row(row))
+        start, middle = int(where.domain_offset[0]), int(where.address_offset[0])
+        end = middle + int(where.address_length[0])
+        return IID(bytes(self._view[start:middle]), bytes(self._view[middle:end]))
+
+    def bbox_and_area(self, row: int) -> tuple[BBox, int]:
+        """The head of one segment, without decoding the others."""
+        if "segments" in self.__dict__:
+            return BBox(*self.segments.bbox[row].tolist()), int(self.segments.area[row])
+        with naming(self.name):
+            head = read_segments(self.data, self._row(row))
+        return BBox(*head.bbox[0].tolist()), int(head.area[0])
+
+    def regions(self, rows: Ints) -> RegionTable:
+        """The regions of the segments of some rows."""
+        lut, bbox = self.lut, self.segments.bbox
+        with naming(self.name):
+            return read_regions(self.data, lut.seg_offset[rows], lut.seg_length[rows], bbox[rows])
+
+    def mask(self, row: int, bbox: BBox, crop: BBox | None) -> Bool2D:
+        """The mask of one segment whose box is `bbox`, or the part of it inside `crop`."""
+        offset, length = int(self.lut.seg_offset[row]), int(self.lut.seg_length[row])
+        with naming(self.name):
+            return decode_mask(self.data, offset, length, bbox, crop)
+
+    def masks(self, rows: Ints) -> Iterator[Bool2D]:
+        """The masks of some segments, many decoded at a time."""
+        lut, bbox = self.lut, self.segments.bbox
+        with naming(self.name):
+            yield from decode_masks(
+                self.data, lut.seg_offset[rows], lut.seg_length[rows], bbox[rows]
+            )
+
+    def _row(self, row: int) -> Lut:
+        lut, one = self.lut, slice(row, row + 1)
+        return Lut(
+            lut.key[one],
+            lut.iid_offset[one],
+            lut.iid_length[one],
+            lut.seg_offset[one],
+            lut.seg_length[one],
+        )
+
+    def records(self, section: str) -> list[bytes]:
+        """The encoded records of section ``iids`` or ``segs``, in order.
+
+        Neighbours in the buffer come in one piece.
+        """
+        lut = self.lut
+        offset, length = (
+            (lut.iid_offset, lut.iid_length)
+            if section == layout.SECTIONS[1]
+            else (lut.seg_offset, lut.seg_length)
+        )
+        if not len(offset):
+            return []
+        end = offset + length
+        opens = np.flatnonzero(np.append(True, offset[1:] != end[:-1]))
+        closes = np.append(opens[1:], len(offset)) - 1
+        return [
+            self.data[start:stop].tobytes()
+            for start, stop in zip(offset[opens].tolist(), end[closes].tolist(), strict=True)
+        ]

@@ -1,0 +1,204 @@
+"""One path to the columns the catalogue needs: no mask is decoded, and few are read.
+
+A memory map would be simpler, but a process that touches a map of a file which another has
+just cut short is killed. Here the file is read, so that it ends as an error instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from iidindex.codec import layout
+from iidindex.codec.attributes import GroupKeys, is_range, read_groups, read_meta
+from iidindex.codec.reader import (
+    Bytes,
+    Header,
+    Ints,
+    Lut,
+    as_bytes,
+    check_header,
+    read_iids,
+    read_lut,
+    read_segments,
+)
+from iidindex.errors import IIDFormatError, SourceError
+from iidindex.files.part import naming
+from iidindex.files.source import LocalFile
+from iidindex.model import FileColumns, FileStamp
+
+
+def scan(path: str | os.PathLike[str]) -> FileColumns:
+    """Read what the catalogue needs of one file.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    FileColumns
+
+    Raises
+    ------
+    IIDFormatError
+        If the file is not a valid ``.iid`` file.
+    SourceNotFoundError, SourceError
+        If it is not there, cannot be read, or changes each of the two times it is read.
+    """
+    for _ in range(2):
+        before, found = _scan_once(path)
+        status = os.stat(path)
+        if before == FileStamp(status.st_size, status.st_mtime_ns):
+            if isinstance(found, IIDFormatError):
+                raise found
+            return found
+    raise SourceError(f"{os.fspath(path)}: changes while it is being read")
+
+
+def _scan_once(path: str | os.PathLike[str]) -> tuple[FileStamp, FileColumns | IIDFormatError]:
+    with LocalFile(path) as source:
+        try:
+            with naming(source.name):
+                return source.stamp, _scan(source)
+        except IIDFormatError as error:
+            # Damage may only mean that somebody is still writing the file.
+            return source.stamp, error
+
+
+def _scan(source: LocalFile) -> FileColumns:
+    size = source.stamp.size
+    header = check_header(source.read(0, layout.HEADER_SIZE), size)
+    # All sections but the masks, in one read: the founding program writes them first.
+    front_end = max(where.end for where in header.sections[:-1])
+    front = as_bytes(source.read(0, max(layout.HEADER_SIZE, min(front_end, size))))
+    if len(front) < min(front_end, size):
+        raise IIDFormatError(f"ends at byte {len(front)}; its size was {size}")
+    lut = read_lut(front, header)
+    heads = _segment_heads(source, lut)
+    iids, iid_of = _distinct_iids(front, lut)
+    return FileColumns(
+        stamp=source.stamp,
+        digest=_digest(front, header, heads),
+        sections=header.sections,
+        meta=_as_json(read_meta(front, header), header),
+        key=lut.key,
+        bbox=np.ascontiguousarray(heads["bbox"]),
+        area=np.ascontiguousarray(heads["area"]),
+        offset=lut.seg_offset,
+        length=lut.seg_length,
+        iids=iids,
+        iid_of=iid_of,
+        groups=_rows_of_groups(read_groups(front, header, lut.key), lut.key),
+    )
+
+
+# A range of the file is read whole if its masks are no longer than this on the average;
+# above it, only their heads are. A range is no longer than the second number.
+_DENSE = 1 << 14
+_SPAN = 1 << 22
+
+
+def _segment_heads(source: LocalFile, lut: Lut) -> npt.NDArray[np.void]:
+    """Read and check the heads of all segments, leaving out the masks where that saves work."""
+    heads = np.empty(len(lut), layout.SEGMENT_HEAD)
+    for rows in _spans(lut):
+        offset = lut.seg_offset[rows]
+        base, last = int(offset[0]), int(offset[-1]) + layout.SEGMENT_HEAD_SIZE
+        if last - base <= _DENSE * len(rows):
+            data = source.read(base, last - base)
+            at = offset - base
+        else:
+            data = b"".join(
+                source.read(start, layout.SEGMENT_HEAD_SIZE) for start in offset.tolist()
+            )
+            at = np.arange(len(rows)) * layout.SEGMENT_HEAD_SIZE
+        expected = int(at[-1]) + layout.SEGMENT_HEAD_SIZE
+        if len(data) != expected:
+            raise IIDFormatError(
+                f"{expected} bytes of segments were expected and {len(data)} found",
+                section="segs",
+                offset=base,
+            )
+        chosen = Lut(lut.key[rows], at, at, at, lut.seg_length[rows])
+        found = read_segments(as_bytes(data), chosen)
+        heads["key"][rows], heads["bbox"][rows], heads["area"][rows] = (
+            found.key,
+            found.bbox,
+            found.area,
+        )
+    return heads
+
+
+def _spans(lut: Lut) -> Iterator[Ints]:
+    """Rows in the order of their segments' offsets, cut into ranges of bounded length."""
+    order = np.argsort(lut.seg_offset, kind="stable")
+    offset = lut.seg_offset[order]
+    low = 0
+    while low < len(order):
+        high = int(np.searchsorted(offset, offset[low] + _SPAN))
+        yield order[low:high]
+        low = high
+
+
+def _distinct_iids(front: Bytes, lut: Lut) -> tuple[list[tuple[bytes, bytes]], Ints]:
+    where = read_iids(front, lut)
+    raw = front.tobytes()
+    middles = where.address_offset.tolist()
+    ends = (where.address_offset + where.address_length).tolist()
+    number: dict[tuple[bytes, bytes], int] = {}
+    iid_of = [
+        number.setdefault((raw[start:middle], raw[middle:end]), len(number))
+        for start, middle, end in zip(where.domain_offset.tolist(), middles, ends, strict=True)
+    ]
+    return list(number), np.array(iid_of, np.int64)
+
+
+def _rows_of_groups(groups: list[GroupKeys], key: Ints) -> dict[str, Ints]:
+    rows: dict[str, Ints] = {}
+    plain = is_range(key)
+    for name, keys in groups:
+        members = np.unique(keys).astype(np.int64) if plain else np.flatnonzero(np.isin(key, keys))
+        known = rows.get(name)
+        rows[name] = members if known is None else np.union1d(known, members)
+    return rows
+
+
+def _digest(front: Bytes, header: Header, heads: npt.NDArray[np.void]) -> bytes:
+    digest = hashlib.blake2b(front[: layout.HEADER_SIZE].data, digest_size=16)
+    for where in header.sections[:-1]:
+        digest.update(front[where.offset : where.end].data)
+    digest.update(heads.view(np.uint8).data)
+    return digest.digest()
+
+
+def _as_json(meta: Any, header: Header) -> str:
+    """Write the metadata as JSON that every database reads.
+
+    Python reads the words NaN and Infinity, which JSON does not have; they become null.
+    """
+    try:
+        try:
+            return json.dumps(meta, allow_nan=False)
+        except ValueError:
+            return json.dumps(_without_nan(meta))
+    except RecursionError:
+        raise IIDFormatError(
+            "JSON is nested too deeply to read", section="meta", offset=header.bufloc_meta.offset
+        ) from None
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

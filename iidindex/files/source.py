@@ -1,0 +1,211 @@
+"""Where the bytes of a file come from."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
+
+from iidindex.codec.reader import Bytes, as_bytes
+from iidindex.errors import SourceError, SourceNotFoundError
+from iidindex.model import FileStamp
+
+
+class Source(Protocol):
+    """Read-only bytes. What reads a file needs no more than this of its storage."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in errors."""
+        ...
+
+    @property
+    def stamp(self) -> FileStamp:
+        """Size and modification time when it was opened."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read `length` bytes from `offset`; fewer only where the file ends."""
+        ...
+
+    def data(self) -> Bytes:
+        """All bytes as one array, fetched as they are touched where the storage can."""
+        ...
+
+    def close(self) -> None:
+        """Give up what the source holds; closing twice is harmless."""
+        ...
+
+
+class LocalFile:
+    """A file on a local or mounted disk, opened read-only.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    SourceNotFoundError
+        If there is nothing at `path`.
+    SourceError
+        If it is no regular file or may not be read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.name = os.fspath(path)
+        self._fd = -1
+        self._map: mmap.mmap | None = None
+        try:
+            # Opening a named pipe would wait for a writer, were it not for O_NONBLOCK.
+            self._fd = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            status = os.fstat(self._fd)
+        except (FileNotFoundError, NotADirectoryError):
+            raise SourceNotFoundError(f"{self.name}: there is no such file") from None
+        except (OSError, ValueError) as error:
+            self.close()
+            raise SourceError(f"{self.name}: cannot be opened: {_reason(error)}") from error
+        if not stat.S_ISREG(status.st_mode):
+            self.close()
+            raise SourceError(f"{self.name}: is not a regular file")
+        self.stamp = FileStamp(status.st_size, status.st_mtime_ns)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read `length` bytes from `offset`; fewer only where the file ends."""
+        self._check_open()
+        parts = []
+        try:
+            while length > 0 and (part := os.pread(self._fd, length, offset)):
+                parts.append(part)
+                offset += len(part)
+                length -= len(part)
+        except OSError as error:
+            raise SourceError(f"{self.name}: cannot be read: {_reason(error)}") from error
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def data(self) -> Bytes:
+        """The whole file through a read-only memory map; a page is read when it is touched."""
+        self._check_open()
+        if self.stamp.size == 0:
+            return np.empty(0, np.uint8)
+        if self._map is None:
+            try:
+                self._map = mmap.mmap(self._fd, self.stamp.size, access=mmap.ACCESS_READ)
+            except (OSError, ValueError) as error:
+                raise SourceError(f"{self.name}: cannot be mapped: {_reason(error)}") from error
+        return np.frombuffer(self._map, np.uint8)
+
+    def close(self) -> None:
+        """Close the file; the map goes when the last array over it does."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        self._map = None
+
+    def _check_open(self) -> None:
+        if self._fd < 0:
+            raise SourceError(f"{self.name}: the file is closed")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class MemoryFile:
+    """Bytes that are in memory already.
+
+    Parameters
+    ----------
+    content : bytes-like
+        It must not change while the source is in use.
+    """
+
+    def __init__(self, content: object, name: str = "<memory>") -> None:
+        self.name = name
+        self._data = as_bytes(content)
+        self.stamp = FileStamp(len(self._data), 0)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read `length` bytes from `offset`; fewer only where the content ends."""
+        return self._data[offset : offset + length].tobytes()
+
+    def data(self) -> Bytes:
+        """The content itself."""
+        return self._data
+
+    def close(self) -> None:
+        """Do nothing: the content belongs to the caller."""
+
+
+def open_source(file: object) -> Source:
+    """Open a path, bytes, or a binary file object.
+
+    Raises
+    ------
+    TypeError
+        If `file` is none of these.
+    """
+    if isinstance(file, (str, os.PathLike)):
+        return LocalFile(file)
+    if isinstance(file, (bytes, bytearray, memoryview, mmap.mmap, np.ndarray)):
+        return MemoryFile(file)
+    read = getattr(file, "read", None)
+    if callable(read):
+        content = read()
+        if isinstance(content, bytes):
+            return MemoryFile(content, name=str(getattr(file, "name", "<file object>")))
+        raise TypeError("the file object is open in text mode; open it with mode 'rb'")
+    raise TypeError(f"expected a path, bytes or a binary file object, not {type(file).__name__}")
+
+
+def write_atomically(path: str | os.PathLike[str], chunks: list[bytes]) -> None:
+    """Replace the file at `path` by `chunks`, whole or not at all.
+
+    The bytes go to a temporary file in the same directory, are flushed to the disk and then
+    renamed over `path`; permissions of a file that was there are kept.
+
+    Raises
+    ------
+    SourceError
+        If the directory or the disk refuses; what was at `path` is untouched.
+    """
+    # Through a symbolic link, the file it points to is replaced, not the link.
+    target = Path(os.path.realpath(path))
+    # The identity of the process keeps two writers of one name apart.
+    temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}.{id(chunks):x}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+            if target.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+        temporary.replace(target)
+        _sync_directory(target.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise SourceError(f"{os.fspath(path)}: cannot be written: {_reason(error)}") from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync_directory(directory: Path) -> None:
+    fd = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error)

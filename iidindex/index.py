@@ -1,0 +1,115 @@
+"""The façade: one object that ingests and answers. It delegates and decides nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Self
+
+from iidindex.catalog.engine import Catalog
+from iidindex.ingestion.report import IngestReport, Progress
+from iidindex.query.entries import Entries
+from iidindex.query.filters import Filters
+from iidindex.query.links import Link, links
+from iidindex.query.originals import Originals
+from iidindex.query.stats import Stats, stats
+
+
+class Index:
+    """An index over an archive of ``.iid`` files. May be shared by threads.
+
+    Parameters
+    ----------
+    location : path-like or str
+        A path, or a SQLAlchemy URL.
+    create : bool
+        Make a new, empty index if there is none.
+    read_only : bool
+        Never write; works from a read-only disk.
+
+    Raises
+    ------
+    CatalogNotFoundError
+        If there is none, and `create` was not given.
+    SchemaVersionError
+        If it was made by another version of this program.
+    CatalogError
+        If it cannot be read, or is no index.
+    """
+
+    def __init__(
+        self, location: str | os.PathLike[str], *, create: bool = False, read_only: bool = False
+    ) -> None:
+        self._catalog = Catalog(location, create=create, read_only=read_only)
+        self._originals = Originals()
+
+    @property
+    def entries(self) -> Entries:
+        """All entries of all files, to be narrowed down by ``where at region …``."""
+        return Entries(self._catalog, self._originals, Filters())
+
+    def ingest(
+        self,
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        *,
+        jobs: int = 1,
+        checksum: bool = False,
+        progress: Callable[[Progress], object] | None = None,
+    ) -> IngestReport:
+        """Bring the index up to date with files and directories.
+
+        Parameters
+        ----------
+        paths : path-like or iterable of path-like
+            Directories are searched for ``.iid`` files.
+        jobs : int
+            Processes that read files.
+        checksum : bool
+            Read every file, even if its size and time are the same.
+        progress : callable, optional
+            Called with a `Progress`, which prints as a line of text.
+
+        Returns
+        -------
+        IngestReport
+
+        Raises
+        ------
+        IngestError
+            If a path is not there.
+        CatalogLockedError
+            If another process is writing.
+        """
+        from iidindex.ingestion.run import ingest
+
+        listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+        return ingest(self._catalog, listed, jobs=jobs, checksum=checksum, progress=progress)
+
+    def links(self, address: bytes, *, domain: bytes | None = None) -> list[Link]:
+        """Files in which an IID appears, by path; without `domain`, in any domain."""
+        return links(self._catalog, address, domain)
+
+    def stats(self) -> Stats:
+        """How much the index holds."""
+        return stats(self._catalog)
+
+    def close(self) -> None:
+        """Close the database and all originals."""
+        self._originals.close()
+        self._catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Index {self._catalog.name!r}>"
+
+
+def open(  # noqa: A001  (iidindex.open, as in gzip.open)
+    location: str | os.PathLike[str], create: bool = False, *, read_only: bool = False
+) -> Index:
+    """Open an index; the arguments are those of `Index`."""
+    return Index(location, create=create, read_only=read_only)

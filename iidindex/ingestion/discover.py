@@ -1,0 +1,79 @@
+"""Finding the files of an archive and their stamps, opening none."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+
+from iidindex.model import FileStamp
+
+SUFFIX = ".iid"
+
+
+@dataclass(slots=True)
+class Discovery:
+    """What lies below a directory.
+
+    Attributes
+    ----------
+    found : dict of str to FileStamp
+        Path relative to the directory, ``/``-separated, of every ``.iid`` file.
+    unreadable : dict of str to str
+        Relative path of each directory or file that could not be looked at, and why. What
+        lies in such a directory is unknown, which is not the same as gone.
+    """
+
+    found: dict[str, FileStamp] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def discover(directory: str, below: str = "") -> Discovery:
+    """Walk a directory for ``.iid`` files, following symbolic links once.
+
+    Parameters
+    ----------
+    directory : str
+    below : str
+        Walk this subdirectory only; paths stay relative to `directory`.
+
+    Returns
+    -------
+    Discovery
+        A directory that several links lead to is walked once, so cycles are harmless.
+    """
+    result = Discovery()
+    walked: set[tuple[int, int]] = set()
+    waiting = [below]
+    while waiting:
+        relative = waiting.pop()
+        place = os.path.join(directory, relative) if relative else directory
+        try:
+            identity = os.stat(place)
+            if (identity.st_dev, identity.st_ino) in walked:
+                continue
+            walked.add((identity.st_dev, identity.st_ino))
+            with os.scandir(place) as listing:
+                listed = sorted(listing, key=lambda item: item.name)
+        except OSError as error:
+            result.unreadable[relative] = error.strerror or str(error)
+            continue
+        subdirectories = []
+        for item in listed:
+            path = f"{relative}/{item.name}" if relative else item.name
+            if item.is_dir():
+                subdirectories.append(path)
+            elif item.name.lower().endswith(SUFFIX):
+                _look_at(item, path, result)
+        waiting.extend(reversed(subdirectories))
+    return result
+
+
+def _look_at(item: os.DirEntry[str], path: str, result: Discovery) -> None:
+    try:
+        status = item.stat()
+    except OSError as error:
+        result.unreadable[path] = error.strerror or str(error)
+        return
+    if stat.S_ISREG(status.st_mode):
+        result.found[path] = FileStamp(status.st_size, status.st_mtime_ns)

@@ -1,0 +1,53 @@
+"""What an ingest tells while it runs and when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an ingest is; as text, one line for a person.
+
+    ``files`` of ``total`` files were read, with ``entries`` entries, in ``seconds``.
+    """
+
+    files: int
+    total: int
+    entries: int
+    seconds: float
+
+    def __str__(self) -> str:
+        rate = self.entries / self.seconds if self.seconds else 0.0
+        return f"{self.files} of {self.total} files, {self.entries} entries, {rate:,.0f} entries/s"
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What an ingest did, in files.
+
+    Attributes
+    ----------
+    added, updated, touched, moved, unchanged, missing, failed : int
+        Files that were new, had other content, had only a new modification time, were found
+        under another path, were skipped, are gone, or could not be read.
+    entries : int
+        Entries of the files added and updated.
+    seconds : float
+    failures : dict of str to str
+        Location of each file that could not be read, and why.
+    unreadable : dict of str to str
+        Location of each directory that could not be listed, and why.
+    """
+
+    added: int = 0
+    updated: int = 0
+    touched: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    failed: int = 0
+    entries: int = 0
+    seconds: float = 0.0
+    failures: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,194 @@
+"""Questions about placed masks: overlap, union, IoU, containment, distance."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from iidindex.masks.boxes import BoxIndex
+from iidindex.masks.regions import LEAD, Bool2D, Regions, paint, row_blocks, split
+from iidindex.masks.windows import count_common, count_inside
+from iidindex.model import BBox
+
+Ints = npt.NDArray[np.int64]
+
+
+class Overlap(NamedTuple):
+    """How two masks share pixels.
+
+    ``pixels`` is how many lie in both, ``union`` how many in either; ``iou`` is their ratio.
+    ``a_in_b`` is the fraction of the first mask that lies in the second, ``b_in_a`` the
+    reverse. Fractions of nothing are 0.
+    """
+
+    pixels: int
+    union: int
+    iou: float
+    a_in_b: float
+    b_in_a: float
+
+
+def hull(regions: Regions) -> BBox:
+    """The smallest box around all regions; ``BBox(0, 0, 0, 0)`` around none."""
+    if not len(regions):
+        return BBox(0, 0, 0, 0)
+    low, high = regions.bbox[:, :2].min(axis=0), regions.bbox[:, 2:].max(axis=0)
+    return BBox(*low.tolist(), *high.tolist())
+
+
+def areas(regions: Regions) -> Ints:
+    """Count the set pixels of each region: int64, shape (k,)."""
+    return count_inside(regions, np.arange(len(regions)), regions.bbox)
+
+
+def any_in(regions: Regions, box: BBox) -> npt.NDArray[np.bool_]:
+    """Whether each region has a pixel inside `box`: bool, shape (k,). Nothing is unpacked."""
+    boxes = np.broadcast_to(np.array(box, np.int64), (len(regions), 4))
+    return count_inside(regions, np.arange(len(regions)), boxes) > 0
+
+
+def place(mask: Bool2D, minr: int = 0, minc: int = 0) -> Regions:
+    """Pack a mask whose first pixel lies at row `minr`, column `minc` of the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> square = place(np.ones((4, 4), bool))
+    >>> overlap(square, place(np.ones((4, 4), bool), 2, 0)).pixels
+    8
+    """
+    return split(mask, minr, minc)[0]
+
+
+def overlap(a: Regions, b: Regions) -> Overlap:
+    """Compare two placed masks.
+
+    Parameters
+    ----------
+    a, b : Regions
+        The regions of one mask each. Regions of one mask must not share pixels; those of
+        `split` and `disjoint` never do.
+
+    Returns
+    -------
+    Overlap
+        ``iou`` is the Jaccard index, intersection over union.
+
+    References
+    ----------
+    P. Jaccard, "The distribution of the flora in the alpine zone", New Phytologist 11 (1912).
+    """
+    i, j = (side.reshape(-1) for side in np.indices((len(a), len(b))))
+    meet = (a.bbox[i, :2] < b.bbox[j, 2:]).all(axis=1) & (b.bbox[j, :2] < a.bbox[i, 2:]).all(axis=1)
+    pixels = int(count_common(a, b, i[meet], j[meet]).sum())
+    of_a, of_b = int(areas(a).sum()), int(areas(b).sum())
+    return overlap_of(pixels, of_a, of_b)
+
+
+def overlap_of(pixels: int, area_a: int, area_b: int) -> Overlap:
+    """Derive all figures from the shared pixels and the two areas."""
+    either = area_a + area_b - pixels
+
+    def part(whole: int) -> float:
+        return pixels / whole if whole else 0.0
+
+    return Overlap(pixels, either, part(either), part(area_a), part(area_b))
+
+
+def union(a: Regions, b: Regions) -> tuple[BBox, Bool2D]:
+    """Join two placed masks.
+
+    Returns
+    -------
+    bbox : BBox
+        The smallest box around both.
+    mask : ndarray of bool, shape (bbox.height, bbox.width)
+    """
+    full = [side for side in (a, b) if len(side)]
+    if not full:
+        return BBox(0, 0, 0, 0), np.zeros((0, 0), np.bool_)
+    box = hull(full[0]) | hull(full[-1])
+    mask = paint(full[0], box)
+    mask |= paint(full[-1], box)
+    return box, mask
+
+
+def disjoint(regions: Regions) -> Regions:
+    """Return regions of the same mask that share no pixel.
+
+    The format promises as much, but a file may break the promise; counting region by region
+    would then count a pixel twice. Regions that keep it come back as they are.
+    """
+    if len(regions) < 2:
+        return regions
+    pairs = BoxIndex(regions.bbox).pairs()
+    if not any(count_common(regions, regions, i, j).any() for i, j in pairs):
+        return regions
+    box = hull(regions)
+    return split(paint(regions, box), box.minr, box.minc, gap=LEAD)[0]
+
+
+_BLOCK_PIXELS = 1 << 20
+
+
+def distance(regions: Regions, row: int, col: int) -> float:
+    """Euclidean distance in pixels from a pixel to the nearest pixel of a mask.
+
+    Parameters
+    ----------
+    regions : Regions
+        The regions of one mask.
+    row, col : int
+        Image coordinates of the pixel.
+
+    Returns
+    -------
+    float
+        0.0 if the pixel is in the mask; ``inf`` if the mask is empty.
+
+    Notes
+    -----
+    Regions are visited in the order of their boxes' distance and left when no closer pixel
+    is possible; within a region, so are blocks of rows.
+    """
+    box = regions.bbox
+    away_r = np.maximum(0, np.maximum(box[:, 0] - row, row - box[:, 2] + 1))
+    away_c = np.maximum(0, np.maximum(box[:, 1] - col, col - box[:, 3] + 1))
+    bound = away_r**2 + away_c**2
+    best = math.inf
+    for which in np.argsort(bound, kind="stable").tolist():
+        if bound[which] >= best:
+            break
+        best = min(best, _region_distance(regions, which, row, col, best))
+    return math.sqrt(best)
+
+
+def _region_distance(regions: Regions, which: int, row: int, col: int, best: float) -> float:
+    """Squared distance to one region, or `best` if it is not closer."""
+    minr, minc, maxr, _ = regions.bbox[which].tolist()
+    pivot = min(max(row, minr), maxr)
+    below = row_blocks(regions, which, pivot, maxr, max_pixels=_BLOCK_PIXELS)
+    for first, block in below:
+        if (max(0, first - row)) ** 2 >= best:
+            break
+        best = min(best, _block_distance(block, first - row, minc - col))
+    # Rows above the pixel, nearest block first.
+    step = max(1, _BLOCK_PIXELS // max(1, int(regions.bbox[which, 3]) - minc))
+    for last in range(pivot, minr, -step):
+        if (row - last + 1) ** 2 >= best and last <= row:
+            break
+        first = max(minr, last - step)
+        for at, block in row_blocks(regions, which, first, last, max_pixels=_BLOCK_PIXELS):
+            best = min(best, _block_distance(block, at - row, minc - col))
+    return best
+
+
+def _block_distance(block: Bool2D, row: int, col: int) -> float:
+    """Squared distance from the origin to a block whose first pixel lies at `row`, `col`."""
+    rows, cols = np.nonzero(block)
+    if not len(rows):
+        return math.inf
+    return float(((rows + row) ** 2 + (cols + col) ** 2).min())

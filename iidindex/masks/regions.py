@@ -1,0 +1,302 @@
+"""Packed masks: regions of one bit a pixel, and the ways into and out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from iidindex.errors import EncodeError
+from iidindex.model import BBox
+
+Bool2D = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
+# Bits are fetched eight bytes at a time, counted back from the last one wanted (see
+# `windows`). So many bytes must lie before the first bit of any region.
+LEAD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Rectangles of packed bits in one buffer: one mask, or many.
+
+    Attributes
+    ----------
+    data : ndarray of uint8, shape (size,)
+        A buffer that holds all the bits, among other things. It is never written to.
+    start : ndarray of int64, shape (k,)
+        Byte in `data` at which each region's bits begin. At least ``LEAD`` bytes lie before.
+    bbox : ndarray of int64, shape (k, 4)
+        ``(minr, minc, maxr, maxc)``, half-open, pixels, in image coordinates.
+
+    Notes
+    -----
+    A region's bits are row-major, most significant bit first, packed over the whole region:
+    rows are not padded, so a row may begin within a byte. This is the layout of the ``.iid``
+    format, so a file's own bytes can serve as `data`.
+    """
+
+    data: Bytes
+    start: Ints
+    bbox: Ints
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def __getitem__(self, which: slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Regions:
+        """Choose some of the regions; the buffer is shared."""
+        return Regions(self.data, self.start[which], self.bbox[which])
+
+
+def join(parts: Sequence[Regions]) -> Regions:
+    """Put regions of several buffers one behind the other; their bits are copied into one."""
+    size = [part.bbox[:, 2:] - part.bbox[:, :2] for part in parts]
+    n_bytes = np.concatenate([(wide[:, 0] * wide[:, 1] + 7) // 8 for wide in size])
+    starts = np.cumsum(n_bytes) - n_bytes + LEAD
+    chunks = [np.zeros(LEAD, np.uint8)]
+    ends = iter(n_bytes.tolist())
+    for part in parts:
+        chunks.extend(part.data[at : at + next(ends)] for at in part.start.tolist())
+    return Regions(np.concatenate(chunks), starts, np.concatenate([part.bbox for part in parts]))
+
+
+def as_binary(mask: npt.ArrayLike, name: str = "mask") -> Bool2D:
+    """Read a two-dimensional array of booleans or integers as a mask.
+
+    Parameters
+    ----------
+    mask : array_like of bool or int, shape (height, width)
+        Every value but 0 counts as inside. Floats are refused: whether 0.3 lies inside is
+        for the caller to say.
+    name : str
+        What to call it in the error.
+
+    Returns
+    -------
+    ndarray of bool, shape (height, width)
+
+    Raises
+    ------
+    EncodeError
+        If the array has other than two dimensions, or another kind of values.
+    """
+    array = np.asarray(mask)
+    if array.ndim != 2:
+        raise EncodeError(f"{name} has {array.ndim} dimensions; expected 2 (rows, columns)")
+    if array.dtype == np.bool_:
+        return array
+    if array.dtype.kind not in "iu":
+        raise EncodeError(
+            f"{name} has dtype {array.dtype}; expected bool or integers (try mask > threshold)"
+        )
+    binary: Bool2D = array != 0
+    return binary
+
+
+def pack(mask: Bool2D) -> Bytes:
+    """Pack a mask into ``ceil(height * width / 8)`` bytes, zeros after the last bit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> pack(np.array([[True, False, True], [True, True, True]])).tobytes().hex()
+    'bc'
+    """
+    return np.packbits(mask.reshape(-1))
+
+
+def unpack(data: Bytes, height: int, width: int) -> Bool2D:
+    """Unpack the bits at the beginning of `data` into a mask; the inverse of `pack`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> unpack(np.array([0xBC], np.uint8), 2, 3).astype(int).tolist()
+    [[1, 0, 1], [1, 1, 1]]
+    """
+    bits = np.unpackbits(data[: (height * width + 7) // 8], count=height * width)
+    return bits.view(np.bool_).reshape(height, width)
+
+
+def _unpack_rows(data: Bytes, start: int, width: int, first: int, last: int) -> Bool2D:
+    """Rows `first` to `last` (half-open) of the region whose bits begin at byte `start`."""
+    begin, end = first * width, last * width
+    head = begin % 8
+    packed = data[start + begin // 8 : start + (end + 7) // 8]
+    bits = np.unpackbits(packed, count=head + end - begin)[head:]
+    return bits.view(np.bool_).reshape(last - first, width)
+
+
+def row_blocks(
+    regions: Regions, which: int, first: int, last: int, *, max_pixels: int
+) -> Iterator[tuple[int, Bool2D]]:
+    """Unpack rows of one region a block at a time.
+
+    Parameters
+    ----------
+    regions : Regions
+    which : int
+        Position of the region.
+    first, last : int
+        Image rows, half-open; they must lie within the region.
+    max_pixels : int
+        A block holds no more, but for a single row that is wider.
+
+    Yields
+    ------
+    (int, ndarray of bool, shape (rows, width))
+        The first image row of the block, and the block over the region's whole width.
+    """
+    minr, minc, _, maxc = regions.bbox[which].tolist()
+    width = maxc - minc
+    start = int(regions.start[which])
+    step = max(1, max_pixels // max(1, width))
+    for row in range(first, last, step):
+        until = min(last, row + step)
+        yield row, _unpack_rows(regions.data, start, width, row - minr, until - minr)
+
+
+# Unpacking goes through one byte a pixel. So large a block stays within a processor's cache.
+_BLOCK_PIXELS = 1 << 20
+
+
+def paint(regions: Regions, bbox: BBox) -> Bool2D:
+    """Unpack regions into one mask, reading only the rows that `bbox` needs.
+
+    Parameters
+    ----------
+    regions : Regions
+        Those of one mask. Where they share pixels, a pixel set in any of them is set.
+    bbox : BBox
+        The part of the image to return; it may reach beyond the regions.
+
+    Returns
+    -------
+    ndarray of bool, shape (bbox.height, bbox.width)
+        Untouched pages of a large, mostly empty mask take no memory.
+    """
+    if len(regions) == 1 and tuple(regions.bbox[0].tolist()) == bbox and bbox.n_pixels:
+        start = int(regions.start[0])
+        return unpack(regions.data[start:], bbox.height, bbox.width)
+    out = np.zeros((bbox.height, bbox.width), np.bool_)
+    minr, minc, maxr, maxc = bbox
+    box = regions.bbox
+    near = (box[:, 0] < maxr) & (box[:, 2] > minr) & (box[:, 1] < maxc) & (box[:, 3] > minc)
+    for which in np.flatnonzero(near).tolist():
+        common = BBox(*box[which].tolist()) & bbox
+        left = int(box[which, 1])
+        columns = slice(common.minc - minc, common.maxc - minc)
+        for row, block in row_blocks(
+            regions, which, common.minr, common.maxr, max_pixels=_BLOCK_PIXELS
+        ):
+            target = out[row - minr : row - minr + len(block), columns]
+            np.logical_or(target, block[:, common.minc - left : common.maxc - left], out=target)
+    return out
+
+
+def pixel_in(regions: Regions, row: int, col: int) -> npt.NDArray[np.bool_]:
+    """Whether the pixel is set in each region, reading one byte of each that it falls into.
+
+    Parameters
+    ----------
+    regions : Regions
+    row, col : int
+        Image coordinates, pixels.
+
+    Returns
+    -------
+    ndarray of bool, shape (k,)
+    """
+    box = regions.bbox
+    inside = (box[:, 0] <= row) & (row < box[:, 2]) & (box[:, 1] <= col) & (col < box[:, 3])
+    which = np.flatnonzero(inside)
+    near = box[which]
+    bit = (row - near[:, 0]) * (near[:, 3] - near[:, 1]) + (col - near[:, 1])
+    byte = regions.data[regions.start[which] + (bit >> 3)]
+    inside[which] = (byte >> (7 - (bit & 7)).astype(np.uint8)) & 1
+    return inside
+
+
+def split(mask: Bool2D, minr: int = 0, minc: int = 0, *, gap: int = LEAD) -> tuple[Regions, int]:
+    """Split a mask into its 8-connected regions and pack each within its tight box.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (height, width)
+    minr, minc : int
+        Image coordinates of the mask's first pixel.
+    gap : int
+        Bytes left free before each region's bits, at least ``LEAD``.
+
+    Returns
+    -------
+    regions : Regions
+        In the order in which their first pixels come, row by row, as
+        ``skimage.measure.label`` with ``connectivity=2`` numbers them.
+    area : int
+        Set pixels.
+    """
+    area = int(np.count_nonzero(mask))
+    if area == 0:
+        return Regions(np.empty(0, np.uint8), np.empty(0, np.int64), np.empty((0, 4), np.int64)), 0
+    if area == mask.size:
+        return _one_region(mask, minr, minc, gap), area
+    # scikit-image takes longer to import than most programs run; only adding masks needs it.
+    from skimage.measure import label
+
+    labels, n_regions = label(mask, connectivity=2, return_num=True)
+    if n_regions == 1:
+        return _one_region(mask, minr, minc, gap), area
+    return _many_regions(labels, int(n_regions), minr, minc, gap), area
+
+
+def _one_region(mask: Bool2D, minr: int, minc: int, gap: int) -> Regions:
+    rows = np.flatnonzero(np.logical_or.reduce(mask, axis=1))
+    cols = np.flatnonzero(np.logical_or.reduce(mask, axis=0))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    left, right = int(cols[0]), int(cols[-1]) + 1
+    packed = pack(mask[top:bottom, left:right])
+    data = np.empty(gap + len(packed), np.uint8)
+    data[gap:] = packed
+    return Regions(
+        data,
+        np.array([gap], np.int64),
+        np.array([[minr + top, minc + left, minr + bottom, minc + right]], np.int64),
+    )
+
+
+def _many_regions(
+    labels: npt.NDArray[np.integer], n_regions: int, minr: int, minc: int, gap: int
+) -> Regions:
+    """Pack every region at once from the list of set pixels, grouped by label.
+
+    Within a label the pixels stay in row order, so a region's rows are the first and the last
+    of its group, and its bits come out in ascending order: bits of one byte are neighbours,
+    and their sum is the byte.
+    """
+    flat = np.flatnonzero(labels)
+    label_of = labels.reshape(-1)[flat].astype(np.int64) - 1
+    order = np.argsort(label_of, kind="stable")
+    flat, label_of = flat[order], label_of[order]
+    row, col = np.divmod(flat, labels.shape[1])
+    first = np.searchsorted(label_of, np.arange(n_regions))
+    last = np.append(first[1:], len(flat)) - 1
+    bbox = np.empty((n_regions, 4), np.int64)
+    bbox[:, 0] = row[first]
+    bbox[:, 1] = np.minimum.reduceat(col, first)
+    bbox[:, 2] = row[last] + 1
+    bbox[:, 3] = np.maximum.reduceat(col, first) + 1
+    width = bbox[:, 3] - bbox[:, 1]
+    size = ((bbox[:, 2] - bbox[:, 0]) * width + 7) // 8
+    start = np.cumsum(size + gap) - size
+    bit = (row - bbox[label_of, 0]) * width[label_of] + (col - bbox[label_of, 1])
+    byte = start[label_of] + (bit >> 3)
+    opens = np.flatnonzero(np.diff(byte, prepend=-1))
+    data = np.zeros(int(start[-1] + size[-1]), np.uint8)
+    data[byte[opens]] = np.add.reduceat(np.uint8(128) >> (bit & 7).astype(np.uint8), opens)
+    bbox += (minr, minc, minr, minc)
+    return Regions(data, start, bbox)

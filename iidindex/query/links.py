@@ -1,0 +1,54 @@
+"""Where an IID appears: what links the files of an archive."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from iidindex.catalog.engine import Catalog
+from iidindex.catalog.schema import OK, entries, files, iids
+from iidindex.errors import QueryError
+
+
+class Link(NamedTuple):
+    """The appearances of an IID in one file: how many entries, and their pixels together."""
+
+    path: str
+    entries: int
+    area: int
+
+
+def links(catalog: Catalog, address: bytes, domain: bytes | None = None) -> list[Link]:
+    """Files in which an IID appears.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    address : bytes
+    domain : bytes, optional
+        ``b""`` stands for none given; without it, the address in any domain.
+
+    Returns
+    -------
+    list of Link
+        By path. Areas of entries that overlap count each time.
+    """
+    for name, value in (("address", address), ("domain", domain)):
+        if not isinstance(value, bytes) and not (name == "domain" and value is None):
+            raise QueryError(f"{name} must be bytes, not {type(value).__name__}: {value!r}")
+    statement = (
+        select(files.c.path, func.count(), func.sum(entries.c.area))
+        .select_from(
+            iids.join(entries, entries.c.iid_id == iids.c.id).join(
+                files, files.c.id == entries.c.file_id
+            )
+        )
+        .where(iids.c.address == address, files.c.state == OK)
+        .group_by(files.c.id)
+        .order_by(files.c.path, files.c.id)
+    )
+    if domain is not None:
+        statement = statement.where(iids.c.domain == domain)
+    with catalog.reading() as connection:
+        return [Link(*row) for row in connection.execute(statement)]

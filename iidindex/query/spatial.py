@@ -1,0 +1,88 @@
+"""Sifting candidates whose boxes fit down to those whose pixels do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from iidindex.codec.reader import read_regions
+from iidindex.files.part import naming
+from iidindex.masks.measure import any_in
+from iidindex.masks.regions import pixel_in
+from iidindex.model import BBox, FileStamp
+from iidindex.query.originals import Originals, Wanted
+
+
+class Candidate(Protocol):
+    """What has to be known of an entry to look at its pixels."""
+
+    @property
+    def location(self) -> str:
+        """Where the file can be opened."""
+
+    @property
+    def stamp(self) -> FileStamp:
+        """Its size and time when it was indexed."""
+
+    @property
+    def wanted(self) -> Wanted:
+        """What has to be found there."""
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+def sift(originals: Originals, candidates: Sequence[C], boxes: Sequence[BBox]) -> list[C]:
+    """Keep the candidates that have a mask pixel in every box, in their order.
+
+    A mask that fills its box needs no look; of the others, those of one file are read
+    together and nothing is unpacked.
+    """
+    keep = [all(_is_sure(item.wanted, box) for box in boxes) for item in candidates]
+    open_questions = sorted(
+        (index for index, sure in enumerate(keep) if not sure),
+        key=lambda index: candidates[index].location,
+    )
+    for (location, stamp), group in groupby(
+        open_questions, key=lambda index: (candidates[index].location, candidates[index].stamp)
+    ):
+        which = list(group)
+        for index, hit in zip(
+            which,
+            _look(originals, location, stamp, [candidates[i].wanted for i in which], boxes),
+            strict=True,
+        ):
+            keep[index] = hit
+    return [item for item, kept in zip(candidates, keep, strict=True) if kept]
+
+
+def _is_sure(wanted: Wanted, box: BBox) -> bool:
+    """Whether the mask must have a pixel in `box`, as it fills its own, which meets `box`."""
+    return wanted.area == wanted.bbox.n_pixels and bool((wanted.bbox & box).n_pixels)
+
+
+def _look(
+    originals: Originals,
+    location: str,
+    stamp: FileStamp,
+    wanted: Sequence[Wanted],
+    boxes: Sequence[BBox],
+) -> list[bool]:
+    found = originals.read(location, stamp, wanted)
+    bbox = np.array([item.bbox for item in wanted], np.uint16)
+    with naming(location):
+        table = read_regions(found.data, found.offset, found.length, bbox)
+    hits = np.ones(len(wanted), np.bool_)
+    for box in boxes:
+        inside = (
+            pixel_in(table.regions, box.minr, box.minc)
+            if box.n_pixels == 1
+            else any_in(table.regions, box)
+        )
+        hit = np.zeros(len(wanted), np.bool_)
+        hit[table.segment[inside]] = True
+        hits &= hit
+    return hits.tolist()
