@@ -8,10 +8,11 @@ from typing import Self
 
 from iidindex.catalog.engine import Catalog
 from iidindex.ingestion.report import IngestReport, Progress
-from iidindex.query.entries import Entries
+from iidindex.query.entries import Entries, Entry
 from iidindex.query.filters import Filters
 from iidindex.query.links import Link, links
 from iidindex.query.originals import Originals
+from iidindex.query.places import entry_of
 from iidindex.query.stats import Stats, stats
 
 
@@ -84,6 +85,17 @@ class Index:
 
         listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
         return ingest(self._catalog, listed, jobs=jobs, checksum=checksum, progress=progress)
+
+    def entry(self, path: str, key: int) -> Entry | None:
+        """One entry of one file, or None.
+
+        Parameters
+        ----------
+        path : str
+            Inside its root, or where the file lies on disk.
+        key : int
+        """
+        return entry_of(self.entries, self._catalog, path, key)
 
     def links(self, address: bytes, *, domain: bytes | None = None) -> list[Link]:
         """Files in which an IID appears, by path; without `domain`, in any domain."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -16,7 +15,7 @@ from iidindex.codec.decode import decode_mask
 from iidindex.errors import QueryError
 from iidindex.files.part import naming
 from iidindex.masks.regions import Bool2D
-from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp
+from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp, entry_row
 from iidindex.query import compile as sql
 from iidindex.query.filters import Filters
 from iidindex.query.originals import Originals, Wanted
@@ -127,20 +126,9 @@ class Entry:
         Addresses and domains are text where they are UTF-8 and null where they are not;
         ``address_b64`` and ``domain_b64`` are always exact.
         """
-        domain = self.iid.domain or b""
-        return {
-            "path": self.path,
-            "key": self.key,
-            "address": _text(self.iid.address),
-            "domain": _text(domain),
-            "address_b64": b64encode(self.iid.address).decode(),
-            "domain_b64": b64encode(domain).decode(),
-            "bbox": list(self.bbox),
-            "area": self.area,
-            "offset": self.bufloc.offset,
-            "length": self.bufloc.length,
-            "groups": list(self.groups),
-        }
+        return entry_row(
+            self.path, self.key, self.iid, self.bbox, self.area, self.bufloc, self.groups
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Entry):
@@ -321,10 +309,3 @@ class Entries:
 
     def __repr__(self) -> str:
         return f"<Entries {self._filters}>"
-
-
-def _text(value: bytes) -> str | None:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return None

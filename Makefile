@@ -1,0 +1,52 @@
+# `make demo` and `make test` each do everything on a machine that has Python 3.11, pip and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench clean
+.DEFAULT_GOAL := demo
+
+# A Python without ensurepip (Debian parts it off) cannot put pip into the environment; then
+# its own pip installs from outside.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) 2>/dev/null || $(PYTHON) -m venv --without-pip --clear $(VENV)
+
+define install
+	@echo "installing iidindex$(1) into $(VENV)"
+	@if $(BIN)/python -m pip --version >/dev/null 2>&1; \
+	then $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.$(1)'; \
+	else $(PYTHON) -m pip --python $(BIN)/python install --quiet --disable-pip-version-check --editable '.$(1)'; \
+	fi
+	@touch $@
+endef
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(call install,)
+
+$(VENV)/.installed-test: pyproject.toml | $(BIN)/python
+	$(call install,[test])
+
+$(VENV)/.installed-lint: pyproject.toml | $(BIN)/python
+	$(call install,[lint])
+
+$(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
+	$(call install,[bench])
+
+demo: $(VENV)/.installed  ## build a small archive, index it, ask it three questions
+	$(BIN)/iidindex demo demo
+
+test: $(VENV)/.installed-test  ## run all tests
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.installed-lint  ## check style, types and the order of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-bench  ## measure, and write docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) demo dist build

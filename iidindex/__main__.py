@@ -1,0 +1,5 @@
+"""Run as ``python -m iidindex``."""
+
+from iidindex.cli.main import main
+
+main()

@@ -1,0 +1,96 @@
+"""Verbs that fill the index and tell what it holds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from iidindex.cli.main import DONE, SOME_FAILED, printable
+from iidindex.index import Index
+from iidindex.ingestion.report import IngestReport, Progress
+
+_form = click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--jobs", "-j", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."
+)
+@click.option("--checksum", is_flag=True, help="Read every file, even if its time is the same.")
+@_form
+@click.pass_obj
+def ingest(db: str, /, paths: tuple[str, ...], jobs: int, checksum: bool, form: str) -> int:
+    """Bring the index up to date with files and directories.
+
+    Directories are searched for .iid files. Files that have not changed are not opened. The
+    index is made if there is none. Originals are never written to.
+    """
+    with Index(db, create=True) as index, _Bar() as bar:
+        report = index.ingest(paths, jobs=jobs, checksum=checksum, progress=bar.show)
+    if form == "json":
+        click.echo(json.dumps(asdict(report)))
+    else:
+        _tell(report)
+    return SOME_FAILED if report.failed or report.unreadable else DONE
+
+
+def _tell(report: IngestReport) -> None:
+    counts: list[tuple[str, Any]] = [
+        (name, getattr(report, name))
+        for name in ("added", "updated", "touched", "moved", "unchanged", "missing", "failed")
+    ]
+    told = ", ".join(f"{count} {name}" for name, count in counts if count) or "no .iid files"
+    click.echo(f"{told}; {report.entries} entries indexed in {report.seconds:.1f} s")
+    for location, reason in [*report.failures.items(), *report.unreadable.items()]:
+        click.echo(f"could not read {printable(location)}: {printable(reason)}", err=True)
+
+
+class _Bar:
+    """A progress bar on a terminal, nothing elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.__exit__(None, None, None)
+
+    def show(self, progress: Progress) -> None:
+        """Take note of how far the ingest is."""
+        if not sys.stderr.isatty():
+            return
+        if self._bar is None or self._bar.length != progress.total:
+            self.__exit__()
+            self._bar = click.progressbar(
+                length=progress.total,
+                label="ingesting",
+                file=sys.stderr,
+                item_show_func=lambda item: None if item is None else str(item),
+            )
+            self._bar.__enter__()
+        self._bar.update(progress.files - self._bar.pos, progress)
+
+
+@click.command()
+@_form
+@click.pass_obj
+def status(db: str, /, form: str) -> int:
+    """Tell how much the index holds."""
+    with Index(db) as index:
+        counts = index.stats()._asdict()
+    if form == "json":
+        click.echo(json.dumps(counts))
+    else:
+        for name, count in counts.items():
+            click.echo(f"{count:>12,} {name}")
+    return DONE

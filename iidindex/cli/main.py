@@ -1,0 +1,151 @@
+"""The command ``iidindex``: its verbs, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+
+import click
+
+import iidindex
+from iidindex.errors import (
+    IIDIndexError,
+    SchemaVersionError,
+    StaleFileError,
+)
+
+# Exit codes.
+DONE, NOTHING_FOUND, ERROR, STALE, SOME_FAILED, SCHEMA, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+
+# Each verb, the module it lives in, and a line for --help. A verb's module is imported when
+# the verb is used, so that none waits for what another needs.
+VERBS = {
+    "ingest": ("ingest", "Bring the index up to date with files and directories."),
+    "status": ("ingest", "Tell how much the index holds."),
+    "find": ("search", "Find entries by address and other filters."),
+    "at": ("search", "Find entries whose mask holds the pixel in column X, row Y."),
+    "region": ("search", "Find entries whose mask has a pixel inside a box."),
+    "links": ("links", "List the files in which an individual appears."),
+    "show": ("show", "Show what is in a .iid file; needs no index."),
+    "mask": ("mask", "Write the mask of an entry as PNG or NPY."),
+    "demo": ("demo", "Build a small archive of real pictures and take a tour of it."),
+}
+
+
+class Verbs(click.Group):
+    """The verbs, imported one by one when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Names in the order of VERBS: the way somebody comes to need them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a verb."""
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"iidindex.cli.{VERBS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or name the one that was probably meant."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], VERBS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"There is no verb {args[0]!r}.{hint} See `iidindex --help`.")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the verbs without importing them."""
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--db",
+    envvar="IIDINDEX_DB",
+    default="iidindex.db",
+    show_default=True,
+    metavar="PATH_OR_URL",
+    help="The index to use; also the variable IIDINDEX_DB.",
+)
+@click.option("--debug", is_flag=True, help="Show a traceback with an error.")
+@click.version_option(iidindex.__version__, "-V", "--version", prog_name="iidindex")
+@click.pass_context
+def cli(ctx: click.Context, db: str, debug: bool) -> None:
+    """Index and search archives of .iid segmentation files.
+
+    An individual is named by its address: `tree` is UTF-8 text, `hex:74726565` and
+    `b64:dHJlZQ==` are exact bytes.
+
+    Exit codes: 0 found or done, 1 nothing found, 2 wrong use or error, 3 an original has
+    changed since it was indexed, 4 done but some files could not be read, 5 the index was made
+    by another version, 130 interrupted.
+    """
+    ctx.obj = db
+    ctx.meta["iidindex.debug"] = debug
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; those of this process by default.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = cli.main(list(arguments), prog_name="iidindex", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ERROR
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("iidindex: interrupted; what was done so far is whole", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough. Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except IIDIndexError as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        click.echo(f"iidindex: {printable(str(error))}", err=True)
+        if isinstance(error, StaleFileError):
+            return STALE
+        return SCHEMA if isinstance(error, SchemaVersionError) else ERROR
+    return code if isinstance(code, int) else DONE
+
+
+def printable(text: str) -> str:
+    r"""Text without control characters, which could command the terminal it is shown on.
+
+    Examples
+    --------
+    >>> printable("a" + chr(27) + "[2J b")
+    'a\\x1b[2J b'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def main() -> None:
+    """Run as a program."""
+    sys.exit(run())

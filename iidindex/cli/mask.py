@@ -1,0 +1,41 @@
+"""Writing a mask."""
+
+from __future__ import annotations
+
+import click
+
+from iidindex.cli.main import DONE, NOTHING_FOUND, printable
+from iidindex.files.source import write_atomically
+from iidindex.index import Index
+from iidindex.render.write import encode, suffix_of
+
+
+@click.command()
+@click.argument("path", type=click.Path())
+@click.argument("key", type=int)
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    type=click.Path(dir_okay=False),
+    help="Where to: .png for a picture, .npy for a NumPy array of bool.",
+)
+@click.pass_obj
+def mask(db: str, /, path: str, key: int, output: str) -> int:
+    """Write the mask of entry KEY of the indexed file PATH as PNG or NPY.
+
+    PATH is what `find` shows, or where the file lies on disk. The picture is as large as the
+    entry's bounding box.
+    """
+    ending = suffix_of(output)
+    if ending is None:
+        raise click.UsageError(f"{printable(output)}: expected a name that ends in .png or .npy")
+    with Index(db) as index:
+        entry = index.entry(path, key)
+        if entry is None:
+            click.echo(f"iidindex: {printable(path)}: no entry of key {key} is indexed", err=True)
+            return NOTHING_FOUND
+        write_atomically(output, [encode(entry.mask(), ending)])
+    height, width = entry.bbox.height, entry.bbox.width
+    click.echo(f"{printable(output)}: {height} x {width} pixels, {entry.area} of them set")
+    return DONE

@@ -1,0 +1,93 @@
+"""Verbs that find entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from iidindex.cli.filters import ENTRY_COLUMNS, filter_options, narrowed
+from iidindex.cli.iidtext import IID_TEXT
+from iidindex.cli.main import DONE, NOTHING_FOUND
+from iidindex.cli.output import format_option, write
+from iidindex.index import Index
+from iidindex.query.entries import Entries
+
+_count = click.option("--count", "only_count", is_flag=True, help="Tell only how many there are.")
+_explain = click.option("--explain", is_flag=True, help="Tell how the question is answered.")
+_boxes = click.option("--boxes", is_flag=True, help="Answer from bounding boxes; read no file.")
+
+
+@click.command()
+@click.argument("address", nargs=-1, type=IID_TEXT)
+@filter_options
+@_count
+@_explain
+@format_option
+@click.pass_obj
+def find(
+    db: str, /, address: tuple[bytes, ...], addresses: tuple[bytes, ...], **options: Any
+) -> int:
+    """Find entries by address and other filters.
+
+    Without ADDRESS, every entry that fits the filters.
+    """
+    with Index(db) as index:
+        return _answer(index, None, addresses=(*address, *addresses), **options)
+
+
+@click.command()
+@click.argument("x", type=int)
+@click.argument("y", type=int)
+@filter_options
+@_boxes
+@_count
+@_explain
+@format_option
+@click.pass_obj
+def at(db: str, /, x: int, y: int, boxes: bool, **options: Any) -> int:
+    """Find entries whose mask holds the pixel in column X, row Y."""
+    with Index(db) as index:
+        return _answer(index, ((y, x, y + 1, x + 1), not boxes), **options)
+
+
+@click.command()
+@click.argument("minr", type=int)
+@click.argument("minc", type=int)
+@click.argument("maxr", type=int)
+@click.argument("maxc", type=int)
+@filter_options
+@_boxes
+@_count
+@_explain
+@format_option
+@click.pass_obj
+def region(
+    db: str, /, minr: int, minc: int, maxr: int, maxc: int, boxes: bool, **options: Any
+) -> int:
+    """Find entries whose mask has a pixel in rows MINR … MAXR-1, columns MINC … MAXC-1."""
+    with Index(db) as index:
+        return _answer(index, ((minr, minc, maxr, maxc), not boxes), **options)
+
+
+def _answer(
+    index: Index,
+    within: tuple[tuple[int, int, int, int], bool] | None,
+    *,
+    only_count: bool,
+    explain: bool,
+    form: str,
+    **filters: Any,
+) -> int:
+    question: Entries = narrowed(index, **filters)
+    if within is not None:
+        box, exact = within
+        question = question.region(box, exact=exact)
+    if explain:
+        click.echo(question.explain())
+        return DONE
+    if only_count:
+        count = question.count()
+        click.echo(count)
+        return DONE if count else NOTHING_FOUND
+    return write((entry.to_dict() for entry in question), form, ENTRY_COLUMNS)

@@ -1,0 +1,41 @@
+"""Showing a file, straight from the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from iidindex.cli.filters import ENTRY_COLUMNS
+from iidindex.cli.main import DONE, printable
+from iidindex.cli.output import format_option, write
+from iidindex.files.iidfile import IIDFile
+from iidindex.files.listing import listing
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@click.argument("key", type=int, required=False)
+@format_option
+def show(file: str, key: int | None, form: str) -> int:
+    """Show what is in a .iid file; needs no index.
+
+    With KEY, that entry alone.
+    """
+    with IIDFile(file) as opened:
+        if form == "table" and key is None:
+            _tell(opened)
+        rows: Iterator[dict[str, Any]] = listing(opened, None if key is None else [key])
+        code = write(rows, form, [name for name in ENTRY_COLUMNS if name != "path"])
+    # A file without entries was shown all the same.
+    return DONE if key is None else code
+
+
+def _tell(file: IIDFile) -> None:
+    click.echo(f"{printable(file.name)}: {len(file)} entries")
+    click.echo(f"meta: {printable(json.dumps(file.meta.data, ensure_ascii=False))}")
+    groups = ", ".join(f"{name} ({len(file.groups.keys(name))})" for name in file.groups.list())
+    click.echo(f"groups: {printable(groups) or 'none'}")
+    click.echo()

@@ -1,0 +1,104 @@
+"""The tour itself: build, ingest, ask, draw."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from iidindex.demo.archive import build
+from iidindex.demo.pictures import pictures
+from iidindex.demo.poster import poster
+from iidindex.files.source import write_atomically
+from iidindex.index import Index
+from iidindex.model import IID
+from iidindex.query.entries import Entries
+from iidindex.render.write import encode
+
+
+class Question(NamedTuple):
+    """What a person would ask, the command that asks it, and its answer."""
+
+    text: str
+    command: str
+    answer: Entries
+
+
+class Tour(NamedTuple):
+    """Where everything lies that the tour made."""
+
+    archive: str
+    database: str
+    picture: str
+
+
+def tour(directory: str, say: Callable[[str], object], ask: Callable[[Question], object]) -> Tour:
+    """Build a small archive, index it, ask it three questions, draw a picture.
+
+    Parameters
+    ----------
+    directory : str
+        Where to; it is made if it is not there.
+    say : callable
+        Called with lines of text.
+    ask : callable
+        Called with each question.
+
+    Returns
+    -------
+    Tour
+    """
+    place = Tour(*(os.path.join(directory, name) for name in ("archive", "demo.db", "demo.png")))
+    say("Segmenting three pictures that come with scikit-image …")
+    segmented = pictures()
+    for picture in segmented:
+        say(f"  {picture.name}: {picture.labels.max()} individuals")
+    count = build(place.archive, segmented)
+    say(f"Cut into overlapping tiles: {count} .iid files in {place.archive}")
+    with Index(place.database, create=True) as index:
+        report = index.ingest(place.archive)
+        stats = index.stats()
+        say(
+            f"Indexed in {report.seconds:.1f} s: {stats.entries} entries of {stats.iids} "
+            f"individuals, in {place.database}"
+        )
+        hero = _most_seen(index, b"coins")
+        for question in _questions(index, place.database, hero):
+            ask(question)
+        drawn = poster(index, segmented, hero)
+    write_atomically(place.picture, [encode(drawn, ".png")])
+    return place
+
+
+def _most_seen(index: Index, domain: bytes) -> IID:
+    """The individual that is in most files, and seen whole in one of them."""
+    whole = {entry.iid for entry in index.entries.where(domain=domain, group="whole")}
+    seen = Counter(entry.iid for entry in index.entries.where(domain=domain) if entry.iid in whole)
+    return seen.most_common(1)[0][0]
+
+
+def _questions(index: Index, database: str, hero: IID) -> list[Question]:
+    name = hero.address.decode()
+    found = index.entries.where(address=hero.address, domain=hero.domain)
+    seen = found.where(group="whole").first()
+    assert seen is not None
+    x, y, _, _ = (round(value) for value in seen.bbox.xywh(center=True))
+    program = f"iidindex --db {database}"
+    return [
+        Question(
+            f"Where is {name}?",
+            f"{program} find {name} --domain coins",
+            found,
+        ),
+        Question(
+            f"What covers the pixel in column {x}, row {y}, in any picture?",
+            f"{program} at {x} {y}",
+            index.entries.at(x, y),
+        ),
+        Question(
+            "Which five galaxies are the largest that a tile shows whole?",
+            f"{program} find --domain hubble --group whole --order-by -area --limit 5",
+            index.entries.where(domain=b"hubble", group="whole").order_by("-area").limit(5),
+        ),
+    ]

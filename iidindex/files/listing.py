@@ -1,0 +1,40 @@
+"""The entries of a file as rows that JSON can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from iidindex.files.iidfile import IIDFile
+from iidindex.model import entry_row
+
+
+def listing(file: IIDFile, keys: Iterable[int] | None = None) -> Iterator[dict[str, Any]]:
+    """List entries as the index lists them.
+
+    Parameters
+    ----------
+    file : IIDFile
+    keys : iterable of int, optional
+        The entries wanted; all by default.
+
+    Yields
+    ------
+    dict
+    """
+    groups_of: dict[int, list[str]] = {}
+    for name in file.groups.list():
+        for key in file.groups.keys(name).tolist():
+            groups_of.setdefault(key, []).append(name)
+    entries = list(file) if keys is None else file.fetch(keys)
+    for entry in entries:
+        seg = entry.seg
+        yield entry_row(
+            file.name,
+            entry.key,
+            entry.iid,
+            seg.bbox,
+            seg.area,
+            seg.bufloc,
+            groups_of.get(entry.key, []),
+        )
