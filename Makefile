@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench docs clean
 .DEFAULT_GOAL := demo
 
 # A Python without ensurepip (Debian parts it off) cannot put pip into the environment; then
@@ -47,6 +47,9 @@ lint: $(VENV)/.installed-lint  ## check style, types and the order of imports
 
 bench: $(VENV)/.installed-bench  ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.installed-test  ## write docs/cli.md
+	$(BIN)/python docs/reference.py
 
 clean:
 	rm -rf $(VENV) demo dist build

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from iidindex.errors import (
-    CatalogError,
-    CatalogLockedError,
-    CatalogNotFoundError,
-    EncodeError,
-    IIDFormatError,
-    IIDIndexError,
-    IngestError,
-    QueryError,
-    SchemaVersionError,
-    SourceError,
-    SourceNotFoundError,
-    StaleFileError,
-)
-from iidindex.files.iidfile import IIDFile
-from iidindex.model import IID, BBox, BufLoc, FileStamp
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from iidindex.errors import (
+        CatalogError,
+        CatalogLockedError,
+        CatalogNotFoundError,
+        EncodeError,
+        IIDFormatError,
+        IIDIndexError,
+        IngestError,
+        QueryError,
+        SchemaVersionError,
+        SourceError,
+        SourceNotFoundError,
+        StaleFileError,
+    )
+    from iidindex.files.iidfile import IIDFile
     from iidindex.index import Index, open  # noqa: A004
+    from iidindex.model import IID, BBox, BufLoc, FileStamp
 
 __version__ = "0.1.0"
 
@@ -47,11 +48,22 @@ __all__ = [
     "open",
 ]
 
+# A name is imported when it is used: NumPy takes longer than a --help should, and SQLAlchemy
+# longer than reading a file does.
+_HOMES = {
+    **dict.fromkeys(("BBox", "BufLoc", "FileStamp", "IID"), "iidindex.model"),
+    **dict.fromkeys(("Index", "open"), "iidindex.index"),
+    "IIDFile": "iidindex.files.iidfile",
+}
+
 
 def __getattr__(name: str) -> object:
-    # The index needs SQLAlchemy, which takes longer to import than reading a file takes.
-    if name in ("Index", "open"):
-        from iidindex import index
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(_HOMES.get(name, "iidindex.errors")), name)
+    globals()[name] = found
+    return found
 
-        return getattr(index, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

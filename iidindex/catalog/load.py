@@ -69,9 +69,8 @@ class Loader:
             for table in ("files", "iids", "entries", "groups")
         }
         self._iids: dict[tuple[bytes, bytes], int] = {}
-        self._groups: dict[str, int] = dict(
-            connection.exec_driver_sql("SELECT name, id FROM groups").tuples().all()
-        )
+        known_groups = connection.exec_driver_sql("SELECT name, id FROM groups").all()
+        self._groups: dict[str, int] = {row.name: row.id for row in known_groups}
 
     def write(self, root_id: int, path: str, file: FileColumns, file_id: int | None = None) -> None:
         """Write a file that is new, or in place of what the catalogue held of it.

@@ -15,7 +15,6 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    UniqueConstraint,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -90,7 +89,7 @@ files = Table(
     Column("reason", Text),
     # Seconds since the epoch.
     Column("indexed_at", Integer, nullable=False),
-    UniqueConstraint("root_id", "path", name="uq_files_root_id_path"),
+    Index("ix_files_root_id_path", "root_id", "path", unique=True),
 )
 
 iids = Table(
@@ -101,7 +100,7 @@ iids = Table(
     Column("domain", LargeBinary, nullable=False),
     Column("address", LargeBinary, nullable=False),
     # Questions name an address more often than a domain.
-    UniqueConstraint("address", "domain", name="uq_iids_address_domain"),
+    Index("ix_iids_address_domain", "address", "domain", unique=True),
 )
 
 entries = Table(

@@ -31,7 +31,7 @@ VERBS = {
     "region": ("search", "Find entries whose mask has a pixel inside a box."),
     "links": ("links", "List the files in which an individual appears."),
     "show": ("show", "Show what is in a .iid file; needs no index."),
-    "mask": ("mask", "Write the mask of an entry as PNG or NPY."),
+    "mask": ("mask", "Write the mask of an entry as a PNG or NPY file."),
     "demo": ("demo", "Build a small archive of real pictures and take a tour of it."),
 }
 
@@ -117,8 +117,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("iidindex: interrupted; what was done so far is whole", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader has seen enough. Python would complain once more when it flushes.
+    except (BrokenPipeError, SystemExit):
+        # The reader has seen enough, which click turns into an exit of its own. Python would
+        # complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except IIDIndexError as error:

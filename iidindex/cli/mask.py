@@ -22,10 +22,10 @@ from iidindex.render.write import encode, suffix_of
 )
 @click.pass_obj
 def mask(db: str, /, path: str, key: int, output: str) -> int:
-    """Write the mask of entry KEY of the indexed file PATH as PNG or NPY.
+    """Write the mask of an entry as a PNG or NPY file.
 
-    PATH is what `find` shows, or where the file lies on disk. The picture is as large as the
-    entry's bounding box.
+    PATH is the indexed file, as `find` shows it or where it lies on disk; KEY is the entry. The
+    picture is as large as the entry's bounding box.
     """
     ending = suffix_of(output)
     if ending is None:

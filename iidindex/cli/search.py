@@ -65,7 +65,10 @@ def at(db: str, /, x: int, y: int, boxes: bool, **options: Any) -> int:
 def region(
     db: str, /, minr: int, minc: int, maxr: int, maxc: int, boxes: bool, **options: Any
 ) -> int:
-    """Find entries whose mask has a pixel in rows MINR … MAXR-1, columns MINC … MAXC-1."""
+    """Find entries whose mask has a pixel inside a box.
+
+    The box is rows MINR … MAXR-1 and columns MINC … MAXC-1.
+    """
     with Index(db) as index:
         return _answer(index, ((minr, minc, maxr, maxc), not boxes), **options)
 

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from iidindex.codec import layout
-from iidindex.codec.reader import Bytes, Header
+from iidindex.codec.reader import Bytes, Header, Ints, is_range
 from iidindex.errors import IIDFormatError
-
-
-class GroupKeys(NamedTuple):
-    """A named set of lookup-table keys: uint32, in the order and number the file holds."""
-
-    name: str
-    keys: npt.NDArray[np.uint32]
 
 
 def read_meta(data: Bytes, header: Header) -> Any:
@@ -54,7 +48,7 @@ def read_meta(data: Bytes, header: Header) -> Any:
 
 def _parse(raw: bytes, section: str, offset: int) -> Any:
     try:
-        return json.loads(raw.decode("utf-8"))
+        value = json.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise IIDFormatError(
             f"not UTF-8: byte 0x{raw[error.start]:02x}",
@@ -62,14 +56,34 @@ def _parse(raw: bytes, section: str, offset: int) -> Any:
             offset=offset + error.start,
         ) from None
     except RecursionError:
-        raise IIDFormatError(
-            "JSON is nested too deeply to read", section=section, offset=offset
-        ) from None
+        raise _too_deep(section, offset) from None
     except ValueError as error:
         raise IIDFormatError(f"not JSON: {error}", section=section, offset=offset) from None
+    if is_too_deep(raw, value):
+        raise _too_deep(section, offset)
+    return value
 
 
-def read_groups(data: Bytes, header: Header, lut_keys: npt.NDArray[np.int64]) -> list[GroupKeys]:
+def is_too_deep(encoded: bytes, value: Any) -> bool:
+    """Whether JSON, given encoded and decoded, is nested deeper than the limit."""
+    if encoded.count(b"[") + encoded.count(b"{") <= layout.MAX_JSON_DEPTH:
+        return False
+    level: list[Any] = [[value]]
+    for _ in range(layout.MAX_JSON_DEPTH + 1):
+        items = (item.values() if isinstance(item, dict) else item for item in level)
+        level = [item for item in chain.from_iterable(items) if isinstance(item, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def _too_deep(section: str, offset: int) -> IIDFormatError:
+    return IIDFormatError(
+        f"JSON is nested deeper than {layout.MAX_JSON_DEPTH} levels", section=section, offset=offset
+    )
+
+
+def read_groups(data: Bytes, header: Header, lut_keys: Ints) -> dict[str, Ints]:
     """Decode the groups.
 
     Parameters
@@ -82,18 +96,20 @@ def read_groups(data: Bytes, header: Header, lut_keys: npt.NDArray[np.int64]) ->
 
     Returns
     -------
-    list of GroupKeys
-        As the file lists them: a name may come twice, and so may a key.
+    dict of str to ndarray of int64
+        The keys of each group, ascending and once, names in the order of the list. A name
+        that is listed twice is one group with the keys of both.
 
     Raises
     ------
     IIDFormatError
         If the list is not a JSON list of objects with ``name``, ``offset`` and ``length``, an
-        array reaches outside the section or into another, or a key is not in the table.
+        array reaches outside the section, the arrays are longer together than the section, or
+        a key is not in the table.
     """
     start, length = header.bufloc_groups
     if not length:
-        return []
+        return {}
     prefix = layout.GROUPS_PREFIX.size
     if length < prefix:
         raise IIDFormatError(
@@ -126,12 +142,15 @@ def read_groups(data: Bytes, header: Header, lut_keys: npt.NDArray[np.int64]) ->
             section="groups",
             offset=start,
         )
-    found = [
-        GroupKeys(name, arrays[offset : offset + size].view(layout.GROUP_KEY))
-        for name, offset, size in where
-    ]
-    _check_keys(found, lut_keys, start)
-    return found
+    found: dict[str, list[npt.NDArray[np.uint32]]] = {}
+    for name, offset, size in where:
+        keys = arrays[offset : offset + size].view(layout.GROUP_KEY)
+        found.setdefault(name, []).append(keys)
+    united = {
+        name: np.unique(np.concatenate(parts)).astype(np.int64) for name, parts in found.items()
+    }
+    _check_keys(united, lut_keys, start)
+    return united
 
 
 def _group(group: object, nth: int, room: int, section_offset: int) -> tuple[str, int, int]:
@@ -164,26 +183,19 @@ def _group(group: object, nth: int, room: int, section_offset: int) -> tuple[str
     return name, offset, length
 
 
-def _check_keys(
-    groups: list[GroupKeys], lut_keys: npt.NDArray[np.int64], section_offset: int
-) -> None:
+def _check_keys(groups: dict[str, Ints], lut_keys: Ints, section_offset: int) -> None:
     if not groups:
         return
-    keys = np.concatenate([group.keys for group in groups])
+    keys = np.concatenate([*groups.values()])
     n = len(lut_keys)
     if not len(keys) or (int(keys.max()) < n and is_range(lut_keys)):
         return
     unknown = ~np.isin(keys, lut_keys)
     if unknown.any():
         key = int(keys[np.argmax(unknown)])
-        name = next(group.name for group in groups if key in group.keys)
+        name = next(name for name, members in groups.items() if key in members)
         raise IIDFormatError(
             f"group {name!r} holds key {key}, which is not in the lookup table of {n} rows",
             section="groups",
             offset=section_offset,
         )
-
-
-def is_range(keys: npt.NDArray[np.int64]) -> bool:
-    """Whether every key equals its row, as in all files of the founding program."""
-    return bool(np.array_equal(keys, np.arange(len(keys))))

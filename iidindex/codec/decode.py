@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from iidindex.codec.reader import Bytes, Ints, read_only_region, read_regions
+from iidindex.codec.reader import Bytes, Ints
+from iidindex.codec.regions import read_only_region, read_regions
 from iidindex.errors import IIDFormatError
 from iidindex.masks.regions import Bool2D, Regions, paint, unpack
 from iidindex.model import BBox
@@ -47,22 +48,24 @@ def decode_mask(
         If the regions are not valid, or the mask does not fit into memory.
     """
     box = bbox if crop is None else bbox & crop
-    alone = read_only_region(data, offset, length, bbox)
-    if alone is not None and crop is None:
-        inner, start = alone
-        if inner == bbox:
-            return unpack(data[start:], bbox.height, bbox.width)
-        if inner.n_pixels <= _SMALL:
-            try:
+    try:
+        alone = read_only_region(data, offset, length, bbox)
+        if alone is not None and crop is None:
+            inner, start = alone
+            if inner == bbox:
+                return unpack(data[start:], bbox.height, bbox.width)
+            if inner.n_pixels <= _SMALL:
                 mask = np.zeros((bbox.height, bbox.width), np.bool_)
-            except MemoryError:
-                raise _too_large(bbox, offset) from None
-            rows = slice(inner.minr - bbox.minr, inner.maxr - bbox.minr)
-            columns = slice(inner.minc - bbox.minc, inner.maxc - bbox.minc)
-            mask[rows, columns] = unpack(data[start:], inner.height, inner.width)
-            return mask
-    table = read_regions(data, np.array([offset]), np.array([length]), np.array([bbox], np.uint16))
-    return _painted(table.regions, box, offset)
+                rows = slice(inner.minr - bbox.minr, inner.maxr - bbox.minr)
+                columns = slice(inner.minc - bbox.minc, inner.maxc - bbox.minc)
+                mask[rows, columns] = unpack(data[start:], inner.height, inner.width)
+                return mask
+        table = read_regions(
+            data, np.array([offset]), np.array([length]), np.array([bbox], np.uint16)
+        )
+        return paint(table.regions, box)
+    except MemoryError:
+        raise _too_large(box, offset) from None
 
 
 def _too_large(box: BBox, offset: int) -> IIDFormatError:
@@ -99,13 +102,21 @@ def decode_masks(
     IIDFormatError
         As `decode_mask`, before the first mask of a block is yielded.
     """
-    ends = np.cumsum(length)
+    # A segment of few bytes may have a large, empty box: what its mask would take packed
+    # counts, if that is more.
+    corner = bbox.astype(np.int64)
+    pixels = (corner[:, 2] - corner[:, 0]) * (corner[:, 3] - corner[:, 1])
+    ends = np.cumsum(np.maximum(length, pixels >> 3))
     low = 0
     while low < len(offset):
         done = int(ends[low - 1]) if low else 0
         high = max(low + 1, int(np.searchsorted(ends, done + _BLOCK_BYTES, side="right")))
         part = slice(low, high)
-        yield from _decode_block(data, offset[part], length[part], bbox[part])
+        try:
+            yield from _decode_block(data, offset[part], length[part], bbox[part])
+        except MemoryError:
+            largest = low + int(np.argmax(pixels[part]))
+            raise _too_large(BBox(*corner[largest].tolist()), int(offset[largest])) from None
         low = high
 
 
@@ -116,7 +127,7 @@ def _decode_block(
     regions = table.regions
     boxes = bbox.tolist()
     if int(length.sum()) > _BLOCK_BYTES:  # a single large mask is painted band by band
-        return [_painted(regions, BBox(*boxes[0]), int(offset[0]))]
+        return [paint(regions, BBox(*boxes[0]))]
     bits, begins = _unpack_all(regions)
     first = np.searchsorted(table.segment, np.arange(len(offset) + 1)).tolist()
     inner = regions.bbox.tolist()
@@ -128,10 +139,7 @@ def _decode_block(
             at = begins[low]
             masks.append(bits[at : at + height * width].reshape(height, width))
             continue
-        try:
-            mask = np.zeros((height, width), np.bool_)
-        except MemoryError:
-            raise _too_large(BBox(*box), int(offset[len(masks)])) from None
+        mask = np.zeros((height, width), np.bool_)
         for (top, left, bottom, right), at in zip(inner[low:high], begins[low:high], strict=True):
             height, width = bottom - top, right - left
             part = bits[at : at + height * width].reshape(height, width)
@@ -158,10 +166,3 @@ def _unpack_all(regions: Regions) -> tuple[npt.NDArray[np.bool_], list[int]]:
     parts = [regions.data[a:b] for a, b in zip(start.tolist(), ends, strict=True)]
     bits = np.unpackbits(np.concatenate(parts))
     return bits.view(np.bool_), ((np.cumsum(n_bytes) - n_bytes) * 8).tolist()
-
-
-def _painted(regions: Regions, bbox: BBox, offset: int) -> Bool2D:
-    try:
-        return paint(regions, bbox)
-    except MemoryError:
-        raise _too_large(bbox, offset) from None

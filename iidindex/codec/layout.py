@@ -39,6 +39,10 @@ IID_HEAD_STRUCT = struct.Struct("<3I")
 # "meta ::= json", and "json ::= string", which would put a length before it; the program
 # writes the JSON bare. Both are read; bare is written.
 META_PREFIX = struct.Struct("<I")
+# How deep lists and objects may lie in each other. The document names no limit, but every
+# program that walks JSON has one, and not every reader fails gently: Python's own depends on
+# how deep its caller is, and SQLite stops at 1,000.
+MAX_JSON_DEPTH = 200
 
 # "groups ::= len json { group }": the length of a JSON list of objects with a name, an offset
 # and a length; then arrays of keys. The offset counts from the end of the list, the length is
@@ -53,6 +57,7 @@ SEGMENT_HEAD_STRUCT = struct.Struct("<I4HI")
 # "region ::= len bbox { byte }": the length counts itself and the box; the box is in image
 # coordinates; the mask is row-major, most significant bit first, packed over the whole region
 # (rows are not padded), with zeros after its last bit.
+REGION_LENGTH = struct.Struct("<I")
 REGION_HEAD = np.dtype([("length", "<u4"), ("bbox", "<u2", (4,))])
 REGION_HEAD_STRUCT = struct.Struct("<I4H")
 

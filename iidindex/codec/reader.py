@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from iidindex.codec import layout
 from iidindex.errors import IIDFormatError
-from iidindex.masks.regions import Regions
-from iidindex.model import BBox, BufLoc
+from iidindex.model import BufLoc
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -137,7 +136,9 @@ def check_header(head: bytes, size: int) -> Header:
     sections = [BufLoc(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
     end = layout.HEADER_SIZE
     for offset, length in sections:
-        if length and offset < end:
+        if not length:
+            continue
+        if offset < end:
             _check_any_order(sections, size)
             break
         end = offset + length
@@ -190,8 +191,9 @@ def read_lut(data: Bytes, header: Header) -> Lut:
     Raises
     ------
     IIDFormatError
-        If the table is not made of whole rows, or a record is shorter than its head, reaches
-        outside its section, or shares bytes with another.
+        If the table is not made of whole rows, a record is shorter than its head or reaches
+        outside its section, the records of a section are longer together than the section, or
+        two rows have the same key.
     """
     start, length = header.bufloc_lut
     n, rest = divmod(length, layout.LUT_ROW_SIZE)
@@ -221,7 +223,26 @@ def read_lut(data: Bytes, header: Header) -> Lut:
         ):
             raise _lut_error(section, least, limit, start, offsets[which], lengths[which])
     offsets += np.array([[limits[0].offset], [limits[1].offset]])
+    if not is_range(columns[0]):
+        _check_unique(columns[0], start)
     return Lut(*columns)
+
+
+def is_range(keys: Ints) -> bool:
+    """Whether every key equals its row, as in all files of the founding program."""
+    return bool((keys == np.arange(len(keys))).all())
+
+
+def _check_unique(keys: Ints, start: int) -> None:
+    order = np.argsort(keys, kind="stable")
+    again = np.flatnonzero(np.diff(keys[order]) == 0)
+    if len(again):
+        first, row = order[again[0]], order[again[0] + 1]
+        raise IIDFormatError(
+            f"key {keys[row]} of row {row} is that of row {first}, too",
+            section="lut",
+            offset=start + int(row) * layout.LUT_ROW_SIZE,
+        )
 
 
 def _lut_error(
@@ -251,11 +272,11 @@ def _lut_error(
     )
 
 
-def _heads(data: Bytes, offsets: Ints, head: np.dtype[np.void]) -> npt.NDArray[np.void]:
-    """Gather one packed record at each byte offset.
+def heads_at(data: Bytes, offsets: Ints, head: np.dtype[np.void]) -> npt.NDArray[np.void]:
+    """Gather one packed record at each byte offset; the offsets must be checked before.
 
     A view with a stride of one byte makes every offset an index, so that one fancy index
-    copies whole records; the offsets must be checked before.
+    copies whole records.
     """
     every = np.ndarray((len(data) - head.itemsize + 1,), head, data, strides=(1,))
     return every[offsets]
@@ -283,7 +304,7 @@ def read_iids(data: Bytes, lut: Lut) -> IIDColumns:
     if not len(lut):
         empty = np.empty(0, np.int64)
         return IIDColumns(empty, empty, empty, empty)
-    head = _heads(data, lut.iid_offset, layout.IID_HEAD)
+    head = heads_at(data, lut.iid_offset, layout.IID_HEAD)
     domain_length = head["domain_length"].astype(np.int64)
     address_length = head["address_length"].astype(np.int64)
     domain_offset = lut.iid_offset + layout.IID_HEAD_SIZE
@@ -325,7 +346,7 @@ def read_segments(data: Bytes, lut: Lut) -> SegmentColumns:
         return SegmentColumns(
             np.empty(0, np.uint32), np.empty((0, 4), np.uint16), np.empty(0, np.uint32)
         )
-    head = _heads(data, lut.seg_offset, layout.SEGMENT_HEAD)
+    head = heads_at(data, lut.seg_offset, layout.SEGMENT_HEAD)
     columns = SegmentColumns(head["key"], head["bbox"], head["area"])
     check_segments(columns.bbox, columns.area, lut.key, lut.seg_offset)
     return columns
@@ -335,6 +356,8 @@ def check_segments(
     bbox: npt.NDArray[np.uint16], area: npt.NDArray[np.uint32], key: Ints, offset: Ints
 ) -> None:
     """Refuse boxes that are reversed and areas that do not fit their box."""
+    if not len(bbox):
+        return
     corner = bbox.astype(np.int64)
     size = corner[:, 2:] - corner[:, :2]
     height, width = size.T
@@ -352,171 +375,3 @@ def check_segments(
     raise IIDFormatError(
         f"the segment of key {key[row]}: {problem}", section="segs", offset=int(offset[row])
     )
-
-
-@dataclass(frozen=True, slots=True)
-class RegionTable:
-    """The regions of several segments.
-
-    Attributes
-    ----------
-    segment : ndarray of int64, shape (k,)
-        For each region, the position of its segment among those asked for; ascending.
-    regions : Regions
-        Boxes in image coordinates, and where the bits begin in the file.
-    """
-
-    segment: Ints
-    regions: Regions
-
-
-def read_regions(
-    data: Bytes, offset: Ints, length: Ints, bbox: npt.NDArray[np.uint16]
-) -> RegionTable:
-    """Find the regions of segments; their bits are located, not decoded.
-
-    Parameters
-    ----------
-    data : ndarray of uint8, shape (size,)
-        The bytes that hold the segments.
-    offset, length : ndarray of int64, shape (n,)
-        Where each segment lies in `data`, checked (as by `read_lut`), in bytes.
-    bbox : ndarray of uint16, shape (n, 4)
-        The segments' own boxes, ``(minr, minc, maxr, maxc)``.
-
-    Returns
-    -------
-    RegionTable
-
-    Raises
-    ------
-    IIDFormatError
-        If a region's length does not fit its box or its segment, or its box is reversed or
-        reaches outside the segment's.
-    """
-    segment, start = _region_starts(data, offset, length)
-    if not len(start):
-        return RegionTable(segment, Regions(data, start, np.empty((0, 4), np.int64)))
-    head = _heads(data, start, layout.REGION_HEAD)
-    boxes = head["bbox"].astype(np.int64)
-    outer = bbox[segment].astype(np.int64)
-    size = boxes[:, 2:] - boxes[:, :2]
-    needed = layout.REGION_HEAD_SIZE + (size[:, 0] * size[:, 1] + 7 >> 3)
-    # Distances that must not be negative: into the outer box from all four sides, and the size.
-    inside = boxes - outer
-    np.negative(inside[:, 2:], out=inside[:, 2:])
-    misfit = head["length"] != needed
-    if (
-        np.minimum.reduce(size, axis=None) < 0
-        or np.minimum.reduce(inside, axis=None) < 0
-        or np.logical_or.reduce(misfit)
-    ):
-        wrong = misfit | (size < 0).any(axis=1) | (inside < 0).any(axis=1)
-        at = int(np.argmax(wrong))
-        raise _region_error(int(start[at]), int(head["length"][at]), boxes[at], outer[at])
-    return RegionTable(segment, Regions(data, start + layout.REGION_HEAD_SIZE, boxes))
-
-
-def read_only_region(data: Bytes, offset: int, length: int, bbox: BBox) -> tuple[BBox, int] | None:
-    """Find the region of a segment that has just one, several times faster than `read_regions`.
-
-    Parameters
-    ----------
-    data : ndarray of uint8, shape (size,)
-        The bytes that hold the segment.
-    offset, length : int
-        Where it lies in `data`, checked, in bytes.
-    bbox : BBox
-        The segment's own box.
-
-    Returns
-    -------
-    (BBox, int) or None
-        The region's box and the byte at which its bits begin; None if there are more regions,
-        or none, or something is wrong: then `read_regions` tells.
-    """
-    if length < layout.SEGMENT_HEAD_SIZE + layout.REGION_HEAD_SIZE:
-        return None
-    start = offset + layout.SEGMENT_HEAD_SIZE
-    stated, minr, minc, maxr, maxc = layout.REGION_HEAD_STRUCT.unpack_from(data.data, start)
-    needed = layout.REGION_HEAD_SIZE + ((maxr - minr) * (maxc - minc) + 7) // 8
-    if (
-        not stated == needed == length - layout.SEGMENT_HEAD_SIZE
-        or not bbox.minr <= minr <= maxr <= bbox.maxr
-        or not bbox.minc <= minc <= maxc <= bbox.maxc
-    ):
-        return None
-    return BBox(minr, minc, maxr, maxc), start + layout.REGION_HEAD_SIZE
-
-
-def _region_error(offset: int, length: int, box: Ints, outer: Ints) -> IIDFormatError:
-    minr, minc, maxr, maxc = box.tolist()
-    bbox = (minr, minc, maxr, maxc)
-    if maxr < minr or maxc < minc:
-        problem = f"bbox {bbox} is reversed; expected minr <= maxr and minc <= maxc"
-    elif (box[:2] < outer[:2]).any() or (box[2:] > outer[2:]).any():
-        problem = f"bbox {bbox} reaches outside its segment's, {tuple(outer.tolist())}"
-    else:
-        needed = layout.REGION_HEAD_SIZE + ((maxr - minr) * (maxc - minc) + 7) // 8
-        problem = f"length is {length}; its bbox {bbox} needs {needed}"
-    return IIDFormatError(f"a region's {problem}", section="segs", offset=offset)
-
-
-# Below this many segments still unfinished, following each chain in Python is quicker than
-# another round of array operations over them all.
-_FEW_CHAINS = 24
-
-
-def _region_starts(data: Bytes, offset: Ints, length: Ints) -> tuple[Ints, Ints]:
-    """Follow the chain of region lengths in every segment.
-
-    Each region's place depends on the one before it, so the chains of all segments are
-    followed side by side, one array round per region; the last few long chains one by one.
-    """
-    position = offset + layout.SEGMENT_HEAD_SIZE
-    end = offset + length
-    active = np.flatnonzero(position < end)
-    position, end = position[active], end[active]
-    segments: list[Ints] = []
-    starts: list[Ints] = []
-    while len(active) > _FEW_CHAINS:
-        if np.logical_or.reduce(position + layout.REGION_HEAD_SIZE > end):
-            break  # one of them is cut short: the loop below says where
-        step = _heads(data, position, layout.REGION_HEAD)["length"].astype(np.int64)
-        after = position + step
-        if np.logical_or.reduce(after > end) or np.minimum.reduce(step) < layout.REGION_HEAD_SIZE:
-            break
-        segments.append(active)
-        starts.append(position)
-        unfinished = after < end
-        active, position, end = active[unfinished], after[unfinished], end[unfinished]
-    for which, at, stop in zip(active.tolist(), position.tolist(), end.tolist(), strict=True):
-        chain = _follow_chain(data, at, stop)
-        segments.append(np.full(len(chain), which, np.int64))
-        starts.append(np.array(chain, np.int64))
-    if not starts:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    segment, start = np.concatenate(segments), np.concatenate(starts)
-    if len(starts) > 1:
-        order = np.lexsort((start, segment))
-        segment, start = segment[order], start[order]
-    return segment, start
-
-
-def _follow_chain(data: Bytes, at: int, stop: int) -> list[int]:
-    """Starts of the regions of one segment, from byte `at` to byte `stop`."""
-    view = data.data
-    chain = []
-    while at < stop:
-        chain.append(at)
-        left = stop - at
-        length = layout.GROUPS_PREFIX.unpack_from(view, at)[0] if left >= 4 else 0
-        if length < layout.REGION_HEAD_SIZE or length > left:
-            raise IIDFormatError(
-                f"a region's length is {length}; expected {layout.REGION_HEAD_SIZE} to the "
-                f"{left} bytes left of its segment",
-                section="segs",
-                offset=at,
-            )
-        at += length
-    return chain

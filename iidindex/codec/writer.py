@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.codec import layout
+from iidindex.codec.attributes import is_too_deep
 from iidindex.errors import EncodeError
 from iidindex.masks.regions import Bool2D, split
 from iidindex.model import IID, BBox
@@ -79,9 +80,13 @@ def encode_segment(key: int, bbox: BBox, mask: Bool2D) -> bytes:
 def encode_meta(meta: Any) -> bytes:
     """Encode the metadata as the founding program does: ``json.dumps``, bare, UTF-8."""
     try:
-        return json.dumps(meta).encode("utf-8")
+        encoded = json.dumps(meta).encode("utf-8")
+        too_deep = is_too_deep(encoded, json.loads(encoded))
     except (TypeError, ValueError, RecursionError) as error:
         raise EncodeError(f"meta cannot be written as JSON: {error}") from error
+    if too_deep:
+        raise EncodeError(f"meta is nested deeper than the limit of {layout.MAX_JSON_DEPTH} levels")
+    return encoded
 
 
 def encode_groups(groups: Mapping[str, npt.NDArray[np.int64]]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from typing import SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +40,38 @@ def integers(keys: int | Iterable[int]) -> list[int]:
     return [operator.index(keys)]
 
 
+def one_integer(value: SupportsIndex, name: str) -> int:
+    """One integer as Python's own.
+
+    Raises
+    ------
+    QueryError
+        If it is something else.
+    """
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise QueryError(f"{name} must be an integer, not {value!r}") from None
+
+
+def all_texts(
+    values: str | Iterable[str] | None, name: str, error: type[QueryError] | type[EncodeError]
+) -> list[str]:
+    """One text, several, or none as a list; whether they are text is not checked.
+
+    Raises
+    ------
+    QueryError
+        Or `error`, if it is nothing to iterate over.
+    """
+    if values is None or isinstance(values, str):
+        return [] if values is None else [values]
+    try:
+        return list(values)
+    except TypeError:
+        raise error(f"{name} must be text or several of it, not {values!r}") from None
+
+
 def all_bytes(values: bytes | Iterable[bytes], name: str) -> list[bytes]:
     """One value or several as a list.
 
@@ -47,7 +80,10 @@ def all_bytes(values: bytes | Iterable[bytes], name: str) -> list[bytes]:
     QueryError
         If something else than bytes is among them.
     """
-    listed = [values] if isinstance(values, (bytes, str)) else list(values)
+    try:
+        listed = [values] if isinstance(values, (bytes, str)) else list(values)
+    except TypeError:
+        raise QueryError(f"{name} must be bytes or several of it, not {values!r}") from None
     for value in listed:
         check_bytes(value, name)
     return listed
@@ -74,11 +110,11 @@ def within(
     """
     try:
         low, high = bounds
+        inside = np.ones(len(values), np.bool_)
+        if low is not None:
+            inside &= values >= low
+        if high is not None:
+            inside &= values <= high
     except (TypeError, ValueError):
-        raise QueryError(f"area must be (min, max), not {bounds!r}") from None
-    inside = np.ones(len(values), np.bool_)
-    if low is not None:
-        inside &= values >= low
-    if high is not None:
-        inside &= values <= high
+        raise QueryError(f"area must be (min, max), numbers or None, not {bounds!r}") from None
     return inside

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from iidindex.files.part import Part
+from iidindex.files.records import Records
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox, BBoxLike, BufLoc
-
-
-class Records(Protocol):
-    """Whoever holds the records that entries are about."""
-
-    def locate(self, row: int) -> tuple[Part, int]:
-        """The part that holds a row, and the row's position in it."""
-        ...
 
 
 class Segment:

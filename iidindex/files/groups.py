@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+from collections.abc import Callable, Iterable
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
-import numpy.typing as npt
 
-from iidindex.codec.attributes import GroupKeys
+from iidindex.codec.reader import Ints
 from iidindex.errors import EncodeError, QueryError
-
-if TYPE_CHECKING:
-    from iidindex.files.entry import Entry
-    from iidindex.files.iidfile import IIDFile
+from iidindex.files.arguments import all_texts
+from iidindex.files.entry import Entry
+from iidindex.files.records import Records
 
 # Within the class, `list` is a method.
 Names = list[str]
 Keys = list[int]
-Entries: TypeAlias = "list[Entry]"
+Entries: TypeAlias = list[Entry]
 
 
 class Groups:
@@ -27,15 +25,14 @@ class Groups:
     Not made by hand. A name that a file lists twice is one group with the keys of both.
     """
 
-    def __init__(self, file: IIDFile, stored: Iterable[GroupKeys]) -> None:
-        self._file = file
-        self._stored: dict[str, npt.NDArray[np.int64]] = {}
+    def __init__(
+        self, records: Records, fetch: Callable[..., Entries], stored: dict[str, Ints]
+    ) -> None:
+        self._records = records
+        self._fetch = fetch
+        self._stored = stored
         # Keys added one by one wait here, so that adding an entry to a large group is cheap.
         self._new: dict[str, Keys] = {}
-        for name, keys in stored:
-            known = self._stored.get(name)
-            merged = keys if known is None else np.concatenate([known, keys])
-            self._stored[name] = np.unique(merged).astype(np.int64)
 
     def list(self) -> Names:
         """Names, sorted."""
@@ -62,16 +59,15 @@ class Groups:
             If `name` is no valid text, or a key is not in the file; nothing is added.
         """
         check_name(name)
-        keys = [] if keys is None else [int(key) for key in keys]
-        self._file.rows_of(keys, EncodeError)
-        self.extend(name, keys)
+        rows = self._records.rows_of([] if keys is None else keys, EncodeError)
+        self.extend(name, self._records.keys[rows].tolist())
 
     def extend(self, name: str, keys: Keys) -> None:
         """Put keys that are known to exist into a group of a valid name."""
         self._stored.setdefault(name, np.empty(0, np.int64))
         self._new.setdefault(name, []).extend(keys)
 
-    def keys(self, groups: str | Iterable[str]) -> npt.NDArray[np.int64]:
+    def keys(self, groups: str | Iterable[str]) -> Ints:
         """Keys in any of the groups, ascending, each once.
 
         Raises
@@ -79,16 +75,16 @@ class Groups:
         QueryError
             If there is no group of that name.
         """
-        names = [groups] if isinstance(groups, str) else [*groups]
+        names = all_texts(groups, "groups", QueryError)
         for name in names:
             if name not in self._stored:
                 listed = ", ".join(map(repr, self.list())) or "none"
                 raise QueryError(
-                    f"{self._file.name}: there is no group {name!r}; its groups: {listed}"
+                    f"{self._records.name}: there is no group {name!r}; its groups: {listed}"
                 )
         return np.unique(np.concatenate([np.empty(0, np.int64), *map(self._keys, names)]))
 
-    def _keys(self, name: str) -> npt.NDArray[np.int64]:
+    def _keys(self, name: str) -> Ints:
         new = self._new.pop(name, None)
         if new:
             self._stored[name] = np.unique(np.append(self._stored[name], new))
@@ -137,9 +133,9 @@ class Groups:
         if keys_only:
             keys: Keys = self.keys(groups).tolist()
             return keys
-        return self._file.fetch(groups=groups, iids=iids, segs=segs)
+        return self._fetch(groups=groups, iids=iids, segs=segs)
 
-    def as_dict(self) -> dict[str, npt.NDArray[np.int64]]:
+    def as_dict(self) -> dict[str, Ints]:
         """Keys by name, names in the order in which they came."""
         return {name: self._keys(name) for name in self._stored}
 

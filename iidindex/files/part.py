@@ -15,14 +15,13 @@ from iidindex.codec.reader import (
     IIDColumns,
     Ints,
     Lut,
-    RegionTable,
     SegmentColumns,
     as_bytes,
     read_iids,
     read_lut,
-    read_regions,
     read_segments,
 )
+from iidindex.codec.regions import RegionTable, read_regions
 from iidindex.errors import IIDFormatError
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.codec import layout
-from iidindex.codec.attributes import GroupKeys, is_range, read_groups, read_meta
+from iidindex.codec.attributes import read_groups, read_meta
 from iidindex.codec.reader import (
     Bytes,
     Header,
@@ -24,13 +24,15 @@ from iidindex.codec.reader import (
     Lut,
     as_bytes,
     check_header,
+    check_segments,
+    heads_at,
+    is_range,
     read_iids,
     read_lut,
-    read_segments,
 )
 from iidindex.errors import IIDFormatError, SourceError
 from iidindex.files.part import naming
-from iidindex.files.source import LocalFile
+from iidindex.files.source import LocalFile, stamp_of
 from iidindex.model import FileColumns, FileStamp
 
 
@@ -54,8 +56,7 @@ def scan(path: str | os.PathLike[str]) -> FileColumns:
     """
     for _ in range(2):
         before, found = _scan_once(path)
-        status = os.stat(path)
-        if before == FileStamp(status.st_size, status.st_mtime_ns):
+        if before == stamp_of(path):
             if isinstance(found, IIDFormatError):
                 raise found
             return found
@@ -76,7 +77,7 @@ def _scan(source: LocalFile) -> FileColumns:
     size = source.stamp.size
     header = check_header(source.read(0, layout.HEADER_SIZE), size)
     # All sections but the masks, in one read: the founding program writes them first.
-    front_end = max(where.end for where in header.sections[:-1])
+    front_end = max((where.end for where in header.sections[:-1] if where.length), default=0)
     front = as_bytes(source.read(0, max(layout.HEADER_SIZE, min(front_end, size))))
     if len(front) < min(front_end, size):
         raise IIDFormatError(f"ends at byte {len(front)}; its size was {size}")
@@ -126,13 +127,8 @@ def _segment_heads(source: LocalFile, lut: Lut) -> npt.NDArray[np.void]:
                 section="segs",
                 offset=base,
             )
-        chosen = Lut(lut.key[rows], at, at, at, lut.seg_length[rows])
-        found = read_segments(as_bytes(data), chosen)
-        heads["key"][rows], heads["bbox"][rows], heads["area"][rows] = (
-            found.key,
-            found.bbox,
-            found.area,
-        )
+        heads[rows] = heads_at(as_bytes(data), at, layout.SEGMENT_HEAD)
+    check_segments(heads["bbox"], heads["area"], lut.key, lut.seg_offset)
     return heads
 
 
@@ -160,14 +156,12 @@ def _distinct_iids(front: Bytes, lut: Lut) -> tuple[list[tuple[bytes, bytes]], I
     return list(number), np.array(iid_of, np.int64)
 
 
-def _rows_of_groups(groups: list[GroupKeys], key: Ints) -> dict[str, Ints]:
-    rows: dict[str, Ints] = {}
-    plain = is_range(key)
-    for name, keys in groups:
-        members = np.unique(keys).astype(np.int64) if plain else np.flatnonzero(np.isin(key, keys))
-        known = rows.get(name)
-        rows[name] = members if known is None else np.union1d(known, members)
-    return rows
+def _rows_of_groups(groups: dict[str, Ints], key: Ints) -> dict[str, Ints]:
+    if is_range(key):
+        return groups
+    order = np.argsort(key)
+    ascending = key[order]
+    return {name: np.sort(order[np.searchsorted(ascending, keys)]) for name, keys in groups.items()}
 
 
 def _digest(front: Bytes, header: Header, heads: npt.NDArray[np.void]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import stat
@@ -57,9 +58,9 @@ class LocalFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.name = os.fspath(path)
         self._fd = -1
         self._map: mmap.mmap | None = None
+        self.name = os.fsdecode(path)
         try:
             # Opening a named pipe would wait for a writer, were it not for O_NONBLOCK.
             self._fd = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -72,7 +73,7 @@ class LocalFile:
         if not stat.S_ISREG(status.st_mode):
             self.close()
             raise SourceError(f"{self.name}: is not a regular file")
-        self.stamp = FileStamp(status.st_size, status.st_mtime_ns)
+        self.stamp = _stamp(status)
 
     def read(self, offset: int, length: int) -> bytes:
         """Read `length` bytes from `offset`; fewer only where the file ends."""
@@ -120,6 +121,28 @@ class LocalFile:
         self.close()
 
 
+def stamp_of(path: str | os.PathLike[str]) -> FileStamp:
+    """Size and modification time of a file as it is now.
+
+    Raises
+    ------
+    SourceNotFoundError
+        If there is nothing at `path`.
+    SourceError
+        If the file system refuses.
+    """
+    try:
+        return _stamp(os.stat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceNotFoundError(f"{os.fsdecode(path)}: there is no such file") from None
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{os.fsdecode(path)}: cannot be read: {_reason(error)}") from error
+
+
+def _stamp(status: os.stat_result) -> FileStamp:
+    return FileStamp(status.st_size, status.st_mtime_ns)
+
+
 class MemoryFile:
     """Bytes that are in memory already.
 
@@ -163,7 +186,9 @@ def open_source(file: object) -> Source:
         content = read()
         if isinstance(content, bytes):
             return MemoryFile(content, name=str(getattr(file, "name", "<file object>")))
-        raise TypeError("the file object is open in text mode; open it with mode 'rb'")
+        raise TypeError(
+            f"the file object gives {type(content).__name__}, not bytes; open it with mode 'rb'"
+        )
     raise TypeError(f"expected a path, bytes or a binary file object, not {type(file).__name__}")
 
 
@@ -178,25 +203,46 @@ def write_atomically(path: str | os.PathLike[str], chunks: list[bytes]) -> None:
     SourceError
         If the directory or the disk refuses; what was at `path` is untouched.
     """
-    # Through a symbolic link, the file it points to is replaced, not the link.
-    target = Path(os.path.realpath(path))
-    # The identity of the process keeps two writers of one name apart.
-    temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}.{id(chunks):x}.tmp")
+    name = os.fsdecode(path)
+    try:
+        # Through a symbolic link, the file it points to is replaced, not the link.
+        target = Path(os.path.realpath(name, strict=False))
+        mode = _mode_to_keep(target)
+        _replace(target, chunks, mode)
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{name}: cannot be written: {_reason(error)}") from error
+
+
+def _mode_to_keep(target: Path) -> int | None:
+    """Permissions of the file at `target`, if there is one."""
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(mode):
+        # A rename over a device or a pipe would take it away from everybody.
+        raise OSError("it is not a regular file")
+    return stat.S_IMODE(mode)
+
+
+def _replace(target: Path, chunks: list[bytes], mode: int | None) -> None:
+    # The process and the list keep two writers of one name apart. The name of the target is
+    # left out, as it may be as long as the file system allows.
+    temporary = target.with_name(f".iidindex.{os.getpid()}.{id(chunks):x}.tmp")
     try:
         with temporary.open("xb") as file:
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
-            if target.exists():
-                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
         temporary.replace(target)
-        _sync_directory(target.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise SourceError(f"{os.fspath(path)}: cannot be written: {_reason(error)}") from error
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    # The new file is in place by now, whether or not the directory can be flushed.
+    with contextlib.suppress(OSError):
+        _sync_directory(target.parent)
 
 
 def _sync_directory(directory: Path) -> None:
@@ -207,5 +253,5 @@ def _sync_directory(directory: Path) -> None:
         os.close(fd)
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)

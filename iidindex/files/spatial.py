@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.codec.reader import Ints
 from iidindex.files.part import Part
 from iidindex.masks.boxes import BoxIndex
@@ -13,6 +14,9 @@ from iidindex.masks.measure import any_in
 from iidindex.masks.overlaps import overlapping
 from iidindex.masks.regions import Regions, join, pixel_in
 from iidindex.model import BBox
+
+# All pixels that the format can name; a question may reach beyond.
+_PLANE = BBox(0, 0, MAX_COORDINATE, MAX_COORDINATE)
 
 
 class SegmentSpace:
@@ -32,6 +36,7 @@ class SegmentSpace:
 
     def hits(self, box: BBox, among: Ints | None) -> Ints:
         """Rows whose mask has a pixel inside `box`, ascending; only rows `among`, if given."""
+        box = box & _PLANE
         rows = self._boxes.meeting(box)
         if among is not None:
             rows = np.intersect1d(rows, among)

@@ -4,5 +4,6 @@
 ``windows``  counting set bits inside boxes, many boxes at once, without unpacking
 ``boxes``    finding which boxes meet
 ``measure``  overlap, union, IoU, containment and distance of two placed masks
-``overlaps`` the same for all masks of a picture
+``tiles``    masks whose regions share pixels, made countable
+``overlaps`` overlap of all masks of a picture
 """

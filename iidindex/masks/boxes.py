@@ -20,8 +20,12 @@ Ints = npt.NDArray[np.int64]
 _FEW = 192
 # A single question reads every box faster than a tree is built, so the tree is for the next.
 _SCAN = 2048
-# Boxes asked about at once; with everything overlapping everything, this bounds the memory.
+# Boxes asked about at once: as many as save time, and fewer of many boxes, as each of them
+# may meet all. Pairs are handed on in blocks, as those who compare masks need some 200 bytes
+# for each.
 _CHUNK = 256
+_ANSWERS = 1 << 22
+_PAIRS = 1 << 18
 
 
 class BoxIndex:
@@ -69,12 +73,15 @@ class BoxIndex:
         low = box[:, :2].astype(np.float64)
         high = box[:, 2:] - 1.0
         tree = self._built()
-        for start in range(0, len(filled), _CHUNK):
-            part = filled[start : start + _CHUNK]
+        chunk = min(_CHUNK, max(4, _ANSWERS // len(filled)))
+        for start in range(0, len(filled), chunk):
+            part = filled[start : start + chunk]
             j, counts = tree.intersection_v(low[part], high[part])
             i = np.repeat(part, counts.astype(np.int64))
-            once = j > i
-            yield i[once], j[once]
+            once_each = np.flatnonzero(j > i)
+            for first in range(0, len(once_each), _PAIRS):
+                block = once_each[first : first + _PAIRS]
+                yield i[block], j[block]
 
     def _built(self) -> Index:
         if self._tree is None:

@@ -6,11 +6,15 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.masks.boxes import BoxIndex
-from iidindex.masks.measure import disjoint
+from iidindex.masks.measure import areas
 from iidindex.masks.regions import Regions, join
+from iidindex.masks.tiles import disjoint
 from iidindex.masks.windows import count_common
 
 Ints = npt.NDArray[np.int64]
+
+# Up to so many regions it is cheaper to compare those without a pixel, too.
+_MANY = 4096
 
 
 def overlapping(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints]:
@@ -33,21 +37,29 @@ def overlapping(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints]:
     Boxes of regions are joined first, then the bits of those that meet are compared, 57 at a
     time. Memory holds the pairs that overlap and a bounded block of candidates.
     """
-    a, b, pixels = _count(regions, owner)
-    itself = a == b
-    if np.logical_or.reduce(itself):
-        twice = a[itself]
-        # Regions of one mask share pixels, against the format: such masks are cut anew, as a
-        # pixel would be counted twice.
-        bad = np.isin(owner, twice)
-        mended = [disjoint(regions[owner == mask]) for mask in twice.tolist()]
-        owner = np.concatenate([owner[~bad], np.repeat(twice, [len(part) for part in mended])])
-        a, b, pixels = _count(join([regions[~bad], *mended]), owner)
-    return a, b, pixels
+    counted = _count(regions, owner)
+    if counted is None:
+        # Regions of one mask share pixels, against the format: a pixel would count twice.
+        counted = _count(*_mended(regions, owner))
+        assert counted is not None
+    return counted
 
 
-def _count(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints]:
-    """Sum shared pixels by pair of owners; an owner pairs with itself if its regions overlap."""
+def _mended(regions: Regions, owner: Ints) -> tuple[Regions, Ints]:
+    """Make the regions of every mask disjoint."""
+    order = np.argsort(owner, kind="stable")
+    masks, first = np.unique(owner[order], return_index=True)
+    mended = [disjoint(regions[rows]) for rows in np.split(order, first[1:])]
+    return join(mended), np.repeat(masks, [len(part) for part in mended])
+
+
+def _count(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints] | None:
+    """Sum shared pixels by pair of owners; None as soon as regions of one owner share some."""
+    if len(regions) > _MANY:
+        # Regions that hold no pixel can be so many, and all in one place, that there is no
+        # end of pairs.
+        filled = areas(regions) > 0
+        regions, owner = regions[filled], owner[filled]
     n = int(owner.max(initial=0)) + 1
     codes: list[Ints] = []
     sums: list[Ints] = []
@@ -55,6 +67,8 @@ def _count(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints]:
         pixels = count_common(regions, regions, i, j)
         some = np.flatnonzero(pixels)
         first, second = owner[i[some]], owner[j[some]]
+        if np.logical_or.reduce(first == second):
+            return None
         code = np.minimum(first, second) * n + np.maximum(first, second)
         code, total = _sum_by(code, pixels[some])
         codes.append(code)

@@ -84,7 +84,10 @@ def as_binary(mask: npt.ArrayLike, name: str = "mask") -> Bool2D:
     EncodeError
         If the array has other than two dimensions, or another kind of values.
     """
-    array = np.asarray(mask)
+    try:
+        array = np.asarray(mask)
+    except ValueError as error:
+        raise EncodeError(f"{name} is not an array of rows and columns: {error}") from None
     if array.ndim != 2:
         raise EncodeError(f"{name} has {array.ndim} dimensions; expected 2 (rows, columns)")
     if array.dtype == np.bool_:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.schema import OK, entries, files, iids
-from iidindex.errors import QueryError
+from iidindex.files.arguments import check_bytes
 
 
 class Link(NamedTuple):
@@ -34,9 +34,9 @@ def links(catalog: Catalog, address: bytes, domain: bytes | None = None) -> list
     list of Link
         By path. Areas of entries that overlap count each time.
     """
-    for name, value in (("address", address), ("domain", domain)):
-        if not isinstance(value, bytes) and not (name == "domain" and value is None):
-            raise QueryError(f"{name} must be bytes, not {type(value).__name__}: {value!r}")
+    check_bytes(address, "address")
+    if domain is not None:
+        check_bytes(domain, "domain")
     statement = (
         select(files.c.path, func.count(), func.sum(entries.c.area))
         .select_from(

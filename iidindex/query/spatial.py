@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from iidindex.codec.reader import read_regions
+from iidindex.codec.regions import read_regions
 from iidindex.files.part import naming
 from iidindex.masks.measure import any_in
 from iidindex.masks.regions import pixel_in

@@ -32,11 +32,8 @@ def stats(catalog: Catalog) -> Stats:
             ).scalar_one()
             return number
 
-        by_state: dict[str, int] = dict(
-            connection.execute(select(files.c.state, func.count()).group_by(files.c.state))
-            .tuples()
-            .all()
-        )
+        states = select(files.c.state, func.count()).group_by(files.c.state)
+        by_state = {row[0]: row[1] for row in connection.execute(states)}
         return Stats(
             count(roots),
             by_state.get(OK, 0),

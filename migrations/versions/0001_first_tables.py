@@ -36,15 +36,15 @@ def upgrade():
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text()),
         sa.Column("indexed_at", sa.Integer(), nullable=False),
-        sa.UniqueConstraint("root_id", "path", name="uq_files_root_id_path"),
     )
+    op.create_index("ix_files_root_id_path", "files", ["root_id", "path"], unique=True)
     op.create_table(
         "iids",
         sa.Column("id", sa.Integer(), primary_key=True),
         sa.Column("domain", sa.LargeBinary(), nullable=False),
         sa.Column("address", sa.LargeBinary(), nullable=False),
-        sa.UniqueConstraint("address", "domain", name="uq_iids_address_domain"),
     )
+    op.create_index("ix_iids_address_domain", "iids", ["address", "domain"], unique=True)
     op.create_table(
         "entries",
         sa.Column("id", sa.Integer(), primary_key=True),

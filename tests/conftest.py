@@ -1,0 +1,54 @@
+"""What the tests share: a small archive made by hand, and the place of the real ones."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import iidindex
+from iidindex import IIDFile
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def real_archives():
+    """Archives that nobody here made; they are not part of the project."""
+    data = SHARED / "data"
+    if not data.is_dir():
+        pytest.skip("the real archives are not here")
+    return sorted(path for path in data.iterdir() if path.is_dir())
+
+
+def disk(radius):
+    return np.hypot(*np.ogrid[-radius : radius + 1, -radius : radius + 1]) <= radius
+
+
+def write_garden(path, shift=0, extra=()):
+    """A file of a disk, a rectangle that it overlaps, and an empty mask."""
+    file = IIDFile()
+    file.meta.data = {"day": path.stem, "camera": {"iso": 200}}
+    file.add(b"tree", b"garden", (100, 50 + shift, 141, 91 + shift), disk(20), ["plants", "tall"])
+    file.add(b"pond", b"garden", (120, 0, 180, 200), np.ones((60, 200), bool), "water")
+    file.add(b"ghost", b"", (0, 0, 10, 10), np.zeros((10, 10), bool))
+    for address in extra:
+        file.add(address, b"extra", (5, 5, 9, 9), np.eye(4, dtype=bool))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file.save(path)
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """Three files in two directories."""
+    root = tmp_path / "archive"
+    write_garden(root / "2020" / "a.iid")
+    write_garden(root / "2020" / "b.iid", shift=15, extra=[b"\xff\x00bin", "über".encode()])
+    write_garden(root / "2021" / "c.iid", shift=200)
+    return root
+
+
+@pytest.fixture
+def index(archive, tmp_path):
+    with iidindex.open(tmp_path / "index.db", create=True) as opened:
+        opened.ingest(archive)
+        yield opened

@@ -1,0 +1,184 @@
+"""Creating, opening and refusing databases."""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+
+import iidindex
+from iidindex import (
+    CatalogError,
+    CatalogLockedError,
+    CatalogNotFoundError,
+    SchemaVersionError,
+)
+from iidindex.catalog import schema
+from iidindex.catalog.engine import Catalog
+from iidindex.catalog.migrate import script_location
+
+
+def test_models_and_revisions_agree(tmp_path):
+    Catalog(tmp_path / "x.db", create=True).close()
+    engine = create_engine(f"sqlite:///{tmp_path / 'x.db'}")
+
+    def ours(thing, name, kind, *_):
+        return not (kind == "table" and name.startswith("entry_boxes"))
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_object": ours, "compare_type": True}
+        )
+        assert compare_metadata(context, schema.metadata) == []
+    engine.dispose()
+
+
+def test_head_is_the_newest_revision():
+    names = sorted(path.name for path in (script_location() / "versions").glob("*.py"))
+    assert names[-1].startswith(schema.HEAD)
+
+
+def test_missing_database_is_refused_unless_created(tmp_path):
+    with pytest.raises(CatalogNotFoundError, match="ingest"):
+        iidindex.open(tmp_path / "x.db")
+    iidindex.open(tmp_path / "x.db", create=True).close()
+    iidindex.open(tmp_path / "x.db").close()
+    with pytest.raises(CatalogNotFoundError, match="directory"):
+        iidindex.open(tmp_path / "no" / "x.db", create=True)
+    assert not (tmp_path / "no").exists()
+
+
+def test_other_files_are_refused(tmp_path):
+    text = tmp_path / "text.db"
+    text.write_text("hello " * 500)
+    with pytest.raises(CatalogError, match="not a SQLite database"):
+        iidindex.open(text)
+    assert text.read_text() == "hello " * 500
+    other = tmp_path / "other.db"
+    sqlite3.connect(other).execute("CREATE TABLE t (a)").connection.close()
+    with pytest.raises(CatalogError, match="no iidindex catalogue"):
+        iidindex.open(other)
+
+
+@pytest.mark.parametrize(("found", "word"), [("0000", "migrate"), ("9999", "upgrade iidindex")])
+def test_other_versions_are_refused(tmp_path, found, word):
+    path = tmp_path / "x.db"
+    iidindex.open(path, create=True).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE alembic_version SET version_num = ?", (found,))
+    connection.commit()
+    connection.close()
+    with pytest.raises(SchemaVersionError, match=word):
+        iidindex.open(path)
+
+
+def test_urls(tmp_path):
+    iidindex.open(f"sqlite:///{tmp_path / 'u.db'}", create=True).close()
+    assert (tmp_path / "u.db").exists()
+    for url in ("postgresql://localhost/x", "nonsense://", "sqlite://", ":memory:"):
+        with pytest.raises(CatalogError):
+            iidindex.open(url, create=True)
+
+
+def test_odd_database_names(tmp_path, archive):
+    path = tmp_path / "what? #1 %20 ü.db"
+    with iidindex.open(path, create=True) as index:
+        index.ingest(archive)
+    assert path.exists()
+    assert len(list(tmp_path.glob("what*.db"))) == 1
+
+
+def test_second_writer_is_told_at_once(index, archive, tmp_path):
+    other = sqlite3.connect(tmp_path / "index.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        with pytest.raises(CatalogLockedError, match="another process"):
+            index.ingest(archive)
+        assert index.entries.count() == 11  # readers go on
+    finally:
+        other.close()
+    assert index.ingest(archive).unchanged == 3
+
+
+def test_reader_keeps_its_view(index, archive, tmp_path):
+    from conftest import write_garden
+
+    seen = iter(index.entries)
+    next(seen)
+    write_garden(archive / "new.iid")
+    with iidindex.open(tmp_path / "index.db") as writer:
+        assert writer.ingest(archive).added == 1
+    assert 1 + sum(1 for _ in seen) == 11
+    assert index.entries.count() == 14
+
+
+def test_failed_batch_leaves_nothing(archive, tmp_path, monkeypatch):
+    """An error in the middle of writing undoes the whole batch."""
+    from iidindex.catalog.load import Loader
+
+    real = Loader._write_groups
+    calls = []
+
+    def breaks(self, *arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise sqlite3.OperationalError("database or disk is full")
+        real(self, *arguments)
+
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        monkeypatch.setattr(Loader, "_write_groups", breaks)
+        with pytest.raises(CatalogError, match="full"):
+            index.ingest(archive)
+        assert index.stats().entries == 0
+        monkeypatch.undo()
+        assert index.ingest(archive).added == 3
+
+
+def test_rtree_is_sound_and_agrees_with_the_entries(index, archive, tmp_path):
+    os.utime(archive / "2020" / "a.iid")
+    (archive / "2021" / "c.iid").unlink()
+    index.ingest(archive)
+    connection = sqlite3.connect(tmp_path / "index.db")
+    assert connection.execute("SELECT rtreecheck('entry_boxes')").fetchone() == ("ok",)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert not connection.execute("PRAGMA foreign_key_check").fetchall()
+    boxes = connection.execute("SELECT id, minr, maxr + 1, minc, maxc + 1 FROM entry_boxes")
+    rows = connection.execute(
+        "SELECT id, minr, maxr, minc, maxc FROM entries WHERE minr < maxr AND minc < maxc"
+    )
+    assert sorted(boxes) == sorted(rows)
+    connection.close()
+
+
+def test_read_only(index, archive, tmp_path):
+    with iidindex.open(tmp_path / "index.db", read_only=True) as reader:
+        assert reader.entries.count() == 11
+        with pytest.raises(CatalogError, match="read-only"):
+            reader.ingest(archive)
+
+
+def test_read_only_disk(archive, tmp_path):
+    place = Path(tempfile.mkdtemp())
+    with iidindex.open(place / "x.db", create=True) as index:
+        index.ingest(archive)
+    (place / "x.db").chmod(0o444)
+    place.chmod(0o555)
+    try:
+        child = os.fork()
+        if child == 0:
+            # The superuser may write anywhere, so that only somebody else sees the truth.
+            if os.getuid() == 0:
+                os.setuid(65534)
+            with iidindex.open(place / "x.db", read_only=True) as reader:
+                found = reader.entries.count(), len(reader.links(b"tree"))
+            os._exit(0 if found == (11, 3) else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert sorted(path.name for path in place.iterdir()) == ["x.db"]
+    finally:
+        place.chmod(0o755)
+        shutil.rmtree(place)

@@ -1,0 +1,251 @@
+"""What becomes of files that are new, changed, touched, moved, gone, or broken."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import write_garden
+
+import iidindex
+from iidindex import IngestError
+from iidindex.ingestion.discover import discover
+from iidindex.ingestion.plan import Known, Matcher, Outcome, plan
+from iidindex.model import FileStamp
+
+
+def counts(report):
+    names = ("added", "updated", "touched", "moved", "unchanged", "missing", "failed")
+    return {name: getattr(report, name) for name in names if getattr(report, name)}
+
+
+def content(index):
+    """Everything an index says of its entries, whatever their ids."""
+    return sorted(
+        (e.path, e.key, tuple(map(repr, e.iid)), e.bbox, e.area, e.bufloc, e.groups)
+        for e in index.entries
+    )
+
+
+def fresh(archive, tmp_path):
+    with iidindex.open(tmp_path / "fresh.db", create=True) as opened:
+        opened.ingest(archive)
+        found = content(opened)
+    (tmp_path / "fresh.db").unlink()
+    return found
+
+
+def later(path, seconds=5):
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + seconds * 10**9))
+
+
+def test_first_ingest_adds_everything(index, archive):
+    stats = index.stats()
+    assert (stats.files, stats.entries, stats.groups) == (3, 11, 3)
+    assert {entry.path for entry in index.entries} == {"2020/a.iid", "2020/b.iid", "2021/c.iid"}
+    assert all(Path(entry.location).is_file() for entry in index.entries)
+
+
+def test_second_ingest_opens_no_file(index, archive, monkeypatch):
+    opened = []
+    real = os.open
+
+    def watched(path, *rest, **named):
+        opened.append(os.fspath(path))
+        return real(path, *rest, **named)
+
+    monkeypatch.setattr(os, "open", watched)
+    report = index.ingest(archive)
+    assert counts(report) == {"unchanged": 3}
+    assert not [path for path in opened if path.endswith(".iid")]
+
+
+def test_changed_file_is_replaced(index, archive, tmp_path):
+    write_garden(archive / "2020" / "a.iid", shift=3, extra=[b"new"])
+    report = index.ingest(archive)
+    assert counts(report) == {"updated": 1, "unchanged": 2}
+    assert content(index) == fresh(archive, tmp_path)
+    assert index.entries.where(address=b"new").count() == 1
+
+
+def test_touched_file_keeps_its_entries(index, archive):
+    before = {entry.id for entry in index.entries}
+    later(archive / "2020" / "a.iid")
+    assert counts(index.ingest(archive)) == {"touched": 1, "unchanged": 2}
+    assert {entry.id for entry in index.entries} == before
+    assert index.entries.where(path="2020/a.iid", key=0).first().mask().any()
+    assert counts(index.ingest(archive)) == {"unchanged": 3}
+
+
+def test_moved_file_keeps_its_ids(index, archive, tmp_path):
+    before = {entry.id for entry in index.entries.where(path="2020/a.iid")}
+    (archive / "2022").mkdir()
+    (archive / "2020" / "a.iid").rename(archive / "2022" / "z.iid")
+    assert counts(index.ingest(archive)) == {"moved": 1, "unchanged": 2}
+    assert {entry.id for entry in index.entries.where(path="2022/z.iid")} == before
+    assert content(index) == fresh(archive, tmp_path)
+
+
+def test_copied_file_is_added_not_moved(index, archive):
+    shutil.copy2(archive / "2020" / "a.iid", archive / "copy.iid")
+    assert counts(index.ingest(archive)) == {"added": 1, "unchanged": 3}
+
+
+def test_missing_file_is_marked_and_comes_back(index, archive):
+    aside = archive.parent / "aside.iid"
+    (archive / "2020" / "a.iid").rename(aside)
+    assert counts(index.ingest(archive)) == {"unchanged": 2, "missing": 1}
+    assert index.stats().missing == 1
+    assert not index.entries.where(path="2020/a.iid").exists()
+    assert counts(index.ingest(archive)) == {"unchanged": 2}
+    aside.rename(archive / "2020" / "a.iid")
+    assert counts(index.ingest(archive)) == {"touched": 1, "unchanged": 2}
+    assert index.entries.where(path="2020/a.iid").count() == 3
+
+
+def test_empty_root_marks_nothing_missing(index, archive):
+    archive.rename(archive.with_name("elsewhere"))
+    archive.mkdir()
+    assert counts(index.ingest(archive)) == {}
+    assert index.stats().files == 3
+
+
+def test_absent_path_is_an_error_and_changes_nothing(index, archive):
+    with pytest.raises(IngestError, match="no such file"):
+        index.ingest([archive, archive / "nowhere"])
+    assert index.stats().files == 3
+
+
+def test_broken_file_is_recorded_and_tried_again_when_it_changes(index, archive):
+    bad = archive / "bad.iid"
+    bad.write_bytes(b"not an iid file" * 10)
+    report = index.ingest(archive)
+    assert counts(report) == {"unchanged": 3, "failed": 1}
+    ((location, reason),) = report.failures.items()
+    assert location == str(bad)
+    assert "version" in reason
+    again = index.ingest(archive)
+    assert again.failures == report.failures
+    write_garden(bad)
+    assert counts(index.ingest(archive)) == {"unchanged": 3, "updated": 1}
+    assert index.stats().failed == 0
+
+
+def test_file_that_breaks_loses_its_entries(index, archive):
+    (archive / "2020" / "a.iid").write_bytes(b"")
+    assert counts(index.ingest(archive)) == {"unchanged": 2, "failed": 1}
+    assert not index.entries.where(path="2020/a.iid").exists()
+    assert not index.entries.at(60, 110, exact=False).where(path="2020/a.iid").exists()
+
+
+def test_checksum_reads_what_looks_unchanged(index, archive):
+    path = archive / "2020" / "a.iid"
+    status = path.stat()
+    raw = bytearray(path.read_bytes())
+    at = raw.index(b"pond")
+    raw[at : at + 4] = b"lake"
+    path.write_bytes(raw)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert counts(index.ingest(archive)) == {"unchanged": 3}
+    report = index.ingest(archive, checksum=True)
+    assert report.updated == 1
+    assert index.entries.where(address=b"lake").count() == 1
+
+
+def test_single_file_and_subdirectory_stay_in_their_root(index, archive):
+    write_garden(archive / "2021" / "d.iid", shift=1)
+    write_garden(archive / "2020" / "e.iid", shift=2)
+    assert counts(index.ingest(archive / "2021")) == {"added": 1, "unchanged": 1}
+    assert counts(index.ingest(archive / "2020" / "e.iid")) == {"added": 1}
+    assert index.stats().roots == 1
+    assert index.entries.where(path="2020/e.iid").exists()
+
+
+def test_processes_give_the_same_index(archive, tmp_path):
+    with iidindex.open(tmp_path / "two.db", create=True) as index:
+        assert index.ingest(archive, jobs=2).added == 3
+        assert content(index) == fresh(archive, tmp_path)
+
+
+def test_progress_is_told(archive, tmp_path):
+    told = []
+    with iidindex.open(tmp_path / "told.db", create=True) as index:
+        index.ingest(archive, progress=told.append)
+    assert (told[-1].files, told[-1].total, told[-1].entries) == (3, 3, 11)
+    assert "3 of 3 files" in str(told[-1])
+
+
+def test_originals_are_not_written_to(archive, tmp_path):
+    def state():
+        return {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in archive.rglob("*.iid")}
+
+    before = state()
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(archive)
+        for entry, _ in index.entries.masks():
+            entry.mask()
+    assert state() == before
+
+
+def test_odd_names(tmp_path):
+    root = tmp_path / "odd"
+    names = ["a[1]*?.iid", "ü b.IID", "quote'\".iid", os.fsdecode(b"\xff\xfe.iid"), "new\nline.iid"]
+    for shift, name in enumerate(names):
+        write_garden(root / name, shift=shift)
+    with iidindex.open(tmp_path / "odd.db", create=True) as index:
+        assert index.ingest(root).added == len(names)
+        assert {entry.path for entry in index.entries} == set(names)
+        for entry in index.entries.where(address=b"tree"):
+            assert entry.mask().sum() == entry.area
+        assert index.entries.where(path="a[1]*?.iid").count() == 3
+        assert counts(index.ingest(root)) == {"unchanged": len(names)}
+
+
+def test_links_are_followed_once(archive):
+    (archive / "again").symlink_to(archive / "2020")
+    (archive / "cycle").symlink_to(archive)
+    found = discover(str(archive))
+    assert len(found.found) == 3
+    assert not found.unreadable
+
+
+def test_dangling_link_and_other_suffixes(archive):
+    (archive / "gone.iid").symlink_to(archive / "nothing")
+    (archive / "note.txt").write_text("no")
+    (archive / "dir.iid").mkdir()
+    found = discover(str(archive))
+    assert len(found.found) == 3
+    assert list(found.unreadable) == ["gone.iid"]
+
+
+S = FileStamp(10, 20)
+
+
+def test_plan():
+    known = {
+        "same": Known(1, S, b"d1", "ok"),
+        "newer": Known(2, S, b"d2", "ok"),
+        "gone": Known(3, S, b"d3", "ok"),
+        "missing": Known(4, S, b"d4", "missing"),
+        "back": Known(5, S, b"d5", "missing"),
+        "bad": Known(6, S, None, "failed"),
+        "hidden/x": Known(7, S, b"d7", "ok"),
+    }
+    found = {"same": S, "newer": FileStamp(10, 21), "new": S, "back": S, "bad": S}
+    result = plan(found, known, unreadable=["hidden"])
+    assert result.unchanged == ["same"]
+    assert result.scan == ["newer", "new", "back"]
+    assert result.failed == ["bad"]
+    assert result.gone == ["gone"]
+    assert plan(found, known, checksum=True).scan == list(found)
+    assert plan({}, known).gone == []
+
+
+def test_matcher_takes_each_old_path_once():
+    known = {"old": Known(1, S, b"d", "ok"), "here": Known(2, S, b"e", "ok")}
+    matcher = Matcher(known, ["old"])
+    assert matcher.match("here", b"e")[0] is Outcome.TOUCHED
+    assert matcher.match("here", b"f")[0] is Outcome.UPDATED
+    assert matcher.match("new", b"d") == (Outcome.MOVED, known["old"], "old")
+    assert matcher.match("another", b"d")[0] is Outcome.ADDED
