@@ -53,7 +53,7 @@ class Index:
         self,
         paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         *,
-        jobs: int = 1,
+        jobs: int | None = None,
         checksum: bool = False,
         progress: Callable[[Progress], object] | None = None,
     ) -> IngestReport:
@@ -63,8 +63,9 @@ class Index:
         ----------
         paths : path-like or iterable of path-like
             Directories are searched for ``.iid`` files.
-        jobs : int
-            Processes that read files.
+        jobs : int, optional
+            Processes that read files; by default as many as there are processors, if there
+            is much to read.
         checksum : bool
             Read every file, even if its size and time are the same.
         progress : callable, optional

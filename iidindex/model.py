@@ -5,11 +5,7 @@ from __future__ import annotations
 import operator
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Self, SupportsIndex, TypeAlias
-
-import numpy as np
-import numpy.typing as npt
 
 from iidindex.errors import QueryError
 
@@ -211,49 +207,3 @@ def _text(value: bytes) -> str | None:
         return value.decode("utf-8")
     except UnicodeDecodeError:
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class FileColumns:
-    """All that the catalogue keeps of a file, as columns. It pickles small and fast.
-
-    Attributes
-    ----------
-    stamp : FileStamp
-        Size and modification time while it was read.
-    digest : bytes
-        BLAKE2b of everything but the regions, 16 bytes.
-    sections : tuple of BufLoc
-        Where the five sections lie, in the order of the header.
-    meta : str
-        The metadata as JSON in ASCII.
-    key : ndarray of int64, shape (n,)
-    bbox : ndarray of uint16, shape (n, 4)
-        ``(minr, minc, maxr, maxc)``, half-open, pixels.
-    area : ndarray of uint32, shape (n,)
-    offset, length : ndarray of int64, shape (n,)
-        Where each segment lies, from the start of the file, in bytes.
-    iids : list of (bytes, bytes)
-        The file's different IIDs, domain before address, in order of appearance; no domain
-        is ``b""``.
-    iid_of : ndarray of int64, shape (n,)
-        For each entry, the position of its IID in `iids`.
-    groups : dict of str to ndarray of int64
-        For each group, the rows of its entries, ascending.
-    """
-
-    stamp: FileStamp
-    digest: bytes
-    sections: tuple[BufLoc, ...]
-    meta: str
-    key: npt.NDArray[np.int64]
-    bbox: npt.NDArray[np.uint16]
-    area: npt.NDArray[np.uint32]
-    offset: npt.NDArray[np.int64]
-    length: npt.NDArray[np.int64]
-    iids: list[tuple[bytes, bytes]]
-    iid_of: npt.NDArray[np.int64]
-    groups: dict[str, npt.NDArray[np.int64]]
-
-    def __len__(self) -> int:
-        return len(self.key)

@@ -183,6 +183,8 @@ seen([e.key for e in iidfile.fetch(keys=1)], iidfile.fetch())
 
 iidfile = IIDFile(fpath='example.iid')
 seen([e.key for e in iidfile.at(415, 617)])
+
+iidfile = IIDFile(fpath='example.iid')
 iidfile.fetch(groups=['rep'], iids=False)
 seen([e.key for e in iidfile.region((600, 400, 700, 500), only_loaded=True)])
 seen([e.key for e in iidfile.look_for(addresses=[b'tree', b'leaf'])])

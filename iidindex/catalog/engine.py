@@ -136,12 +136,16 @@ class Catalog:
         CatalogLockedError
             If another process is writing.
         """
-        if self.read_only:
-            raise CatalogError(f"{self.name}: was opened read-only")
+        self.check_writable()
         with _translated(self.name), self.engine.connect() as connection:
             connection = connection.execution_options(iidindex_writer=True)
             with connection.begin():
                 yield connection
+
+    def check_writable(self) -> None:
+        """Refuse to go on if the catalogue was opened read-only."""
+        if self.read_only:
+            raise CatalogError(f"{self.name}: was opened read-only")
 
     def close(self) -> None:
         """Close all connections."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select
@@ -26,7 +28,6 @@ class FileRow(NamedTuple):
     mtime_ns: int
     digest: bytes | None
     state: str
-    reason: str | None
 
 
 def all_roots(connection: Connection) -> list[Root]:
@@ -49,11 +50,16 @@ def add_root(connection: Connection, location: str) -> Root:
     return Root(result.inserted_primary_key[0], name, location)
 
 
-def files_of_root(connection: Connection, root_id: int) -> list[FileRow]:
+def files_of_root(connection: Connection, root_id: int) -> Iterator[FileRow]:
     """Every file of a root, in whatever state."""
-    columns = [files.c[name] for name in FileRow._fields]
-    rows = connection.execute(select(*columns).where(files.c.root_id == root_id))
-    return [FileRow(*row) for row in rows]
+    # A million rows are read here every night, past all that makes a row comfortable.
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    rows = driver.execute(
+        "SELECT path, id, size, mtime_ns, digest, state FROM files WHERE root_id = ?", (root_id,)
+    )
+    for path, *rest in rows:
+        yield FileRow(path if isinstance(path, str) else os.fsdecode(path), *rest)
 
 
 def failures(connection: Connection, root_id: int) -> dict[str, str]:
@@ -64,3 +70,35 @@ def failures(connection: Connection, root_id: int) -> dict[str, str]:
         )
     )
     return {row.path: row.reason for row in rows}
+
+
+def groups_of_entries(
+    connection: Connection, spans: Sequence[tuple[int, int, int]]
+) -> Iterator[tuple[int, str]]:
+    """Memberships of entries, by name.
+
+    Parameters
+    ----------
+    connection : Connection
+    spans : sequence of (int, int, int)
+        A file, and the first and the last of the ids wanted of its entries.
+
+    Yields
+    ------
+    (int, str)
+        An entry and a group it is in.
+    """
+    for part in range(0, len(spans), 500):
+        chosen = spans[part : part + 500]
+        rows = ", ".join(["(?, ?, ?)"] * len(chosen))
+        # CROSS JOIN keeps SQLite to this order: from a file to its groups to their members.
+        found = connection.exec_driver_sql(
+            f"WITH span (file_id, low, high) AS (VALUES {rows}) "  # noqa: S608  (only marks)
+            "SELECT m.entry_id, g.name FROM span CROSS JOIN file_groups f "
+            "ON f.file_id = span.file_id CROSS JOIN entry_groups m "
+            "ON m.group_id = f.group_id AND m.entry_id BETWEEN span.low AND span.high "
+            "CROSS JOIN groups g ON g.id = m.group_id",
+            tuple(number for span in chosen for number in span),
+        )
+        for entry_id, name in found:
+            yield entry_id, name

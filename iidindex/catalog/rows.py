@@ -13,10 +13,17 @@ from sqlalchemy import Connection
 
 # SQLite before 3.32 allowed 999 parameters a statement, later ones 32,766.
 _MAX_PARAMETERS = 30_000
-_MAX_ROWS = 500
+_MAX_ROWS = 1000
 
 
-def insert(connection: Connection, table: str, columns: Sequence[str], values: list[Any]) -> None:
+def insert(
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    values: list[Any],
+    *,
+    replace: bool = False,
+) -> None:
     """Insert rows given as one flat list.
 
     Parameters
@@ -27,14 +34,17 @@ def insert(connection: Connection, table: str, columns: Sequence[str], values: l
     columns : sequence of str
     values : list
         Row after row, ``len(values)`` a multiple of ``len(columns)``.
+    replace : bool
+        Take the place of rows with the same key.
     """
+    verb = "INSERT OR REPLACE" if replace else "INSERT"
     width = len(columns)
     names = ", ".join(f'"{name}"' for name in columns)
     for chunk in _chunks(values, width):
         row = f"({', '.join('?' * width)})"
         rows = ", ".join([row] * (len(chunk) // width))
         connection.exec_driver_sql(
-            f'INSERT INTO "{table}" ({names}) VALUES {rows}',  # noqa: S608  (names are ours)
+            f'{verb} INTO "{table}" ({names}) VALUES {rows}',
             tuple(chunk),
         )
 

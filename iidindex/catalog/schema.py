@@ -133,7 +133,16 @@ entry_groups = Table(
     metadata,
     Column("group_id", Integer, ForeignKey("groups.id"), primary_key=True),
     Column("entry_id", Integer, ForeignKey("entries.id"), primary_key=True),
-    Index("ix_entry_groups_entry_id", "entry_id"),
+    sqlite_with_rowid=False,
+)
+
+# Which groups a file has. With it, the groups of an entry are found through the primary key of
+# `entry_groups`, and that table needs no second index, which would be as large as itself.
+file_groups = Table(
+    "file_groups",
+    metadata,
+    Column("file_id", Integer, ForeignKey("files.id"), primary_key=True),
+    Column("group_id", Integer, ForeignKey("groups.id"), primary_key=True),
     sqlite_with_rowid=False,
 )
 

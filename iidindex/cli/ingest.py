@@ -21,12 +21,15 @@ _form = click.option(
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option(
-    "--jobs", "-j", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    help="Processes that read files; as many as there are processors, if there is much to read.",
 )
 @click.option("--checksum", is_flag=True, help="Read every file, even if its time is the same.")
 @_form
 @click.pass_obj
-def ingest(db: str, /, paths: tuple[str, ...], jobs: int, checksum: bool, form: str) -> int:
+def ingest(db: str, /, paths: tuple[str, ...], jobs: int | None, checksum: bool, form: str) -> int:
     """Bring the index up to date with files and directories.
 
     Directories are searched for .iid files. Files that have not changed are not opened. The

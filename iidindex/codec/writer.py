@@ -21,7 +21,7 @@ def encode_iid(key: int, iid: IID) -> bytes:
 
     Examples
     --------
-    >>> encode_iid(1, IID(b"bar", b"foo")).hex(" ", 4)
+    >>> encode_iid(1, IID(b"bar", b"foo")).hex(" ", -4)
     '01000000 03000000 03000000 62617266 6f6f'
     """
     domain, address = iid.domain or b"", iid.address

@@ -30,10 +30,11 @@ from iidindex.codec.reader import (
     read_iids,
     read_lut,
 )
+from iidindex.columns import FileColumns
 from iidindex.errors import IIDFormatError, SourceError
 from iidindex.files.part import naming
 from iidindex.files.source import LocalFile, stamp_of
-from iidindex.model import FileColumns, FileStamp
+from iidindex.model import FileStamp
 
 
 def scan(path: str | os.PathLike[str]) -> FileColumns:
@@ -143,17 +144,15 @@ def _spans(lut: Lut) -> Iterator[Ints]:
         low = high
 
 
-def _distinct_iids(front: Bytes, lut: Lut) -> tuple[list[tuple[bytes, bytes]], Ints]:
-    where = read_iids(front, lut)
+def _distinct_iids(front: Bytes, lut: Lut) -> tuple[list[bytes], Ints]:
+    read_iids(front, lut)  # for its checks
     raw = front.tobytes()
-    middles = where.address_offset.tolist()
-    ends = (where.address_offset + where.address_length).tolist()
-    number: dict[tuple[bytes, bytes], int] = {}
-    iid_of = [
-        number.setdefault((raw[start:middle], raw[middle:end]), len(number))
-        for start, middle, end in zip(where.domain_offset.tolist(), middles, ends, strict=True)
-    ]
-    return list(number), np.array(iid_of, np.int64)
+    # Behind its key, a record is what `pack_iid` makes of its IID.
+    starts = (lut.iid_offset + 4).tolist()
+    ends = (lut.iid_offset + lut.iid_length).tolist()
+    packed = [raw[start:end] for start, end in zip(starts, ends, strict=True)]
+    distinct = dict(zip(dict.fromkeys(packed), range(len(packed)), strict=False))
+    return list(distinct), np.fromiter(map(distinct.__getitem__, packed), np.int64, len(packed))
 
 
 def _rows_of_groups(groups: dict[str, Ints], key: Ints) -> dict[str, Ints]:

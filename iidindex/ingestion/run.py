@@ -5,36 +5,54 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
-from itertools import islice
-from multiprocessing import get_context
+from dataclasses import dataclass
 
+from iidindex.catalog.bulk import drop_late_indexes, is_empty, make_late_indexes
 from iidindex.catalog.engine import Catalog
+from iidindex.catalog.intern import Interner
 from iidindex.catalog.load import Loader
-from iidindex.catalog.read import Root, add_root, all_roots, files_of_root
+from iidindex.catalog.lock import sole_writer
+from iidindex.catalog.read import Root, add_root, all_roots, failures, files_of_root
 from iidindex.errors import IngestError
 from iidindex.ingestion.discover import discover
+from iidindex.ingestion.interrupt import Interrupt
 from iidindex.ingestion.plan import Known, Matcher, Outcome, Plan, plan
+from iidindex.ingestion.pool import processes, scan_all
 from iidindex.ingestion.report import IngestReport, Progress
-from iidindex.ingestion.work import Failure, scan_one
-from iidindex.model import FileColumns, FileStamp
+from iidindex.ingestion.work import Scanned
+from iidindex.model import FileStamp
 
-# Entries after which a transaction is committed, with the file they end in.
-_BATCH_ENTRIES = 50_000
-# Files given to the workers ahead of the one that is being written.
-_AHEAD = 256
+# Entries and files after which a transaction is committed.
+_BATCH_ENTRIES = 250_000
+_BATCH_FILES = 20_000
+# Files of an archive that is new from which indexes are made at the end.
+_BIG_LOAD = 1000
 
 # A stamp no file can have: one that could not be read is tried again every time.
 _NEVER = FileStamp(-1, -1)
+
+Tell = Callable[[Progress], object]
+
+
+@dataclass(slots=True)
+class _Place:
+    """What is to be done below one path, and what has been."""
+
+    root: Root
+    found: dict[str, FileStamp]
+    known: dict[str, Known]
+    todo: Plan
+    matcher: Matcher
+    gone: set[str]
 
 
 def ingest(
     catalog: Catalog,
     paths: Iterable[str | os.PathLike[str]],
     *,
-    jobs: int = 1,
+    jobs: int | None = None,
     checksum: bool = False,
-    progress: Callable[[Progress], object] | None = None,
+    progress: Tell | None = None,
 ) -> IngestReport:
     """Bring the catalogue up to date with files and directories.
 
@@ -42,8 +60,9 @@ def ingest(
     ----------
     catalog : Catalog
     paths : iterable of path-like
-    jobs : int
-        Processes that read files; 1 reads them in this one.
+    jobs : int, optional
+        Processes that read files; 1 reads them in this one. By default as many as there are
+        processors, if there is much to read.
     checksum : bool
         Read every file, even if its size and time are the same.
     progress : callable, optional
@@ -56,17 +75,22 @@ def ingest(
     Raises
     ------
     IngestError
-        If a path is not there, or is neither a directory nor a ``.iid`` file.
+        If a path is not there, or a worker process is ended from outside.
     CatalogLockedError
         If another process is writing.
+    KeyboardInterrupt
+        After an interrupt; what was read until then is committed.
     """
     places = [_check_place(path) for path in paths]
-    if jobs < 1:
+    if jobs is not None and jobs < 1:
         raise IngestError(f"jobs is {jobs}; expected at least 1")
+    catalog.check_writable()
     report = IngestReport()
     begin = time.perf_counter()
-    for place in places:
-        _ingest_place(catalog, place, jobs, checksum, progress, report)
+    with sole_writer(catalog.name), Interrupt() as interrupt:
+        for directory in places:
+            place = _look(catalog, directory, checksum, report)
+            _carry_out(catalog, place, jobs, progress, report, interrupt)
     report.seconds = time.perf_counter() - begin
     return report
 
@@ -78,20 +102,10 @@ def _check_place(path: str | os.PathLike[str]) -> str:
     return place
 
 
-def _ingest_place(
-    catalog: Catalog,
-    place: str,
-    jobs: int,
-    checksum: bool,
-    progress: Callable[[Progress], object] | None,
-    report: IngestReport,
-) -> None:
+def _look(catalog: Catalog, place: str, checksum: bool, report: IngestReport) -> _Place:
+    """Compare a directory, or a single file, with what the catalogue holds of it."""
     is_directory = os.path.isdir(place)
-    with catalog.writing() as connection:
-        root = _root_of(all_roots(connection), place if is_directory else os.path.dirname(place))
-        if isinstance(root, str):
-            root = add_root(connection, root)
-        rows = files_of_root(connection, root.id)
+    root = _root_of(catalog, place if is_directory else os.path.dirname(place))
     below = os.path.relpath(place, root.location)
     below = "" if below == "." else below
     if is_directory:
@@ -100,141 +114,149 @@ def _ingest_place(
     else:
         status = os.stat(place)
         found, unreadable = {below: FileStamp(status.st_size, status.st_mtime_ns)}, {}
-    known = {
-        row.path: Known(row.id, FileStamp(row.size, row.mtime_ns), row.digest, row.state)
-        for row in rows
-        if not below or row.path == below or row.path.startswith(f"{below}/")
-    }
+    with catalog.reading() as connection:
+        reasons = failures(connection, root.id)
+        known = {
+            path: Known(file_id, FileStamp(size, mtime_ns), digest, state)
+            for path, file_id, size, mtime_ns, digest, state in files_of_root(connection, root.id)
+            if not below or path == below or path.startswith(f"{below}/")
+        }
     todo = plan(found, known, unreadable=unreadable, checksum=checksum)
     report.unchanged += len(todo.unchanged)
     report.failed += len(todo.failed)
-    reasons = {row.path: row.reason or "" for row in rows}
     for path in todo.failed:
         report.failures[os.path.join(root.location, path)] = reasons[path]
     for path, reason in unreadable.items():
         report.unreadable[os.path.join(root.location, path)] = reason
-    _carry_out(catalog, root, todo, found, known, jobs, progress, report)
+    return _Place(root, found, known, todo, Matcher(known, todo.gone), set(todo.gone))
 
 
-def _root_of(roots: Sequence[Root], directory: str) -> Root | str:
-    """The root that a directory lies in; or the directory, if it is to be a root itself."""
+def _root_of(catalog: Catalog, directory: str) -> Root:
+    """The root that a directory lies in; itself, if it lies in none."""
+    with catalog.reading() as connection:
+        roots = all_roots(connection)
     for root in roots:
         if directory == root.location or directory.startswith(root.location.rstrip("/") + "/"):
             return root
-    return directory
+    with catalog.writing() as connection:
+        return add_root(connection, directory)
 
 
 def _carry_out(
     catalog: Catalog,
-    root: Root,
-    todo: Plan,
-    found: dict[str, FileStamp],
-    known: dict[str, Known],
-    jobs: int,
-    progress: Callable[[Progress], object] | None,
+    place: _Place,
+    jobs: int | None,
+    progress: Tell | None,
     report: IngestReport,
+    interrupt: Interrupt,
 ) -> None:
-    matcher = Matcher(known, todo.gone)
-    gone = set(todo.gone)
-    locations = [os.path.join(root.location, path) for path in todo.scan]
+    scan = place.todo.scan
+    _prepare_indexes(catalog, len(scan))
+    scanned = scan_all(
+        [os.path.join(place.root.location, path) for path in scan],
+        [place.found[path].size for path in scan],
+        processes(jobs, len(scan)),
+    )
+    interner = Interner()
     begin = time.perf_counter()
     done = entries = 0
-    with _executor(jobs) as pool:
-        scanned = zip(todo.scan, _scan_all(pool, locations), strict=True)
-        for batch in _batches(scanned):
-            with catalog.writing() as connection:
-                loader = Loader(connection, int(time.time()))
-                for path, result in batch:
-                    if isinstance(result, Failure):
-                        _record_failure(loader, root, path, result, found, known, report)
-                        continue
-                    outcome, before, old_path = matcher.match(path, result.digest)
-                    gone.discard(old_path or "")
-                    _record(loader, root, path, result, outcome, before)
-                    setattr(report, outcome.value, getattr(report, outcome.value) + 1)
-                    if outcome in (Outcome.ADDED, Outcome.UPDATED):
-                        report.entries += len(result)
-            done += len(batch)
-            entries += sum(len(result) for _, result in batch if isinstance(result, FileColumns))
-            if progress is not None:
-                seconds = time.perf_counter() - begin
-                progress(Progress(done, len(todo.scan), entries, seconds))
-    if gone:
+    for batch in _batches(scanned, interrupt):
         with catalog.writing() as connection:
-            Loader(connection, int(time.time())).miss(known[path].id for path in gone)
-        report.missing += len(gone)
+            interner.begin(connection) if not done else None
+            loader = Loader(connection, interner, int(time.time()))
+            for task, result in batch:
+                paths = scan[done : done + len(task)]
+                _record(loader, place, paths, result, report)
+                done += len(task)
+                entries += 0 if result.batch is None else len(result.batch)
+                if progress is not None:
+                    progress(Progress(done, len(scan), entries, time.perf_counter() - begin))
+            loader.finish()
+    if interrupt.requested:
+        raise KeyboardInterrupt
+    _finish(catalog, place, interner, report)
 
 
-def _record(
-    loader: Loader,
-    root: Root,
-    path: str,
-    file: FileColumns,
-    outcome: Outcome,
-    before: Known | None,
-) -> None:
-    if outcome is Outcome.TOUCHED:
-        assert before is not None
-        loader.touch(before.id, file.stamp)
-    elif outcome is Outcome.MOVED:
-        assert before is not None
-        loader.move(before.id, root.id, path, file.stamp)
-    else:
-        loader.write(root.id, path, file, None if before is None else before.id)
+def _prepare_indexes(catalog: Catalog, n_files: int) -> None:
+    """Before a first big load, drop what is quicker to make at its end."""
+    if n_files >= _BIG_LOAD:
+        with catalog.writing() as connection:
+            if is_empty(connection):
+                drop_late_indexes(connection)
 
 
-def _record_failure(
-    loader: Loader,
-    root: Root,
-    path: str,
-    failure: Failure,
-    found: dict[str, FileStamp],
-    known: dict[str, Known],
-    report: IngestReport,
-) -> None:
-    before = known.get(path)
-    stamp = _NEVER if failure.transient else found[path]
-    loader.fail(root.id, path, stamp, failure.reason, None if before is None else before.id)
-    report.failed += 1
-    report.failures[os.path.join(root.location, path)] = failure.reason
+def _finish(catalog: Catalog, place: _Place, interner: Interner, report: IngestReport) -> None:
+    with catalog.writing() as connection:
+        make_late_indexes(connection)
+        if place.gone:
+            ids = [place.known[path].id for path in place.gone]
+            Loader(connection, interner, int(time.time())).miss(ids)
+    report.missing += len(place.gone)
 
 
 def _batches(
-    scanned: Iterable[tuple[str, FileColumns | Failure]],
-) -> Iterator[list[tuple[str, FileColumns | Failure]]]:
-    batch: list[tuple[str, FileColumns | Failure]] = []
-    entries = 0
-    for path, result in scanned:
-        batch.append((path, result))
-        entries += len(result) if isinstance(result, FileColumns) else 1
-        if entries >= _BATCH_ENTRIES:
-            yield batch
-            batch, entries = [], 0
-    if batch:
-        yield batch
+    scanned: Iterator[tuple[Sequence[str], Scanned]], interrupt: Interrupt
+) -> Iterator[Iterator[tuple[Sequence[str], Scanned]]]:
+    """Cut what is scanned into transactions, each to be consumed before the next."""
+    is_over = False
+
+    def transaction(
+        first: tuple[Sequence[str], Scanned],
+    ) -> Iterator[tuple[Sequence[str], Scanned]]:
+        nonlocal is_over
+        files = entries = 0
+        task, result = first
+        while True:
+            yield task, result
+            files += len(task)
+            entries += 0 if result.batch is None else len(result.batch)
+            if interrupt.requested:
+                is_over = True
+            if is_over or files >= _BATCH_FILES or entries >= _BATCH_ENTRIES:
+                return
+            following = next(scanned, None)
+            if following is None:
+                is_over = True
+                return
+            task, result = following
+
+    while not is_over:
+        first = next(scanned, None)
+        if first is None:
+            return
+        yield transaction(first)
 
 
-class _Serial:
-    """Stands in for an executor when there is one process."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-def _executor(jobs: int) -> Executor | _Serial:
-    if jobs == 1:
-        return _Serial()
-    # A forked child would hold the parent's connections and locks.
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
-
-
-def _scan_all(pool: Executor | None, locations: list[str]) -> Iterator[FileColumns | Failure]:
-    """Scan files in order, a bounded number of them ahead of the consumer."""
-    if pool is None:
-        yield from map(scan_one, locations)
+def _record(
+    loader: Loader, place: _Place, paths: Sequence[str], result: Scanned, report: IngestReport
+) -> None:
+    """Write what came of some files, and count it."""
+    for which, failure in result.failures.items():
+        path = paths[which]
+        before = place.known.get(path)
+        stamp = _NEVER if failure.transient else place.found[path]
+        file_id = None if before is None else before.id
+        loader.fail(place.root.id, path, stamp, failure.reason, file_id)
+        report.failed += 1
+        report.failures[os.path.join(place.root.location, path)] = failure.reason
+    if result.batch is None:
         return
-    waiting = iter(locations)
-    while part := list(islice(waiting, _AHEAD)):
-        yield from pool.map(scan_one, part, chunksize=8)
+    new_paths: list[str] = []
+    which_new: list[int] = []
+    known_ids: list[int | None] = []
+    for nth, (position, file) in enumerate(zip(result.read, result.batch.files, strict=True)):
+        path = paths[position]
+        outcome, before, old_path = place.matcher.match(path, file.digest)
+        setattr(report, outcome.value, getattr(report, outcome.value) + 1)
+        if outcome is Outcome.TOUCHED and before is not None:
+            loader.touch(before.id, file.stamp)
+        elif outcome is Outcome.MOVED and before is not None:
+            loader.move(before.id, place.root.id, path, file.stamp)
+            place.gone.discard(old_path or "")
+        else:
+            new_paths.append(path)
+            which_new.append(nth)
+            known_ids.append(None if before is None else before.id)
+            report.entries += file.n_entries
+    if new_paths:
+        loader.write(place.root.id, new_paths, result.batch, which_new, known_ids)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from iidindex.columns import Batch, FileColumns, gather
 from iidindex.errors import IIDFormatError
 from iidindex.files.scan import scan
-from iidindex.model import FileColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +19,42 @@ class Failure:
     transient: bool
 
 
-def scan_one(location: str) -> FileColumns | Failure:
-    """Scan a file, or say why it cannot be: one bad file never stops the rest."""
-    try:
-        return scan(location)
-    except IIDFormatError as error:
-        error.source = None  # the file is named beside the reason
-        return Failure(str(error), transient=False)
-    except OSError as error:
-        return Failure(error.strerror or str(error), transient=True)
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What came of some files.
+
+    Attributes
+    ----------
+    batch : Batch or None
+        The columns of those that could be read; None if there are none.
+    read : list of int
+        Which they were, by position among those asked for.
+    failures : dict of int to Failure
+        Why the others could not be.
+    """
+
+    batch: Batch | None
+    read: list[int]
+    failures: dict[int, Failure]
+
+
+def scan_many(locations: Sequence[str]) -> Scanned:
+    """Scan files, or say why they cannot be: one bad file never stops the rest."""
+    found: list[FileColumns] = []
+    read: list[int] = []
+    failures: dict[int, Failure] = {}
+    for which, location in enumerate(locations):
+        try:
+            found.append(scan(location))
+            read.append(which)
+        except IIDFormatError as error:
+            error.source = None  # the file is named beside the reason
+            failures[which] = Failure(str(error), transient=False)
+        except OSError as error:
+            failures[which] = Failure(error.strerror or str(error), transient=True)
+    return Scanned(gather(found) if found else None, read, failures)
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C, which a terminal sends to every process, to the one that writes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

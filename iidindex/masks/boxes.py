@@ -24,7 +24,7 @@ _SCAN = 2048
 # may meet all. Pairs are handed on in blocks, as those who compare masks need some 200 bytes
 # for each.
 _CHUNK = 256
-_ANSWERS = 1 << 22
+_ANSWERS = 1 << 20
 _PAIRS = 1 << 18
 
 
@@ -73,7 +73,7 @@ class BoxIndex:
         low = box[:, :2].astype(np.float64)
         high = box[:, 2:] - 1.0
         tree = self._built()
-        chunk = min(_CHUNK, max(4, _ANSWERS // len(filled)))
+        chunk = min(_CHUNK, max(8, _ANSWERS // len(filled)))
         for start in range(0, len(filled), chunk):
             part = filled[start : start + chunk]
             j, counts = tree.intersection_v(low[part], high[part])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import select
-
 from iidindex.catalog.engine import Catalog
-from iidindex.catalog.schema import entry_groups, groups
+from iidindex.catalog.read import groups_of_entries
 from iidindex.codec.decode import decode_mask
 from iidindex.errors import QueryError
 from iidindex.files.part import naming
@@ -148,26 +147,30 @@ class Entry:
 class _Chunk:
     """Entries that were fetched together, and so are looked up together."""
 
-    def __init__(self, catalog: Catalog, originals: Originals, ids: Sequence[int]) -> None:
+    def __init__(self, catalog: Catalog, originals: Originals, rows: Sequence[Sequence[Any]]):
         self._catalog = catalog
-        self._ids = ids
+        self._places = [(row[1], row[0]) for row in rows]
         self._groups: dict[int, list[str]] | None = None
         self.originals = originals
 
     def groups_of(self, entry_id: int) -> tuple[str, ...]:
         if self._groups is None:
-            found: dict[int, list[str]] = {}
-            statement = (
-                select(entry_groups.c.entry_id, groups.c.name)
-                .join(groups, groups.c.id == entry_groups.c.group_id)
-                .where(entry_groups.c.entry_id.in_(self._ids))
-                .order_by(groups.c.name)
+            self._groups = self._look_up()
+        return tuple(sorted(self._groups.get(entry_id, ())))
+
+    def _look_up(self) -> dict[int, list[str]]:
+        spans = [
+            (file_id, min(ids), max(ids))
+            for file_id, ids in (
+                (file_id, [place[1] for place in places])
+                for file_id, places in groupby(sorted(self._places), key=itemgetter(0))
             )
-            with self._catalog.reading() as connection:
-                for member, name in connection.execute(statement):
-                    found.setdefault(member, []).append(name)
-            self._groups = found
-        return tuple(self._groups.get(entry_id, ()))
+        ]
+        found: dict[int, list[str]] = {}
+        with self._catalog.reading() as connection:
+            for entry_id, name in groups_of_entries(connection, spans):
+                found.setdefault(entry_id, []).append(name)
+        return found
 
 
 class Entries:
@@ -272,7 +275,7 @@ class Entries:
         with self._catalog.reading() as connection:
             result = connection.execution_options(yield_per=_CHUNK).execute(sql.hits(filters))
             for rows in result.partitions():
-                chunk = _Chunk(self._catalog, self._originals, [row[0] for row in rows])
+                chunk = _Chunk(self._catalog, self._originals, rows)
                 found = [Entry(row, chunk) for row in rows]
                 if sql.needs_pixels(filters):
                     found = sift(self._originals, found, filters.regions)

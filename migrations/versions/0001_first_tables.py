@@ -71,5 +71,10 @@ def upgrade():
         sa.Column("entry_id", sa.Integer(), sa.ForeignKey("entries.id"), primary_key=True),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_entry_groups_entry_id", "entry_groups", ["entry_id"])
+    op.create_table(
+        "file_groups",
+        sa.Column("file_id", sa.Integer(), sa.ForeignKey("files.id"), primary_key=True),
+        sa.Column("group_id", sa.Integer(), sa.ForeignKey("groups.id"), primary_key=True),
+        sqlite_with_rowid=False,
+    )
     op.execute("CREATE VIRTUAL TABLE entry_boxes USING rtree_i32(id, minr, maxr, minc, maxc)")

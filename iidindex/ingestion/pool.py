@@ -1,0 +1,96 @@
+"""Scanning files in other processes, a bounded number of them ahead of the writer."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+
+from iidindex.errors import IngestError
+from iidindex.ingestion.work import Scanned, ignore_interrupts, scan_many
+
+# Files, and bytes of them, that a worker is given at a time.
+_TASK_FILES = 64
+_TASK_BYTES = 64 << 20
+# Files below which starting processes takes longer than reading.
+_FEW_FILES = 400
+
+Task = Sequence[str]
+
+
+def processes(jobs: int | None, n_files: int) -> int:
+    """How many processes to use: what was asked for, or what pays."""
+    if jobs is not None:
+        return jobs
+    return 1 if n_files < _FEW_FILES else len(os.sched_getaffinity(0))
+
+
+def tasks(locations: Sequence[str], sizes: Sequence[int]) -> Iterator[Task]:
+    """Cut files into runs of bounded number and size."""
+    begin = size = 0
+    for end, more in enumerate(sizes):
+        if end > begin and (end - begin == _TASK_FILES or size + more > _TASK_BYTES):
+            yield locations[begin:end]
+            begin, size = end, 0
+        size += more
+    if begin < len(locations):
+        yield locations[begin:]
+
+
+def scan_all(
+    locations: Sequence[str], sizes: Sequence[int], jobs: int
+) -> Iterator[tuple[Task, Scanned]]:
+    """Scan files, in their order.
+
+    Parameters
+    ----------
+    locations : sequence of str
+    sizes : sequence of int
+        In bytes, to share the work out.
+    jobs : int
+        Processes; 1 scans in this one.
+
+    Yields
+    ------
+    (sequence of str, Scanned)
+        Some files, and what came of them.
+
+    Raises
+    ------
+    IngestError
+        If a worker process is ended from outside.
+    """
+    if jobs == 1:
+        for task in tasks(locations, sizes):
+            yield task, scan_many(task)
+        return
+    # A forked child would hold the parent's connections and locks.
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("spawn"), initializer=ignore_interrupts
+    ) as pool:
+        try:
+            yield from _in_order(pool, tasks(locations, sizes), ahead=2 * jobs)
+        except BrokenProcessPool as error:
+            raise IngestError(
+                "a worker process was ended by the system, perhaps for want of memory; what "
+                "was written so far is whole: run it again, with fewer jobs"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _in_order(
+    pool: Executor, waiting: Iterator[Task], ahead: int
+) -> Iterator[tuple[Task, Scanned]]:
+    under_way: deque[tuple[Task, Future[Scanned]]] = deque()
+    for task in waiting:
+        under_way.append((task, pool.submit(scan_many, task)))
+        if len(under_way) > ahead:
+            done, future = under_way.popleft()
+            yield done, future.result()
+    while under_way:
+        done, future = under_way.popleft()
+        yield done, future.result()

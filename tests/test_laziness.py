@@ -1,0 +1,143 @@
+"""What is not needed is neither imported nor read."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from iidindex import IIDFile
+from iidindex.files.source import LocalFile
+
+
+def modules_after(code, *arguments):
+    """Top-level modules that a new process has imported in the end."""
+    code += "\nimport sys\nprint(*{name.partition('.')[0] for name in sys.modules})"
+    result = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    return set(result.stdout.split())
+
+
+@pytest.fixture
+def path(tmp_path):
+    file = IIDFile()
+    random = np.random.default_rng(0)
+    for nth in range(40):
+        box = (nth, nth, nth + 30, nth + 30)
+        file.add(b"%d" % nth, b"d", box, random.random((30, 30)) < 0.5, "g")
+    file.save(tmp_path / "file.iid")
+    return tmp_path / "file.iid"
+
+
+HEAVY = {
+    "sqlalchemy",
+    "skimage",
+    "scipy",
+    "alembic",
+    "rtree",
+    "click",
+    "PIL",
+    "sqlite3",
+    "tabulate",
+}
+
+
+def test_importing_the_package():
+    found = modules_after("import iidindex; iidindex.IIDFile")
+    assert "iidindex" in found
+    assert found & HEAVY == set()
+
+
+def test_reading_a_file(path):
+    code = """
+import sys
+from iidindex import IIDFile
+with IIDFile(sys.argv[1]) as file:
+    _ = [entry.seg.mask() for entry in file.fetch(everything=True)]
+    _ = list(file.masks()), file.iids, file.meta, file.groups.list()
+    _ = file.at(5, 5), file.region((0, 0, 9, 9)), file.to_bytes()
+"""
+    assert modules_after(code, str(path)) & HEAVY == set()
+
+
+def test_adding_loads_what_it_needs():
+    code = "from iidindex import IIDFile; import numpy as np\n"
+    code += "IIDFile().add(b'x', None, (0, 0, 9, 9), np.eye(9, dtype=bool))"
+    found = modules_after(code)
+    assert "skimage" in found
+    assert found & HEAVY <= {"skimage", "scipy", "PIL"}
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """What is read of local files: offset and length, or "all" for the map."""
+    seen = []
+    read, data = LocalFile.read, LocalFile.data
+
+    def read_and_note(self, offset, length):
+        seen.append((offset, length))
+        return read(self, offset, length)
+
+    def map_and_note(self):
+        seen.append("all")
+        return data(self)
+
+    monkeypatch.setattr(LocalFile, "read", read_and_note)
+    monkeypatch.setattr(LocalFile, "data", map_and_note)
+    return seen
+
+
+def test_opening_reads_the_header_alone(path, reads):
+    file = IIDFile(path)
+    assert reads == [(0, 48)]
+    assert file.header.bufloc_lut == (48, 800)
+    assert file.name == str(path)
+    assert reads == [(0, 48)]
+    assert len(file) == 40
+    assert reads == [(0, 48), "all"]
+
+
+def overwrite(path, begin, end):
+    """Nonsense over a part of a file, to show that nobody looks there."""
+    data = bytearray(path.read_bytes())
+    data[begin:end] = b"\xee" * (end - begin)
+    path.write_bytes(data)
+
+
+def test_each_part_is_read_when_it_is_asked_for(path):
+    with IIDFile(path) as file:
+        header = file.header
+        whole = [entry.seg.mask() for entry in file]
+    for name in ("iids", "meta", "groups", "segs"):
+        place = getattr(header, f"bufloc_{name}")
+        damaged = path.with_name(f"{name}.iid")
+        damaged.write_bytes(path.read_bytes())
+        overwrite(damaged, place.offset, place.end)
+        with IIDFile(damaged) as file:
+            asked = {
+                "iids": lambda file=file: len(file.iids),
+                "meta": lambda file=file: file.meta,
+                "groups": lambda file=file: len(file.groups),
+                "segs": lambda file=file: sum(mask.sum() for _, mask in file.masks()),
+            }
+            with pytest.raises(ValueError, match=f"{name}.iid: section {name}"):
+                asked.pop(name)()
+            for ask in asked.values():
+                assert ask() is not None
+            if name != "segs":
+                assert np.array_equal(file.fetch(3, segs=True)[0].seg.mask(), whole[3])
+
+
+def test_one_row_is_decoded_without_the_others(path):
+    with IIDFile(path) as file:
+        places = [entry.seg.bufloc for entry in file]
+    for nth, place in enumerate(places):
+        if nth != 17:
+            overwrite(path, *(place.offset, place.end))
+    with IIDFile(path) as file:
+        (entry,) = file.fetch(17)
+        assert entry.seg.bbox == (17, 17, 47, 47)
+        assert entry.seg.mask().sum() == entry.seg.area
+        with pytest.raises(ValueError, match="file.iid: section segs"):
+            file.fetch(16)
