@@ -121,7 +121,6 @@ def test_failed_batch_leaves_nothing(archive, tmp_path, monkeypatch):
     """An error in the middle of writing undoes the whole batch."""
     from iidindex.catalog.load import Loader
 
-
     def breaks(self, *arguments):
         raise sqlite3.OperationalError("database or disk is full")
 

@@ -223,23 +223,25 @@ S = FileStamp(10, 20)
 
 
 def test_plan():
-    known = {
-        "same": Known(1, S, b"d1", "ok"),
-        "newer": Known(2, S, b"d2", "ok"),
-        "gone": Known(3, S, b"d3", "ok"),
-        "missing": Known(4, S, b"d4", "missing"),
-        "back": Known(5, S, b"d5", "missing"),
-        "bad": Known(6, S, None, "failed"),
-        "hidden/x": Known(7, S, b"d7", "ok"),
-    }
+    rows = [
+        ("same", 1, *S, b"d1", "ok"),
+        ("newer", 2, *S, b"d2", "ok"),
+        ("gone", 3, *S, b"d3", "ok"),
+        ("missing", 4, *S, b"d4", "missing"),
+        ("back", 5, *S, b"d5", "missing"),
+        ("bad", 6, *S, None, "failed"),
+        ("hidden/x", 7, *S, b"d7", "ok"),
+    ]
     found = {"same": S, "newer": FileStamp(10, 21), "new": S, "back": S, "bad": S}
-    result = plan(found, known, unreadable=["hidden"])
-    assert result.unchanged == ["same"]
-    assert result.scan == ["newer", "new", "back"]
+    result = plan(dict(found), rows, unreadable=["hidden"])
+    assert result.unchanged == 1
+    assert result.scan == {"new": S, "newer": FileStamp(10, 21), "back": S}
     assert result.failed == ["bad"]
     assert result.gone == ["gone"]
-    assert plan(found, known, checksum=True).scan == list(found)
-    assert plan({}, known).gone == []
+    assert result.known["newer"] == Known(2, S, b"d2", "ok")
+    assert "same" not in result.known
+    assert set(plan(dict(found), rows, checksum=True).scan) == set(found)
+    assert plan({}, rows).gone == []
 
 
 def test_matcher_takes_each_old_path_once():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from iidindex.model import FileStamp
 
@@ -54,26 +55,23 @@ def discover(directory: str, below: str = "") -> Discovery:
                 continue
             walked.add((identity.st_dev, identity.st_ino))
             with os.scandir(place) as listing:
-                listed = sorted(listing, key=lambda item: item.name)
+                listed = sorted(listing, key=attrgetter("name"))
         except OSError as error:
             result.unreadable[relative] = error.strerror or str(error)
             continue
+        before = f"{relative}/" if relative else ""
         subdirectories = []
         for item in listed:
-            path = f"{relative}/{item.name}" if relative else item.name
+            name = item.name
             if item.is_dir():
-                subdirectories.append(path)
-            elif item.name.lower().endswith(SUFFIX):
-                _look_at(item, path, result)
+                subdirectories.append(before + name)
+            elif name.endswith(SUFFIX) or name.lower().endswith(SUFFIX):
+                try:
+                    status = item.stat()
+                except OSError as error:
+                    result.unreadable[before + name] = error.strerror or str(error)
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    result.found[before + name] = FileStamp(status.st_size, status.st_mtime_ns)
         waiting.extend(reversed(subdirectories))
     return result
-
-
-def _look_at(item: os.DirEntry[str], path: str, result: Discovery) -> None:
-    try:
-        status = item.stat()
-    except OSError as error:
-        result.unreadable[path] = error.strerror or str(error)
-        return
-    if stat.S_ISREG(status.st_mode):
-        result.found[path] = FileStamp(status.st_size, status.st_mtime_ns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -19,41 +19,53 @@ class Known:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
     """What to do, by path, before any file is opened.
 
     Attributes
     ----------
-    scan : list of str
+    scan : dict of str to FileStamp
         Files that are new or have another stamp.
-    unchanged, failed : list of str
-        Files with the stamp they had; those could be read then, and these could not.
+    known : dict of str to Known
+        What the catalogue holds of files that are scanned or gone, if anything.
+    unchanged : int
+        How many files have the stamp they had, and could be read then.
+    failed : list of str
+        Files that have the stamp they had, and could not be read then.
     gone : list of str
         Files that were there and are not now.
     """
 
-    scan: list[str] = field(default_factory=list)
-    unchanged: list[str] = field(default_factory=list)
+    scan: dict[str, FileStamp]
+    known: dict[str, Known] = field(default_factory=dict)
+    unchanged: int = 0
     failed: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
 
 
+# Path, id, size, mtime_ns, digest, state: as the catalogue lists a file.
+Row = tuple[str, int, int, int, bytes | None, str]
+
+
 def plan(
-    found: Mapping[str, FileStamp],
-    known: Mapping[str, Known],
+    found: dict[str, FileStamp],
+    rows: Iterable[Row],
     *,
     unreadable: Collection[str] = (),
     checksum: bool = False,
 ) -> Plan:
     """Compare what is on disk with what the catalogue holds.
 
+    Most files of a large archive are as they were. Those cost a dictionary look-up each, and
+    nothing is made or kept for them.
+
     Parameters
     ----------
-    found : mapping of str to FileStamp
-        By path inside the root.
-    known : mapping of str to Known
-        By path inside the root, of the part of the root that was walked.
+    found : dict of str to FileStamp
+        By path inside the root. It is used up.
+    rows : iterable of Row
+        What the catalogue holds of the part of the root that was walked.
     unreadable : collection of str
         Directories and files that could not be looked at.
     checksum : bool
@@ -63,25 +75,28 @@ def plan(
     -------
     Plan
     """
-    result = Plan()
-    for path, stamp in found.items():
-        before = known.get(path)
-        if before is None or before.stamp != stamp or before.state == "missing" or checksum:
-            result.scan.append(path)
-        elif before.state == "failed":
-            result.failed.append(path)
+    # An empty directory may be one where the disk is not mounted.
+    may_be_gone = bool(found)
+    hidden = tuple(f"{path}/" for path in unreadable)
+    result = Plan(scan=found)
+    changed: dict[str, FileStamp] = {}
+    for path, file_id, size, mtime_ns, digest, state in rows:
+        stamp = found.pop(path, None)
+        if stamp is None:
+            if not may_be_gone or path in unreadable or path.startswith(hidden):
+                continue
+            if state != "missing":
+                result.gone.append(path)
+        elif stamp == (size, mtime_ns) and state != "missing" and not checksum:
+            if state == "ok":
+                result.unchanged += 1
+            else:
+                result.failed.append(path)
+            continue
         else:
-            result.unchanged.append(path)
-    if found:  # otherwise the disk may just not be mounted
-        hidden = tuple(f"{path}/" for path in unreadable)
-        result.gone.extend(
-            path
-            for path, before in known.items()
-            if path not in found
-            and before.state != "missing"
-            and path not in unreadable
-            and not path.startswith(hidden)
-        )
+            changed[path] = stamp
+        result.known[path] = Known(file_id, FileStamp(size, mtime_ns), digest, state)
+    found.update(changed)
     return result
 
 

@@ -16,7 +16,7 @@ from iidindex.catalog.read import Root, add_root, all_roots, failures, files_of_
 from iidindex.errors import IngestError
 from iidindex.ingestion.discover import discover
 from iidindex.ingestion.interrupt import Interrupt
-from iidindex.ingestion.plan import Known, Matcher, Outcome, Plan, plan
+from iidindex.ingestion.plan import Matcher, Outcome, Plan, Row, plan
 from iidindex.ingestion.pool import processes, scan_all
 from iidindex.ingestion.report import IngestReport, Progress
 from iidindex.ingestion.work import Scanned
@@ -39,8 +39,6 @@ class _Place:
     """What is to be done below one path, and what has been."""
 
     root: Root
-    found: dict[str, FileStamp]
-    known: dict[str, Known]
     todo: Plan
     matcher: Matcher
     gone: set[str]
@@ -116,19 +114,18 @@ def _look(catalog: Catalog, place: str, checksum: bool, report: IngestReport) ->
         found, unreadable = {below: FileStamp(status.st_size, status.st_mtime_ns)}, {}
     with catalog.reading() as connection:
         reasons = failures(connection, root.id)
-        known = {
-            path: Known(file_id, FileStamp(size, mtime_ns), digest, state)
-            for path, file_id, size, mtime_ns, digest, state in files_of_root(connection, root.id)
-            if not below or path == below or path.startswith(f"{below}/")
-        }
-    todo = plan(found, known, unreadable=unreadable, checksum=checksum)
-    report.unchanged += len(todo.unchanged)
+        rows: Iterable[Row] = files_of_root(connection, root.id)
+        if below:
+            inside = f"{below}/"
+            rows = (row for row in rows if row[0] == below or row[0].startswith(inside))
+        todo = plan(found, rows, unreadable=unreadable, checksum=checksum)
+    report.unchanged += todo.unchanged
     report.failed += len(todo.failed)
     for path in todo.failed:
         report.failures[os.path.join(root.location, path)] = reasons[path]
     for path, reason in unreadable.items():
         report.unreadable[os.path.join(root.location, path)] = reason
-    return _Place(root, found, known, todo, Matcher(known, todo.gone), set(todo.gone))
+    return _Place(root, todo, Matcher(todo.known, todo.gone), set(todo.gone))
 
 
 def _root_of(catalog: Catalog, directory: str) -> Root:
@@ -150,11 +147,11 @@ def _carry_out(
     report: IngestReport,
     interrupt: Interrupt,
 ) -> None:
-    scan = place.todo.scan
+    scan = list(place.todo.scan)
     _prepare_indexes(catalog, len(scan))
     scanned = scan_all(
         [os.path.join(place.root.location, path) for path in scan],
-        [place.found[path].size for path in scan],
+        [stamp.size for stamp in place.todo.scan.values()],
         processes(jobs, len(scan)),
     )
     interner = Interner()
@@ -189,7 +186,7 @@ def _finish(catalog: Catalog, place: _Place, interner: Interner, report: IngestR
     with catalog.writing() as connection:
         make_late_indexes(connection)
         if place.gone:
-            ids = [place.known[path].id for path in place.gone]
+            ids = [place.todo.known[path].id for path in place.gone]
             Loader(connection, interner, int(time.time())).miss(ids)
     report.missing += len(place.gone)
 
@@ -233,8 +230,8 @@ def _record(
     """Write what came of some files, and count it."""
     for which, failure in result.failures.items():
         path = paths[which]
-        before = place.known.get(path)
-        stamp = _NEVER if failure.transient else place.found[path]
+        before = place.todo.known.get(path)
+        stamp = _NEVER if failure.transient else place.todo.scan[path]
         file_id = None if before is None else before.id
         loader.fail(place.root.id, path, stamp, failure.reason, file_id)
         report.failed += 1
