@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from iidindex.catalog.engine import Catalog
+from iidindex.catalog.places import Root
+from iidindex.ingestion.keep import optimize, prune, relocate, roots
 from iidindex.ingestion.report import IngestReport, Progress
 from iidindex.query.entries import Entries, Entry
 from iidindex.query.filters import Filters
@@ -14,6 +16,9 @@ from iidindex.query.links import Link, links
 from iidindex.query.originals import Originals
 from iidindex.query.places import entry_of
 from iidindex.query.stats import Stats, stats
+
+if TYPE_CHECKING:
+    from iidindex.query.verify import Problem
 
 
 class Index:
@@ -55,6 +60,7 @@ class Index:
         *,
         jobs: int | None = None,
         checksum: bool = False,
+        dry_run: bool = False,
         progress: Callable[[Progress], object] | None = None,
     ) -> IngestReport:
         """Bring the index up to date with files and directories.
@@ -68,6 +74,8 @@ class Index:
             is much to read.
         checksum : bool
             Read every file, even if its size and time are the same.
+        dry_run : bool
+            Read and report, but change nothing.
         progress : callable, optional
             Called with a `Progress`, which prints as a line of text.
 
@@ -85,7 +93,9 @@ class Index:
         from iidindex.ingestion.run import ingest
 
         listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-        return ingest(self._catalog, listed, jobs=jobs, checksum=checksum, progress=progress)
+        return ingest(
+            self._catalog, listed, jobs=jobs, checksum=checksum, dry_run=dry_run, progress=progress
+        )
 
     def entry(self, path: str, key: int) -> Entry | None:
         """One entry of one file, or None.
@@ -105,6 +115,38 @@ class Index:
     def stats(self) -> Stats:
         """How much the index holds."""
         return stats(self._catalog)
+
+    def roots(self) -> list[Root]:
+        """The directories that files are recorded relative to: ``id name location files``."""
+        return roots(self._catalog)
+
+    def relocate(self, name: str, place: str | os.PathLike[str], *, dry_run: bool = False) -> Root:
+        """Record that a root now lies elsewhere; its files are looked for there.
+
+        Raises
+        ------
+        CatalogError
+            If there is no root of that name, or `place` meets another root.
+        """
+        return relocate(self._catalog, name, place, dry_run=dry_run)
+
+    def prune(self, *, dry_run: bool = False) -> list[str]:
+        """Delete what is known of missing files; return their paths."""
+        return prune(self._catalog, dry_run=dry_run)
+
+    def optimize(self) -> None:
+        """Pack the R-tree anew and gather statistics, after many small changes."""
+        optimize(self._catalog)
+
+    def verify(self, *, checksum: bool = False) -> list[Problem]:
+        """Compare the originals and the database with what was indexed.
+
+        With `checksum`, files are read, but for their masks; otherwise sizes and times are
+        compared. Returns what is wrong, as ``location problem``; nothing, if all is well.
+        """
+        from iidindex.query.verify import verify
+
+        return verify(self._catalog, checksum=checksum)
 
     def close(self) -> None:
         """Close the database and all originals."""

@@ -24,18 +24,12 @@ class Interner:
 
     def __init__(self) -> None:
         self._known: dict[bytes, int] = {}
-        self._complete = False
-
-    def begin(self, connection: Connection) -> None:
-        """Find out whether the catalogue has no IIDs yet."""
-        self._known.clear()
-        found = connection.exec_driver_sql("SELECT 1 FROM iids LIMIT 1").scalar()
-        self._complete = found is None
+        self._complete: bool | None = None  # not known yet
 
     def forget(self) -> None:
         """Forget all: a transaction was undone, and ids with it."""
         self._known.clear()
-        self._complete = False
+        self._complete = None
 
     def ids_of(self, connection: Connection, iids: Sequence[bytes]) -> npt.NDArray[np.int64]:
         """The ids of IIDs, each given once; those that are new are stored.
@@ -52,8 +46,13 @@ class Interner:
         ndarray of int64, shape (n,)
         """
         known = self._known
+        if self._complete is None:
+            self._complete = (
+                connection.exec_driver_sql("SELECT 1 FROM iids LIMIT 1").scalar() is None
+            )
         if len(known) + len(iids) > _MAX_KNOWN:
-            self.forget()
+            known.clear()
+            self._complete = False
         ids = list(map(known.get, iids))
         if None not in ids:
             return np.array(ids, np.int64)

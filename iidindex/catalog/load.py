@@ -126,7 +126,7 @@ class Loader:
             nothing = [None] * len(SECTION_COLUMNS)
             self._file_rows += [*row, *nothing, FAILED, reason, self._now]
             return
-        self.forget_entries(file_id)
+        forget_entries(self._connection, file_id)
         self._connection.exec_driver_sql(
             "UPDATE files SET size = ?, mtime_ns = ?, digest = NULL, n_entries = 0, "
             "first_entry_id = NULL, meta = NULL, state = ?, reason = ?, indexed_at = ? "
@@ -134,16 +134,8 @@ class Loader:
             (*stamp, FAILED, reason, self._now, file_id),
         )
 
-    def touch(self, file_id: int, stamp: FileStamp) -> None:
-        """Record a new stamp of a file whose content is the same."""
-        self._connection.exec_driver_sql(
-            "UPDATE files SET size = ?, mtime_ns = ?, state = ?, reason = NULL, indexed_at = ? "
-            "WHERE id = ?",
-            (*stamp, OK, self._now, file_id),
-        )
-
     def move(self, file_id: int, root_id: int, path: str, stamp: FileStamp) -> None:
-        """Record a new path of a file; its entries keep their ids."""
+        """Record the path and the stamp that a file has now; its entries keep their ids."""
         self._connection.exec_driver_sql(
             "UPDATE files SET root_id = ?, path = ?, size = ?, mtime_ns = ?, state = ?, "
             "reason = NULL, indexed_at = ? WHERE id = ?",
@@ -157,23 +149,6 @@ class Loader:
                 "UPDATE files SET state = ?, reason = ? WHERE id = ?",
                 (MISSING, "not found at the last ingest", file_id),
             )
-
-    def forget_entries(self, file_id: int) -> None:
-        """Delete a file's entries and all that hangs on them."""
-        first, count = self._connection.exec_driver_sql(
-            "SELECT first_entry_id, n_entries FROM files WHERE id = ?", (file_id,)
-        ).one()
-        if first is None:
-            return
-        remove_boxes(self._connection, first, count)
-        span = (first, first + count - 1)
-        self._connection.exec_driver_sql(
-            "DELETE FROM entry_groups WHERE group_id IN "
-            "(SELECT group_id FROM file_groups WHERE file_id = ?) AND entry_id BETWEEN ? AND ?",
-            (file_id, *span),
-        )
-        self._connection.exec_driver_sql("DELETE FROM file_groups WHERE file_id = ?", (file_id,))
-        self._connection.exec_driver_sql("DELETE FROM entries WHERE id BETWEEN ? AND ?", span)
 
     def finish(self) -> None:
         """Write what was held back to be written together."""
@@ -203,7 +178,7 @@ class Loader:
             file_id = self._take("files")
             self._file_rows += [file_id, *row]
             return file_id
-        self.forget_entries(file_id)
+        forget_entries(self._connection, file_id)
         assignments = ", ".join(f"{name} = ?" for name in _FILE_COLUMNS[1:])
         self._connection.exec_driver_sql(
             f"UPDATE files SET {assignments} WHERE id = ?",  # noqa: S608  (names are ours)
@@ -261,3 +236,21 @@ class Loader:
     def _scalar(self, statement: str) -> int:
         found: int = self._connection.exec_driver_sql(statement).scalar_one()
         return found
+
+
+def forget_entries(connection: Connection, file_id: int) -> None:
+    """Delete a file's entries and all that hangs on them."""
+    first, count = connection.exec_driver_sql(
+        "SELECT first_entry_id, n_entries FROM files WHERE id = ?", (file_id,)
+    ).one()
+    if first is None:
+        return
+    remove_boxes(connection, first, count)
+    span = (first, first + count - 1)
+    connection.exec_driver_sql(
+        "DELETE FROM entry_groups WHERE group_id IN "
+        "(SELECT group_id FROM file_groups WHERE file_id = ?) AND entry_id BETWEEN ? AND ?",
+        (file_id, *span),
+    )
+    connection.exec_driver_sql("DELETE FROM file_groups WHERE file_id = ?", (file_id,))
+    connection.exec_driver_sql("DELETE FROM entries WHERE id BETWEEN ? AND ?", span)

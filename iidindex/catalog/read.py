@@ -1,42 +1,13 @@
-"""Small questions about files and roots, for whoever keeps the catalogue."""
+"""Small questions about files and their groups."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
-from iidindex.catalog.schema import FAILED, files, roots
-
-
-class Root(NamedTuple):
-    """A directory that files are recorded relative to."""
-
-    id: int
-    name: str
-    location: str
-
-
-def all_roots(connection: Connection) -> list[Root]:
-    """All roots, by id."""
-    rows = connection.execute(select(roots.c.id, roots.c.name, roots.c.location))
-    return [Root(*row) for row in rows]
-
-
-def add_root(connection: Connection, location: str) -> Root:
-    """Record a new root; its name is the directory's, made unique."""
-    taken = {root.name for root in all_roots(connection)}
-    stem = location.rstrip("/").rpartition("/")[2].encode("utf-8", "replace").decode() or "root"
-    name = stem
-    number = 1
-    while name in taken:
-        number += 1
-        name = f"{stem}-{number}"
-    result = connection.execute(insert(roots).values(name=name, location=location))
-    assert result.inserted_primary_key is not None
-    return Root(result.inserted_primary_key[0], name, location)
+from iidindex.catalog.schema import FAILED, files
 
 
 def files_of_root(

@@ -27,16 +27,27 @@ _form = click.option(
     help="Processes that read files; as many as there are processors, if there is much to read.",
 )
 @click.option("--checksum", is_flag=True, help="Read every file, even if its time is the same.")
+@click.option("--dry-run", is_flag=True, help="Read and report; change nothing.")
 @_form
 @click.pass_obj
-def ingest(db: str, /, paths: tuple[str, ...], jobs: int | None, checksum: bool, form: str) -> int:
+def ingest(
+    db: str,
+    /,
+    paths: tuple[str, ...],
+    jobs: int | None,
+    checksum: bool,
+    dry_run: bool,
+    form: str,
+) -> int:
     """Bring the index up to date with files and directories.
 
     Directories are searched for .iid files. Files that have not changed are not opened. The
     index is made if there is none. Originals are never written to.
     """
-    with Index(db, create=True) as index, _Bar() as bar:
-        report = index.ingest(paths, jobs=jobs, checksum=checksum, progress=bar.show)
+    with Index(db, create=not dry_run) as index, _Bar() as bar:
+        report = index.ingest(
+            paths, jobs=jobs, checksum=checksum, dry_run=dry_run, progress=bar.show
+        )
     if form == "json":
         click.echo(json.dumps(asdict(report)))
     else:

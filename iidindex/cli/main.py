@@ -26,6 +26,11 @@ DONE, NOTHING_FOUND, ERROR, STALE, SOME_FAILED, SCHEMA, INTERRUPTED = 0, 1, 2, 3
 VERBS = {
     "ingest": ("ingest", "Bring the index up to date with files and directories."),
     "status": ("ingest", "Tell how much the index holds."),
+    "roots": ("keep", "List the directories that files are recorded relative to."),
+    "relocate": ("keep", "Record that a root now lies elsewhere."),
+    "verify": ("keep", "Compare the originals and the index with what was indexed."),
+    "prune": ("keep", "Delete what is known of files that are missing."),
+    "optimize": ("keep", "Pack the index anew, after many small changes."),
     "find": ("search", "Find entries by address and other filters."),
     "at": ("search", "Find entries whose mask holds the pixel in column X, row Y."),
     "region": ("search", "Find entries whose mask has a pixel inside a box."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from iidindex.catalog.bulk import drop_late_indexes, is_empty, make_late_indexes
@@ -12,7 +13,8 @@ from iidindex.catalog.engine import Catalog
 from iidindex.catalog.intern import Interner
 from iidindex.catalog.load import Loader
 from iidindex.catalog.lock import sole_writer
-from iidindex.catalog.read import Root, add_root, all_roots, failures, files_of_root
+from iidindex.catalog.places import Root, add_root, all_roots, root_over
+from iidindex.catalog.read import failures, files_of_root
 from iidindex.errors import IngestError
 from iidindex.ingestion.discover import discover
 from iidindex.ingestion.interrupt import Interrupt
@@ -50,6 +52,7 @@ def ingest(
     *,
     jobs: int | None = None,
     checksum: bool = False,
+    dry_run: bool = False,
     progress: Tell | None = None,
 ) -> IngestReport:
     """Bring the catalogue up to date with files and directories.
@@ -63,6 +66,8 @@ def ingest(
         processors, if there is much to read.
     checksum : bool
         Read every file, even if its size and time are the same.
+    dry_run : bool
+        Read and report, but change nothing.
     progress : callable, optional
         Called with a `Progress` now and then.
 
@@ -82,13 +87,14 @@ def ingest(
     places = [_check_place(path) for path in paths]
     if jobs is not None and jobs < 1:
         raise IngestError(f"jobs is {jobs}; expected at least 1")
-    catalog.check_writable()
+    if not dry_run:
+        catalog.check_writable()
     report = IngestReport()
     begin = time.perf_counter()
-    with sole_writer(catalog.name), Interrupt() as interrupt:
+    with nullcontext() if dry_run else sole_writer(catalog.name), Interrupt() as interrupt:
         for directory in places:
-            place = _look(catalog, directory, checksum, report)
-            _carry_out(catalog, place, jobs, progress, report, interrupt)
+            place = _look(catalog, directory, checksum, dry_run, report)
+            _carry_out(catalog, place, jobs, dry_run, progress, report, interrupt)
     report.seconds = time.perf_counter() - begin
     return report
 
@@ -100,10 +106,12 @@ def _check_place(path: str | os.PathLike[str]) -> str:
     return place
 
 
-def _look(catalog: Catalog, place: str, checksum: bool, report: IngestReport) -> _Place:
+def _look(
+    catalog: Catalog, place: str, checksum: bool, dry_run: bool, report: IngestReport
+) -> _Place:
     """Compare a directory, or a single file, with what the catalogue holds of it."""
     is_directory = os.path.isdir(place)
-    root = _root_of(catalog, place if is_directory else os.path.dirname(place))
+    root = _root_of(catalog, place if is_directory else os.path.dirname(place), dry_run)
     below = os.path.relpath(place, root.location)
     below = "" if below == "." else below
     if is_directory:
@@ -128,13 +136,14 @@ def _look(catalog: Catalog, place: str, checksum: bool, report: IngestReport) ->
     return _Place(root, todo, Matcher(todo.known, todo.gone), set(todo.gone))
 
 
-def _root_of(catalog: Catalog, directory: str) -> Root:
+def _root_of(catalog: Catalog, directory: str, dry_run: bool) -> Root:
     """The root that a directory lies in; itself, if it lies in none."""
     with catalog.reading() as connection:
-        roots = all_roots(connection)
-    for root in roots:
-        if directory == root.location or directory.startswith(root.location.rstrip("/") + "/"):
-            return root
+        root = root_over(all_roots(connection), directory)
+    if root is not None:
+        return root
+    if dry_run:
+        return Root(0, "", directory, 0)
     with catalog.writing() as connection:
         return add_root(connection, directory)
 
@@ -143,12 +152,14 @@ def _carry_out(
     catalog: Catalog,
     place: _Place,
     jobs: int | None,
+    dry_run: bool,
     progress: Tell | None,
     report: IngestReport,
     interrupt: Interrupt,
 ) -> None:
     scan = list(place.todo.scan)
-    _prepare_indexes(catalog, len(scan))
+    if not dry_run:
+        _prepare_indexes(catalog, len(scan))
     scanned = scan_all(
         [os.path.join(place.root.location, path) for path in scan],
         [stamp.size for stamp in place.todo.scan.values()],
@@ -158,20 +169,18 @@ def _carry_out(
     begin = time.perf_counter()
     done = entries = 0
     for batch in _batches(scanned, interrupt):
-        with catalog.writing() as connection:
-            interner.begin(connection) if not done else None
-            loader = Loader(connection, interner, int(time.time()))
+        with _transaction(catalog, interner, dry_run) as loader:
             for task, result in batch:
-                paths = scan[done : done + len(task)]
-                _record(loader, place, paths, result, report)
+                _record(loader, place, scan[done : done + len(task)], result, report)
                 done += len(task)
                 entries += 0 if result.batch is None else len(result.batch)
                 if progress is not None:
                     progress(Progress(done, len(scan), entries, time.perf_counter() - begin))
-            loader.finish()
     if interrupt.requested:
         raise KeyboardInterrupt
-    _finish(catalog, place, interner, report)
+    report.missing += len(place.gone)
+    if not dry_run:
+        _finish(catalog, place, interner)
 
 
 def _prepare_indexes(catalog: Catalog, n_files: int) -> None:
@@ -182,13 +191,28 @@ def _prepare_indexes(catalog: Catalog, n_files: int) -> None:
                 drop_late_indexes(connection)
 
 
-def _finish(catalog: Catalog, place: _Place, interner: Interner, report: IngestReport) -> None:
+def _finish(catalog: Catalog, place: _Place, interner: Interner) -> None:
     with catalog.writing() as connection:
         make_late_indexes(connection)
         if place.gone:
             ids = [place.todo.known[path].id for path in place.gone]
             Loader(connection, interner, int(time.time())).miss(ids)
-    report.missing += len(place.gone)
+
+
+@contextmanager
+def _transaction(catalog: Catalog, interner: Interner, dry_run: bool) -> Iterator[Loader | None]:
+    """Something to write with, until it is committed; nothing, if nothing is to be written."""
+    if dry_run:
+        yield None
+        return
+    try:
+        with catalog.writing() as connection:
+            loader = Loader(connection, interner, int(time.time()))
+            yield loader
+            loader.finish()
+    except BaseException:
+        interner.forget()
+        raise
 
 
 def _batches(
@@ -225,17 +249,23 @@ def _batches(
 
 
 def _record(
-    loader: Loader, place: _Place, paths: Sequence[str], result: Scanned, report: IngestReport
+    loader: Loader | None,
+    place: _Place,
+    paths: Sequence[str],
+    result: Scanned,
+    report: IngestReport,
 ) -> None:
-    """Write what came of some files, and count it."""
+    """Count what came of some files, and write it."""
+    root_id = place.root.id
     for which, failure in result.failures.items():
         path = paths[which]
         before = place.todo.known.get(path)
         stamp = _NEVER if failure.transient else place.todo.scan[path]
-        file_id = None if before is None else before.id
-        loader.fail(place.root.id, path, stamp, failure.reason, file_id)
         report.failed += 1
         report.failures[os.path.join(place.root.location, path)] = failure.reason
+        if loader is not None:
+            known_id = None if before is None else before.id
+            loader.fail(root_id, path, stamp, failure.reason, known_id)
     if result.batch is None:
         return
     new_paths: list[str] = []
@@ -245,15 +275,15 @@ def _record(
         path = paths[position]
         outcome, before, old_path = place.matcher.match(path, file.digest)
         setattr(report, outcome.value, getattr(report, outcome.value) + 1)
-        if outcome is Outcome.TOUCHED and before is not None:
-            loader.touch(before.id, file.stamp)
-        elif outcome is Outcome.MOVED and before is not None:
-            loader.move(before.id, place.root.id, path, file.stamp)
+        if outcome is Outcome.MOVED:
             place.gone.discard(old_path or "")
-        else:
+        if outcome in (Outcome.ADDED, Outcome.UPDATED):
             new_paths.append(path)
             which_new.append(nth)
             known_ids.append(None if before is None else before.id)
             report.entries += file.n_entries
-    if new_paths:
-        loader.write(place.root.id, new_paths, result.batch, which_new, known_ids)
+        elif loader is not None and before is not None:
+            # A file that moved has another path; one that was touched is moved to its own.
+            loader.move(before.id, root_id, path, file.stamp)
+    if new_paths and loader is not None:
+        loader.write(root_id, new_paths, result.batch, which_new, known_ids)

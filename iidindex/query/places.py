@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from iidindex.catalog.engine import Catalog
-from iidindex.catalog.read import all_roots
+from iidindex.catalog.places import all_roots
 from iidindex.query.entries import Entries, Entry
 
 

@@ -1,0 +1,56 @@
+"""Keeping a catalogue small, quick and sound."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from iidindex.catalog.bulk import make_late_indexes
+from iidindex.catalog.load import forget_entries
+from iidindex.catalog.rtree import repack
+from iidindex.catalog.schema import MISSING, files
+
+
+def missing_files(connection: Connection) -> list[tuple[int, str]]:
+    """Id and path of every file that was not there at the last ingest."""
+    statement = select(files.c.id, files.c.path).where(files.c.state == MISSING)
+    return [(row[0], row[1]) for row in connection.execute(statement.order_by(files.c.path))]
+
+
+def prune(connection: Connection) -> list[str]:
+    """Delete what is known of missing files, and IIDs and groups that nothing has any more.
+
+    Returns
+    -------
+    list of str
+        The files' paths.
+    """
+    gone = missing_files(connection)
+    for file_id, _ in gone:
+        forget_entries(connection, file_id)
+        connection.exec_driver_sql("DELETE FROM files WHERE id = ?", (file_id,))
+    make_late_indexes(connection)
+    connection.exec_driver_sql(
+        "DELETE FROM iids WHERE NOT EXISTS (SELECT 1 FROM entries WHERE iid_id = iids.id)"
+    )
+    connection.exec_driver_sql(
+        "DELETE FROM groups WHERE NOT EXISTS "
+        "(SELECT 1 FROM entry_groups WHERE group_id = groups.id)"
+    )
+    return [path for _, path in gone]
+
+
+def optimize(connection: Connection) -> None:
+    """Make the indexes that are not there, pack the R*Tree anew, and gather statistics."""
+    make_late_indexes(connection)
+    repack(connection)
+    connection.exec_driver_sql("ANALYZE")
+
+
+def damage(connection: Connection) -> list[str]:
+    """What SQLite finds wrong with the database; nothing, if all is well."""
+    found = []
+    for check in ("PRAGMA integrity_check", "SELECT rtreecheck('entry_boxes')"):
+        found += [text for text in connection.exec_driver_sql(check).scalars() if text != "ok"]
+    for row in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+        found.append(f"row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there")
+    return found

@@ -1,0 +1,76 @@
+"""Verbs that keep an index in order."""
+
+from __future__ import annotations
+
+import click
+
+from iidindex.cli.main import DONE, NOTHING_FOUND, STALE, printable
+from iidindex.cli.output import format_option, write
+from iidindex.index import Index
+
+_dry_run = click.option("--dry-run", is_flag=True, help="Tell what would be done; change nothing.")
+
+
+@click.command()
+@format_option
+@click.pass_obj
+def roots(db: str, /, form: str) -> int:
+    """List the directories that files are recorded relative to."""
+    with Index(db) as index:
+        rows = [{"path": root.location, **root._asdict()} for root in index.roots()]
+        return write(rows, form, ("name", "location", "files"))
+
+
+@click.command()
+@click.argument("name")
+@click.argument("place", type=click.Path())
+@_dry_run
+@click.pass_obj
+def relocate(db: str, /, name: str, place: str, dry_run: bool) -> int:
+    """Record that a root now lies elsewhere.
+
+    NAME is what `roots` shows; PLACE is the directory where its files are now.
+    """
+    with Index(db) as index:
+        root = index.relocate(name, place, dry_run=dry_run)
+    click.echo(f"{printable(root.name)}: {root.files} files, at {printable(root.location)}")
+    return DONE
+
+
+@click.command()
+@click.option("--checksum", is_flag=True, help="Read every file, but for its masks.")
+@format_option
+@click.pass_obj
+def verify(db: str, /, checksum: bool, form: str) -> int:
+    """Compare the originals and the index with what was indexed.
+
+    Lists what is wrong, and exits with 3 if anything is.
+    """
+    with Index(db) as index:
+        problems = index.verify(checksum=checksum)
+    rows = [{"path": problem.location, **problem._asdict()} for problem in problems]
+    code = write(rows, form, ("location", "problem"))
+    return DONE if code == NOTHING_FOUND else STALE
+
+
+@click.command()
+@_dry_run
+@click.pass_obj
+def prune(db: str, /, dry_run: bool) -> int:
+    """Delete what is known of files that are missing.
+
+    Only this forgets anything: `ingest` marks a file that is gone as missing.
+    """
+    with Index(db) as index:
+        for path in index.prune(dry_run=dry_run):
+            click.echo(printable(path))
+    return DONE
+
+
+@click.command()
+@click.pass_obj
+def optimize(db: str, /) -> int:
+    """Pack the index anew, after many small changes."""
+    with Index(db) as index:
+        index.optimize()
+    return DONE
