@@ -3,11 +3,11 @@
 import string
 from dataclasses import dataclass, field
 
-import build
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
+import build
 from iidindex import IIDFile
 
 settings.register_profile("iidindex", deadline=None, max_examples=50, database=None)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from brute import meet
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brute import meet
 from iidindex.masks.boxes import BoxIndex
 from iidindex.model import BBox
 

@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 import pytest
-from conftest import disk, write_garden
 from PIL import Image
 
+from conftest import disk, write_garden
 from iidindex.cli.main import VERBS, run
 
 

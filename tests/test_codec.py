@@ -3,14 +3,14 @@
 import json
 import math
 
-import brute
-import build
 import numpy as np
 import pytest
-import strategies
 from hypothesis import given
 from hypothesis import strategies as st
 
+import brute
+import build
+import strategies
 from iidindex import IIDFile, IIDFormatError
 from iidindex.codec import attributes, decode, layout, reader, regions, writer
 from iidindex.errors import EncodeError

@@ -3,10 +3,10 @@
 Every number is little-endian. The text after ``#`` is a comment; the rest is hexadecimal.
 """
 
-import brute
 import numpy as np
 import pytest
 
+import brute
 from iidindex import IID, IIDFile
 
 

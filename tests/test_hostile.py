@@ -4,15 +4,15 @@ import json
 import random
 import struct
 
-import build
 import numpy as np
 import pytest
-import strategies
-from build import Row
-from hostile import Reader, no_hang, read_everything
 from hypothesis import given
 from hypothesis import strategies as st
 
+import build
+import strategies
+from build import Row
+from hostile import Reader, no_hang, read_everything
 from iidindex import IIDFile, SourceError
 from iidindex.files.scan import scan
 

@@ -5,11 +5,11 @@ import sys
 import textwrap
 import tracemalloc
 
-import build
 import pytest
+
+import build
 from build import Row
 from hostile import no_hang, read_everything
-
 from iidindex import IIDFile, IIDFormatError
 from iidindex.files.scan import scan
 

@@ -3,16 +3,16 @@
 import io
 import time
 
-import brute
-import build
 import numpy as np
 import pytest
+from hypothesis import given
+
+import brute
+import build
 from build import Row
 from conftest import disk
-from hypothesis import given
-from strategies import contents
-
 from iidindex import IID, BBox, EncodeError, IIDFile, QueryError
+from strategies import contents
 
 
 def keys(entries):

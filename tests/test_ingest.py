@@ -5,9 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import write_garden
 
 import iidindex
+from conftest import write_garden
 from iidindex import IngestError
 from iidindex.ingestion.discover import discover
 from iidindex.ingestion.plan import Known, Matcher, Outcome, plan

@@ -7,16 +7,16 @@ import struct
 import tempfile
 from pathlib import Path
 
-import brute
 import iidfile
 import numpy as np
 import pytest
-import strategies
-from conftest import disk
 from hypothesis import given
 from hypothesis import strategies as st
 
+import brute
 import iidindex
+import strategies
+from conftest import disk
 from iidindex import EncodeError, IIDFormatError
 
 

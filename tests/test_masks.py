@@ -2,13 +2,13 @@
 
 import math
 
-import build
 import numpy as np
 import pytest
-import strategies
 from hypothesis import given
 from hypothesis import strategies as st
 
+import build
+import strategies
 from iidindex import EncodeError
 from iidindex.masks import regions as packed
 from iidindex.masks.measure import Overlap, any_in, areas, distance, hull, overlap, place, union

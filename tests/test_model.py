@@ -4,11 +4,11 @@ import pickle
 
 import numpy as np
 import pytest
-from brute import meet
 from hypothesis import given
 from hypothesis import strategies as st
 
 import iidindex
+from brute import meet
 from iidindex import BBox, BufLoc, IIDFormatError, QueryError
 from iidindex.model import IID
 

@@ -5,8 +5,8 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import disk, write_garden
 
+from conftest import disk, write_garden
 from iidindex import IID, QueryError, SourceNotFoundError, StaleFileError
 from iidindex.files.source import LocalFile
 

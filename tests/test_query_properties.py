@@ -4,12 +4,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import brute
-import strategies
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import brute
 import iidindex
+import strategies
 
 pixels = st.tuples(st.integers(0, 65535), st.integers(0, 65535))
 

@@ -6,10 +6,10 @@ compares every pixel.
 
 from collections import defaultdict
 
-import brute
 import numpy as np
 import pytest
 
+import brute
 import iidindex
 from iidindex import IIDFile
 from iidindex.files.scan import scan

@@ -6,13 +6,13 @@ import stat
 import subprocess
 import sys
 
-import brute
-import build
 import numpy as np
 import pytest
+
+import brute
+import build
 from build import Row
 from conftest import disk, write_garden
-
 from iidindex import EncodeError, IIDFile, SourceError, SourceNotFoundError
 
 

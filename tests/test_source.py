@@ -6,9 +6,9 @@ import socket
 
 import numpy as np
 import pytest
+
 from conftest import write_garden
 from hostile import no_hang
-
 from iidindex import (
     FileStamp,
     IIDFile,

@@ -120,7 +120,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return ERROR
     except (click.Abort, KeyboardInterrupt):
-        click.echo("iidindex: interrupted; what was done so far is whole", err=True)
+        message = "iidindex: interrupted; what was done so far is kept, run it again to go on"
+        click.echo(message, err=True)
         return INTERRUPTED
     except (BrokenPipeError, SystemExit):
         # The reader has seen enough, which click turns into an exit of its own. Python would

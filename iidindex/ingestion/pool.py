@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from iidindex.errors import IngestError
-from iidindex.ingestion.work import Scanned, ignore_interrupts, scan_many
+from iidindex.ingestion.work import Scanned, begin_work, scan_many
 
 # Files, and bytes of them, that a worker is given at a time.
 _TASK_FILES = 64
@@ -68,9 +68,7 @@ def scan_all(
             yield task, scan_many(task)
         return
     # A forked child would hold the parent's connections and locks.
-    with ProcessPoolExecutor(
-        jobs, mp_context=get_context("spawn"), initializer=ignore_interrupts
-    ) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=begin_work) as pool:
         try:
             yield from _in_order(pool, tasks(locations, sizes), ahead=2 * jobs)
         except BrokenProcessPool as error:

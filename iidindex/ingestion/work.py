@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 
 from iidindex.columns import Batch, FileColumns, gather
 from iidindex.errors import IIDFormatError
@@ -55,6 +59,16 @@ def scan_many(locations: Sequence[str]) -> Scanned:
     return Scanned(gather(found) if found else None, read, failures)
 
 
-def ignore_interrupts() -> None:
-    """Leave Ctrl-C, which a terminal sends to every process, to the one that writes."""
+def begin_work() -> None:
+    """Prepare a worker process."""
+    # A terminal sends Ctrl-C to every process; the one that writes decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one it works for is gone: it would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,210 @@
+"""Kills, interrupts, rivals and full disks, for real: child processes and real databases."""
+
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import iidindex
+from conftest import write_garden
+from iidindex import CatalogLockedError, IngestError
+from iidindex.catalog.lock import sole_writer
+from iidindex.cli.main import run
+from iidindex.ingestion import pool
+from test_ingest import content, fresh
+
+N_FILES = 600
+
+
+@pytest.fixture
+def large(tmp_path):
+    """Some hundred files, so that an ingest takes long enough to be disturbed."""
+    root = tmp_path / "archive"
+    write_garden(root / "0.iid")
+    raw = (root / "0.iid").read_bytes()
+    for number in range(1, N_FILES):
+        path = root / str(number % 7) / f"{number}.iid"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(raw.replace(b"tree", b"%04d" % number))
+    return root
+
+
+def program(db, *arguments):
+    return [sys.executable, "-m", "iidindex", "--db", str(db), *map(str, arguments)]
+
+
+def sound(db):
+    connection = sqlite3.connect(db)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert connection.execute("SELECT rtreecheck('entry_boxes')").fetchone() == ("ok",)
+    assert not connection.execute("PRAGMA foreign_key_check").fetchall()
+    boxes = connection.execute("SELECT count(*) FROM entry_boxes").fetchone()
+    assert boxes == connection.execute("SELECT count(*) FROM entries").fetchone()
+    torn = connection.execute(
+        "SELECT count(*) FROM files f WHERE n_entries != "
+        "(SELECT count(*) FROM entries e WHERE e.file_id = f.id)"
+    )
+    assert torn.fetchone() == (0,)
+    connection.close()
+
+
+def child(db, root, written, signal_number, jobs=1):
+    """Ingest in small transactions in another process; disturb it when so much is written."""
+    code = (
+        "import sys; from iidindex.ingestion import run, pool; "
+        "run._BATCH_FILES = 40; pool._TASK_FILES = 8; "
+        "from iidindex.cli.main import run as main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["--db", str(db), "ingest", str(root), "--jobs", str(jobs)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    log = db.with_name(f"{db.name}-wal")
+    lock = db.with_name(f"{db.name}-lock")
+    while process.poll() is None:
+        if lock.exists() and log.exists() and log.stat().st_size >= written:
+            break
+        time.sleep(0.0002)
+    process.send_signal(signal_number)
+    _, err = process.communicate()
+    return process.returncode, err
+
+
+def test_killed_at_many_moments(large, tmp_path):
+    expected = fresh(large, tmp_path)
+    partly = 0
+    for nth, written in enumerate(np.linspace(0, 1_000_000, 12).astype(int).tolist()):
+        db = tmp_path / "killed.db"
+        code, _ = child(db, large, written, signal.SIGKILL, jobs=2 if nth == 5 else 1)
+        sound(db)
+        with iidindex.open(db) as index:
+            done = index.stats().files
+            partly += code == -signal.SIGKILL and 0 < done < N_FILES
+            index.ingest(large)
+            assert content(index) == expected
+        sound(db)
+        for path in tmp_path.glob("killed.db*"):
+            path.unlink()
+    assert partly > 3  # some were killed in the middle
+
+
+def test_interrupted_between_two_files(large, tmp_path):
+    db = tmp_path / "x.db"
+    code, err = child(db, large, 300_000, signal.SIGINT)
+    assert code == 130
+    assert b"again" in err
+    assert b"Traceback" not in err
+    sound(db)
+    with iidindex.open(db) as index:
+        assert 0 < index.stats().files < N_FILES
+        index.ingest(large)
+        assert index.stats().files == N_FILES
+
+
+def test_second_ingest_is_refused_at_once(large, tmp_path):
+    db = tmp_path / "x.db"
+    with iidindex.open(db, create=True) as index, sole_writer(str(db)):
+        with pytest.raises(CatalogLockedError, match="another process"):
+            index.ingest(large)
+        with pytest.raises(CatalogLockedError):
+            index.optimize()
+    assert not (tmp_path / "x.db-lock").exists()
+    with iidindex.open(db) as index:
+        assert index.ingest(large).added == N_FILES
+
+
+def test_killed_worker(large, tmp_path, monkeypatch):
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        real = pool._in_order
+
+        def kills(executor, waiting, ahead):
+            found = real(executor, waiting, ahead)
+            yield next(found)
+            for process in executor._processes.values():
+                process.kill()
+            yield from found
+
+        monkeypatch.setattr(pool, "_in_order", kills)
+        with pytest.raises(IngestError, match="worker"):
+            index.ingest(large, jobs=2)
+        monkeypatch.undo()
+        assert index.verify() == []
+        index.ingest(large)
+        assert content(index) == fresh(large, tmp_path)
+
+
+def test_full_disk(large, tmp_path):
+    """A limit on the size of files stands in for a disk without room."""
+    db = tmp_path / "x.db"
+    iidindex.open(db, create=True).close()
+    limit = 300_000
+
+    def small():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    result = subprocess.run(
+        program(db, "ingest", large), preexec_fn=small, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "x.db" in result.stderr
+    sound(db)
+    with iidindex.open(db) as index:
+        index.ingest(large)
+        assert content(index) == fresh(large, tmp_path)
+
+
+def test_read_only_database():
+    place = Path(tempfile.mkdtemp())
+    write_garden(place / "archive" / "a.iid")
+    iidindex.open(place / "x.db", create=True).close()
+    place.chmod(0o555)
+    (place / "x.db").chmod(0o444)
+    try:
+        child = os.fork()
+        if child == 0:
+            # The superuser may write anywhere, so that only somebody else is refused.
+            if os.getuid() == 0:
+                os.setuid(65534)
+            os._exit(run(["--db", str(place / "x.db"), "ingest", str(place / "archive")]))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    finally:
+        place.chmod(0o755)
+        shutil.rmtree(place)
+
+
+def test_file_that_vanishes_and_file_that_grows(archive, tmp_path, monkeypatch):
+    from iidindex.files import scan as scanning
+
+    real = scanning._scan_once
+    growing = archive / "2020" / "a.iid"
+    vanishing = archive / "2020" / "b.iid"
+
+    def disturbed(path):
+        found = real(path)
+        if str(path) == str(growing):
+            with growing.open("ab") as file:
+                file.write(b"x")
+        if str(path) == str(vanishing):
+            vanishing.unlink()
+        return found
+
+    monkeypatch.setattr(scanning, "_scan_once", disturbed)
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        report = index.ingest(archive)
+        assert (report.added, report.failed) == (1, 2)
+        assert "changes while" in report.failures[str(growing)]
+        monkeypatch.undo()
+        shutil.copy(archive / "2021" / "c.iid", growing)
+        report = index.ingest(archive)
+        assert (report.updated, report.missing, report.failed) == (1, 1, 0)

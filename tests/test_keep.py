@@ -1,0 +1,167 @@
+"""Roots, relocation, pruning, repacking, verifying, dry runs."""
+
+import os
+import sqlite3
+
+import pytest
+
+import iidindex
+from conftest import write_garden
+from iidindex import CatalogError, IngestError
+from iidindex.cli.main import run
+from test_ingest import content, counts, fresh, later
+
+
+def test_parent_of_a_root_takes_it_in(archive, tmp_path):
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(archive / "2020")
+        index.ingest(archive / "2021" / "c.iid")
+        assert [root.files for root in index.roots()] == [2, 1]
+        before = {entry.id: entry.location for entry in index.entries}
+        report = index.ingest(archive)
+        assert counts(report) == {"unchanged": 3}
+        (root,) = index.roots()
+        assert (root.location, root.files) == (str(archive), 3)
+        assert {entry.id: entry.location for entry in index.entries} == before
+        assert content(index) == fresh(archive, tmp_path)
+
+
+def test_names_of_roots_are_unique(tmp_path):
+    for place in ("one/pictures", "two/pictures"):
+        write_garden(tmp_path / place / "a.iid")
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest([tmp_path / "one" / "pictures", tmp_path / "two" / "pictures"])
+        assert [root.name for root in index.roots()] == ["pictures", "pictures-2"]
+
+
+def test_relocate(index, archive, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    archive.rename(elsewhere)
+    with pytest.raises(CatalogError, match="'archive'"):
+        index.relocate("photos", elsewhere)
+    with pytest.raises(CatalogError, match="no such directory"):
+        index.relocate("archive", archive)
+    assert index.relocate("archive", elsewhere, dry_run=True).location == str(elsewhere)
+    assert index.roots()[0].location == str(archive)
+    index.relocate("archive", elsewhere)
+    assert all(mask.sum() == entry.area for entry, mask in index.entries.masks())
+    assert counts(index.ingest(elsewhere)) == {"unchanged": 3}
+
+
+def test_relocate_does_not_merge_roots(tmp_path):
+    for place in ("one", "two"):
+        write_garden(tmp_path / place / "a.iid")
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest([tmp_path / "one", tmp_path / "two"])
+        with pytest.raises(CatalogError, match="meets the root 'two'"):
+            index.relocate("one", tmp_path / "two")
+
+
+def test_prune(index, archive, tmp_path):
+    (archive / "2020" / "b.iid").unlink()
+    index.ingest(archive)
+    assert index.prune(dry_run=True) == ["2020/b.iid"]
+    assert index.stats().missing == 1
+    assert index.prune() == ["2020/b.iid"]
+    assert index.prune() == []
+    stats = index.stats()
+    assert (stats.files, stats.missing, stats.entries, stats.iids) == (2, 0, 6, 3)
+    assert content(index) == fresh(archive, tmp_path)
+    assert index.verify() == []
+
+
+def test_optimize(index, archive, tmp_path):
+    before = content(index)
+    hits = [entry.id for entry in index.entries.at(70, 125)]
+    index.optimize()
+    assert content(index) == before
+    assert [entry.id for entry in index.entries.at(70, 125)] == hits
+    assert index.verify() == []
+
+
+def test_verify(index, archive):
+    assert index.verify(checksum=True) == []
+    later(archive / "2020" / "a.iid")
+    (archive / "2021" / "c.iid").unlink()
+    path = archive / "2020" / "b.iid"
+    status = path.stat()
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"pond", b"lake"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert {p.location.rpartition("/")[2]: p.problem.split()[0] for p in index.verify()} == {
+        "a.iid": "has",
+        "c.iid": "is",
+    }
+    found = {p.location.rpartition("/")[2]: p.problem for p in index.verify(checksum=True)}
+    assert "other content" in found["b.iid"]
+
+
+def test_verify_finds_a_damaged_tree(index, tmp_path):
+    connection = sqlite3.connect(tmp_path / "index.db")
+    connection.execute("DELETE FROM entry_boxes_rowid WHERE rowid = 1")
+    connection.commit()
+    connection.close()
+    assert any("index.db" in problem.location for problem in index.verify())
+
+
+def test_dry_run_changes_nothing(index, archive, tmp_path):
+    write_garden(archive / "2020" / "a.iid", shift=3)
+    write_garden(archive / "new.iid")
+    (archive / "2021" / "c.iid").unlink()
+    (archive / "bad.iid").write_bytes(b"")
+    before = content(index), index.stats()
+    expected = {"added": 1, "updated": 1, "unchanged": 1, "missing": 1, "failed": 1}
+    assert counts(index.ingest(archive, dry_run=True)) == expected
+    assert (content(index), index.stats()) == before
+    assert counts(index.ingest(archive)) == expected
+    with iidindex.open(tmp_path / "index.db", read_only=True) as reader:
+        assert reader.ingest(archive, dry_run=True).unchanged == 3
+    with pytest.raises(IngestError):
+        index.ingest(archive, jobs=0)
+
+
+def test_swapped_files(index, archive, tmp_path):
+    a, b, aside = archive / "2020" / "a.iid", archive / "2020" / "b.iid", archive / "aside"
+    a.rename(aside)
+    b.rename(a)
+    aside.rename(b)
+    index.ingest(archive)
+    assert content(index) == fresh(archive, tmp_path)
+    assert all(mask.sum() == entry.area for entry, mask in index.entries.masks())
+
+
+def test_chain_of_renames(index, archive, tmp_path):
+    places = [archive / "2021" / "c.iid", archive / "2020" / "b.iid", archive / "2020" / "a.iid"]
+    target = archive / "z.iid"
+    for place in places:
+        place.rename(target)
+        target = place
+    index.ingest(archive)
+    index.prune()
+    assert content(index) == fresh(archive, tmp_path)
+
+
+def test_file_that_becomes_a_directory(index, archive, tmp_path):
+    (archive / "2020" / "a.iid").unlink()
+    write_garden(archive / "2020" / "a.iid" / "inner.iid")
+    assert counts(index.ingest(archive))["unchanged"] == 2
+    index.prune()
+    assert content(index) == fresh(archive, tmp_path)
+
+
+def test_verbs(index, archive, tmp_path, capsys):
+    db = ["--db", str(tmp_path / "index.db")]
+    assert run([*db, "roots", "--format", "paths"]) == 0
+    assert capsys.readouterr().out.strip() == str(archive)
+    assert run([*db, "verify"]) == 0
+    (archive / "2020" / "a.iid").unlink()
+    assert run([*db, "verify"]) == 3
+    assert "not there" in capsys.readouterr().out
+    assert run([*db, "ingest", "--dry-run", str(archive)]) == 0
+    assert "1 missing" in capsys.readouterr().out
+    assert run([*db, "ingest", str(archive)]) == 0
+    assert run([*db, "prune", "--dry-run"]) == 0
+    assert capsys.readouterr().out.endswith("2020/a.iid\n")
+    assert run([*db, "prune"]) == run([*db, "optimize"]) == 0
+    assert run([*db, "relocate", "nothing", str(archive)]) == 2
+    assert run([*db, "relocate", "archive", str(archive)]) == 0
