@@ -11,6 +11,7 @@ from iidindex.catalog.places import Root
 from iidindex.ingestion.keep import optimize, prune, relocate, roots
 from iidindex.ingestion.report import IngestReport, Progress
 from iidindex.query.entries import Entries, Entry
+from iidindex.query.files import IndexedFile, indexed_files
 from iidindex.query.filters import Filters
 from iidindex.query.links import Link, links
 from iidindex.query.originals import Originals
@@ -105,12 +106,24 @@ class Index:
         path : str
             Inside its root, or where the file lies on disk.
         key : int
+
+        Raises
+        ------
+        QueryError
+            If files of several roots have that path.
         """
-        return entry_of(self.entries, self._catalog, path, key)
+        return entry_of(self.entries, path, key)
 
     def links(self, address: bytes, *, domain: bytes | None = None) -> list[Link]:
         """Files in which an IID appears, by path; without `domain`, in any domain."""
         return links(self._catalog, address, domain)
+
+    def files(self, *, state: str | None = None) -> list[IndexedFile]:
+        """Files by root and path: ``path location state reason entries size``.
+
+        Only those in `state`, if it is given: ``ok``, ``missing`` or ``failed``.
+        """
+        return indexed_files(self._catalog, state)
 
     def stats(self) -> Stats:
         """How much the index holds."""

@@ -60,7 +60,7 @@ class BBox(NamedTuple):
         if maxr < minr or maxc < minc:
             raise QueryError(
                 f"{name} {(minr, minc, maxr, maxc)} is reversed: "
-                "expected minr <= maxr and minc <= maxc"
+                "expected (minr, minc, maxr, maxc) with minr <= maxr and minc <= maxc"
             )
         return cls(minr, minc, maxr, maxc)
 

@@ -163,7 +163,7 @@ def test_status(call):
 def test_no_index(call, tmp_path, monkeypatch):
     code, _, err = call("--db", "nowhere.db", "find", "tree")
     assert code == 2
-    assert "iidindex ingest" in err
+    assert "nowhere.db ingest DIR" in err
     monkeypatch.setenv("IIDINDEX_DB", "elsewhere.db")
     assert "elsewhere.db" in call("find")[2]
     assert not (tmp_path / "elsewhere.db").exists()

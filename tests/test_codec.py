@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import brute
@@ -95,9 +95,47 @@ def test_package_reads_its_files_as_the_brute_reader(data):
     assert [entry.seg.bufloc for entry in IIDFile(data)] == offsets
 
 
+@settings(max_examples=100)
 @given(strategies.odd_files())
 def test_package_reads_odd_files_as_the_brute_reader(data):
     assert_same(IIDFile(data), brute.read(data))
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.35, 0.6, 1.0])
+def test_scattered_masks_as_the_brute_reader(share):
+    """Regions by the dozen, one within the box of another."""
+    random = np.random.default_rng(3)
+    file = IIDFile()
+    for nth in range(30):
+        mask = random.random((17, 23)) < share
+        file.add(b"%d" % nth, None, (nth, nth, nth + 17, nth + 23), mask)
+    assert_same(IIDFile(file.to_bytes()), brute.read(file.to_bytes()))
+
+
+def test_regions_that_share_pixels_as_the_brute_reader():
+    """Where any region has a pixel, the mask has it, in whatever order they come."""
+    half = build.region((0, 0, 2, 4), b"\xf0")
+    blank = build.region((0, 0, 3, 4), bytes(2))
+    corner = build.region((0, 2, 3, 4), b"\xff")
+    for one, other in [(half, blank), (blank, half), (half, half), (half, corner)]:
+        rows = [build.Row(nth, b"", b"", (0, 0, 3, 4), [one, other], 4) for nth in range(2)]
+        data = build.odd_file(rows)
+        assert_same(IIDFile(data), brute.read(data))
+
+
+def test_masks_far_apart_in_the_file():
+    """Small masks with more between them than is unpacked in one go."""
+    large = np.ones((1500, 1500), bool)
+    file = IIDFile()
+    for nth in range(6):
+        mask = large if nth % 2 else np.eye(3, 4, k=nth % 3, dtype=bool)
+        file.add(b"", None, (0, 0, *mask.shape), mask)
+    entries = IIDFile(file.to_bytes()).fetch(range(0, 6, 2))
+    found = [mask for _, mask in IIDFile(file.to_bytes()).masks()]
+    assert [int(mask.sum()) for mask in found] == [3, large.size, 2, large.size, 3, large.size]
+    few = IIDFile(file.to_bytes())
+    for (_, mask), entry in zip(few.masks(few.fetch([0, 2, 4])), entries, strict=True):
+        assert np.array_equal(mask, entry.seg.mask())
 
 
 @given(strategies.odd_files())

@@ -42,9 +42,9 @@ def odd():
     """Keys that are not the rows."""
     rows = [
         build.row_of(key, b"d", b"%d" % key, (key, key, key + 4, key + 4), ones(4, 4))
-        for key in (7, 3, 5)
+        for key in (8, 3, 6)
     ]
-    return IIDFile(build.odd_file(rows, groups=[("g", [7, 3]), ("h", [5])]))
+    return IIDFile(build.odd_file(rows, groups=[("g", [8, 3]), ("h", [6])]))
 
 
 # ---------------------------------------------------------------- what is in it
@@ -350,37 +350,38 @@ def test_what_cannot_be_added_to_a_group(file, wrong):
 
 
 def test_keys_that_are_not_the_rows(odd):
-    assert odd.keys.tolist() == [7, 3, 5]
-    assert keys(odd) == keys(odd.fetch(everything=True)) == [3, 5, 7]
+    assert odd.keys.tolist() == [8, 3, 6]
+    assert keys(odd) == keys(odd.fetch(everything=True)) == [3, 6, 8]
     assert [entry.row for entry in odd] == [1, 2, 0]
-    assert [entry.iid.address for entry in odd.fetch([7, 3])] == [b"3", b"7"]
-    assert keys(odd.fetch(groups="g")) == odd.groups.get("g", True) == [3, 7]
-    assert keys(odd.at(6, 6)) == [3, 5]
-    assert keys(odd.look_for([b"7", b"5"])) == [5, 7]
+    assert [entry.iid.address for entry in odd.fetch([8, 3])] == [b"3", b"8"]
+    assert keys(odd.fetch(6)) == [6]
+    assert keys(odd.fetch(groups="g")) == odd.groups.get("g", True) == [3, 8]
+    assert keys(odd.at(6, 6)) == [3, 6]
+    assert keys(odd.look_for([b"8", b"6"])) == [6, 8]
     nodes, edges = odd.overlap_graph()
-    assert keys(nodes) == [3, 5, 7]
-    assert [(a.key, b.key, n) for a, b, n in edges] == [(3, 5, 4), (5, 7, 4)]
+    assert keys(nodes) == [3, 6, 8]
+    assert [(a.key, b.key, n) for a, b, n in edges] == [(3, 6, 1), (6, 8, 4)]
     with pytest.raises(QueryError, match="no entry of key 0; it has 3 entries"):
         odd.fetch(0)
 
 
 def test_only_loaded_goes_by_keys(odd):
-    odd.fetch([5])
-    assert keys(odd.region((0, 0, 99, 99), only_loaded=True)) == [5]
+    odd.fetch([6])
+    assert keys(odd.region((0, 0, 99, 99), only_loaded=True)) == [6]
 
 
 def test_what_is_added_gets_a_key_that_is_free(odd):
     # The row would be 3, which is the key of another.
     odd.add(b"new", None, (0, 0, 1, 1), ones(1, 1), "g")
     odd.add(b"newer", None, (0, 0, 1, 1), ones(1, 1))
-    odd.groups.add("h", [9])
+    odd.groups.add("h", [10])
     for some in (odd, IIDFile(odd.to_bytes())):
-        assert some.keys.tolist() == [7, 3, 5, 8, 9]
-        assert some.fetch(8)[0].iid.address == b"new"
-        assert some.fetch(8)[0].seg.area == 1
-        assert some.groups.get("g", True) == [3, 7, 8]
-        assert some.groups.get("h", True) == [5, 9]
-    assert [entry.seg_key for entry in brute.read(odd.to_bytes()).entries] == [7, 3, 5, 8, 9]
+        assert some.keys.tolist() == [8, 3, 6, 9, 10]
+        assert some.fetch(9)[0].iid.address == b"new"
+        assert some.fetch(9)[0].seg.area == 1
+        assert some.groups.get("g", True) == [3, 8, 9]
+        assert some.groups.get("h", True) == [6, 10]
+    assert [entry.seg_key for entry in brute.read(odd.to_bytes()).entries] == [8, 3, 6, 9, 10]
 
 
 def test_no_key_is_free_after_the_last():

@@ -107,7 +107,9 @@ def test_missing_file_is_marked_and_comes_back(index, archive):
 def test_empty_root_marks_nothing_missing(index, archive):
     archive.rename(archive.with_name("elsewhere"))
     archive.mkdir()
-    assert counts(index.ingest(archive)) == {}
+    report = index.ingest(archive)
+    assert counts(report) == {}
+    assert report.kept == 3
     assert index.stats().files == 3
 
 

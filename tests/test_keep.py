@@ -7,7 +7,7 @@ import pytest
 
 import iidindex
 from conftest import write_garden
-from iidindex import CatalogError, IngestError
+from iidindex import CatalogError, IngestError, QueryError
 from iidindex.cli.main import run
 from test_ingest import content, counts, fresh, later
 
@@ -128,6 +128,58 @@ def test_swapped_files(index, archive, tmp_path):
     index.ingest(archive)
     assert content(index) == fresh(archive, tmp_path)
     assert all(mask.sum() == entry.area for entry, mask in index.entries.masks())
+
+
+def test_files_of_one_name_in_two_roots(tmp_path):
+    for shift, place in enumerate(("one", "two")):
+        write_garden(tmp_path / place / "a.iid", shift=shift)
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest([tmp_path / "one", tmp_path / "two"])
+        for shift, place in enumerate(("one", "two")):
+            path = str(tmp_path / place / "a.iid")
+            assert index.entry(path, 0).bbox.minc == 50 + shift
+            assert [e.location for e in index.entries.where(path=path, key=0)] == [path]
+            assert index.entries.where(path=f"{tmp_path}/{place}/*").count() == 3
+        with pytest.raises(QueryError, match="several files"):
+            index.entry("a.iid", 0)
+        assert index.entries.where(path="a.iid").count() == 6
+
+
+def test_interrupted_making_of_a_database(archive, tmp_path):
+    """A database of a few bytes without tables is made again, not refused for ever."""
+    path = tmp_path / "x.db"
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+    assert path.stat().st_size
+    with iidindex.open(path, create=True) as index:
+        assert index.ingest(archive).added == 3
+
+
+def test_files(index, archive):
+    (archive / "2020" / "a.iid").unlink()
+    (archive / "2020" / "b.iid").write_bytes(b"")
+    index.ingest(archive)
+    found = {file.path: (file.state, file.entries) for file in index.files()}
+    assert found == {
+        "2020/a.iid": ("missing", 3),
+        "2020/b.iid": ("failed", 0),
+        "2021/c.iid": ("ok", 3),
+    }
+    (failed,) = index.files(state="failed")
+    assert "48" in failed.reason
+    assert failed.location == str(archive / "2020" / "b.iid")
+    with pytest.raises(QueryError, match="missing"):
+        index.files(state="bad")
+
+
+def test_closed_index(index):
+    entry = index.entries.first()
+    index.close()
+    with pytest.raises(CatalogError, match="closed"):
+        index.entries.count()
+    with pytest.raises(CatalogError, match="closed"):
+        _ = entry.groups
 
 
 def test_chain_of_renames(index, archive, tmp_path):

@@ -156,7 +156,51 @@ def test_every_value_but_0_is_inside(dtype):
     assert mask.tolist() == [[False, True], [True, False]]
 
 
+@pytest.mark.parametrize("text", ["101", "1.1/.../1.1", "11/.1/11", "1..1/1..1", ".11/1.1/11."])
+def test_split_of_a_few_pixels(text):
+    mask = np.array([[pixel == "1" for pixel in row] for row in text.split("/")])
+    found, _ = split(mask)
+    assert found.bbox.tolist() == [list(box) for box, _ in build.components(mask)]
+
+
 # ---------------------------------------------------------------- looking without unpacking
+
+
+def crowd(seed=7):
+    """Masks of noise close together, and two of single columns: every edge is met by some."""
+    random = np.random.default_rng(seed)
+    placed = [((3, 4, 9, 5), np.ones((6, 1), bool)), ((0, 0, 1, 9), np.ones((1, 9), bool))]
+    for share in (0.1, 0.4, 0.9, 1.0):
+        row, col, height, width = random.integers(1, 9, 4).tolist()
+        mask = random.random((height, width)) < share
+        placed.append(((row, col, row + height, col + width), mask))
+    return placed
+
+
+def test_every_pixel_of_a_crowd():
+    placed = crowd()
+    regions = regions_of(placed)
+    plane = BBox(-1, -1, 20, 20)
+    painted = np.array([canvas([one], plane) for one in placed])
+    everything = painted.any(axis=0)
+    for row in range(-1, 20):
+        for col in range(-1, 20):
+            expected = painted[:, row + 1, col + 1].tolist()
+            assert pixel_in(regions, row, col).tolist() == expected
+            assert any_in(regions, BBox(row, col, row + 1, col + 1)).tolist() == expected
+            rows, cols = np.nonzero(everything)
+            nearest_one = np.hypot(rows - 1 - row, cols - 1 - col).min()
+            assert distance(regions, row, col) == pytest.approx(nearest_one)
+
+
+def test_every_box_of_a_crowd():
+    placed = crowd()
+    regions = regions_of(placed)
+    painted = np.array([canvas([one], (0, 0, 16, 16)) for one in placed])
+    for minr, maxr in [(r, r + h) for r in range(14) for h in range(3)]:
+        for minc, maxc in [(c, c + w) for c in range(14) for w in range(3)]:
+            expected = painted[:, minr:maxr, minc:maxc].any(axis=(1, 2)).tolist()
+            assert any_in(regions, BBox(minr, minc, maxr, maxc)).tolist() == expected
 
 
 @given(several, st.integers(0, 40), st.integers(0, 40))

@@ -118,6 +118,7 @@ def test_order_and_limit(index):
         lambda q: q.where(path="a").where(path="b"),
         lambda q: q.region((5, 5, 1, 9)),
         lambda q: q.region((1, 2, 3)),
+        lambda q: q.where(area=(9, 5)),
         lambda q: q.at(1.5, 2),
         lambda q: q.order_by("size"),
         lambda q: q.limit(-1),

@@ -22,6 +22,9 @@ from iidindex.errors import (
     SchemaVersionError,
 )
 
+# A database without tables is no larger than a page.
+_BLANK_BYTES = 65536
+
 # Milliseconds a writer waits for another. Readers never wait for a writer, nor it for them.
 _BUSY_MS = 200
 
@@ -65,11 +68,12 @@ class Catalog:
         self.path = Path(url.database)
         self.name = os.fspath(self.path)
         self.read_only = read_only
-        is_new = not self.path.exists() or self.path.stat().st_size == 0
+        self._is_closed = False
+        is_new = not self.path.exists() or (create and _is_blank(self.path))
         if is_new and not create:
             raise CatalogNotFoundError(
-                f"{self.name}: there is no catalogue here; "
-                "`iidindex ingest DIR` makes one, or open(..., create=True)"
+                f"{self.name}: there is no index here; `iidindex --db {self.name} ingest DIR` "
+                "makes one (in Python: create=True)"
             )
         self.engine = _engine(url, self.path, read_only)
         try:
@@ -110,7 +114,9 @@ class Catalog:
         if found == HEAD:
             return
         if found is None:
-            raise CatalogError(f"{self.name}: is a SQLite database, but no iidindex catalogue")
+            raise CatalogError(
+                f"{self.name}: is a SQLite database, but no iidindex catalogue; name another"
+            )
         if found < HEAD:
             raise SchemaVersionError(
                 f"{self.name}: has schema {found}, this iidindex needs {HEAD}; "
@@ -124,6 +130,7 @@ class Catalog:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Hold a connection that sees one state of the catalogue until it is given back."""
+        self._check_open()
         with _translated(self.name), self.engine.connect() as connection, connection.begin():
             yield connection
 
@@ -136,11 +143,16 @@ class Catalog:
         CatalogLockedError
             If another process is writing.
         """
+        self._check_open()
         self.check_writable()
         with _translated(self.name), self.engine.connect() as connection:
             connection = connection.execution_options(iidindex_writer=True)
             with connection.begin():
                 yield connection
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise CatalogError(f"{self.name}: the index is closed")
 
     def check_writable(self) -> None:
         """Refuse to go on if the catalogue was opened read-only."""
@@ -148,7 +160,8 @@ class Catalog:
             raise CatalogError(f"{self.name}: was opened read-only")
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections; what is asked afterwards raises an error."""
+        self._is_closed = True
         self.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -156,6 +169,19 @@ class Catalog:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _is_blank(path: Path) -> bool:
+    """Whether a database holds nothing: its making may have been interrupted."""
+    if not path.is_file() or path.stat().st_size > _BLANK_BYTES:
+        return False
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None
+    except sqlite3.DatabaseError:
+        return False
+    finally:
+        connection.close()
 
 
 def _as_url(location: str | os.PathLike[str]) -> URL:
@@ -221,6 +247,9 @@ def _as_catalog_error(name: str, reason: str) -> CatalogError:
         return CatalogLockedError(
             f"{name}: another process is writing to this catalogue; try again when it is done"
         )
+    if "unable to open" in reason:
+        what = "is a directory" if os.path.isdir(name) else "cannot be opened or written to"
+        return CatalogError(f"{name}: {what}")
     if "not a database" in reason:
         return CatalogError(f"{name}: is not a SQLite database")
     return CatalogError(f"{name}: {reason}")

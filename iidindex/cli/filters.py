@@ -44,7 +44,10 @@ _OPTIONS = [
         "--domain", "domains", type=IID_TEXT, multiple=True, help="Any of these; '' for none."
     ),
     click.option("--group", "groups", multiple=True, help="In any of these groups."),
-    click.option("--path", help="A path inside its root, or a glob; * crosses /."),
+    click.option(
+        "--path",
+        help="A path inside its root, or on disk if it begins with /; or a glob, * crosses /.",
+    ),
     click.option("--area", type=AreaRange(), help="Pixels, inclusive."),
     click.option("--key", "keys", type=int, multiple=True, help="Any of these keys."),
     click.option("--limit", type=click.IntRange(min=0), help="So many at the most."),

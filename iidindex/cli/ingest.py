@@ -62,6 +62,12 @@ def _tell(report: IngestReport) -> None:
     ]
     told = ", ".join(f"{count} {name}" for name, count in counts if count) or "no .iid files"
     click.echo(f"{told}; {report.entries} entries indexed in {report.seconds:.1f} s")
+    if report.kept:
+        click.echo(
+            f"{report.kept} indexed files are gone, and no other is there: they are kept, in case "
+            "a disk is not mounted",
+            err=True,
+        )
     for location, reason in [*report.failures.items(), *report.unreadable.items()]:
         click.echo(f"could not read {printable(location)}: {printable(reason)}", err=True)
 

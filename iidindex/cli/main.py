@@ -34,6 +34,7 @@ VERBS = {
     "find": ("search", "Find entries by address and other filters."),
     "at": ("search", "Find entries whose mask holds the pixel in column X, row Y."),
     "region": ("search", "Find entries whose mask has a pixel inside a box."),
+    "files": ("files", "List the indexed files, and those that are missing or failed."),
     "links": ("links", "List the files in which an individual appears."),
     "show": ("show", "Show what is in a .iid file; needs no index."),
     "mask": ("mask", "Write the mask of an entry as a PNG or NPY file."),
@@ -118,6 +119,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return stop.exit_code
     except click.ClickException as error:
         error.show()
+        if isinstance(error, click.NoSuchOption) and error.option_name == "--db":
+            click.echo("--db goes before the verb: iidindex --db PATH VERB …", err=True)
         return ERROR
     except (click.Abort, KeyboardInterrupt):
         message = "iidindex: interrupted; what was done so far is kept, run it again to go on"

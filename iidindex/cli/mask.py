@@ -33,7 +33,11 @@ def mask(db: str, /, path: str, key: int, output: str) -> int:
     with Index(db) as index:
         entry = index.entry(path, key)
         if entry is None:
-            click.echo(f"iidindex: {printable(path)}: no entry of key {key} is indexed", err=True)
+            click.echo(
+                f"iidindex: {printable(path)}: no entry of key {key} is indexed; "
+                "`iidindex files` lists the files that are",
+                err=True,
+            )
             return NOTHING_FOUND
         write_atomically(output, [encode(entry.mask(), ending)])
     height, width = entry.bbox.height, entry.bbox.width

@@ -52,6 +52,8 @@ def write(rows: Iterable[Row], form: str, columns: Sequence[str]) -> int:
     if first is None:
         if form == "json":
             click.echo("[]")
+        if form == "table" and sys.stdout.isatty():
+            click.echo("nothing found", err=True)
         return NOTHING_FOUND
     _WRITERS[form](chain([first], rows), columns)
     return DONE

@@ -130,7 +130,9 @@ def check_header(head: bytes, size: int) -> Header:
         )
     version, rformat, *numbers = layout.HEADER.unpack(head)
     if version != layout.VERSION:
-        raise _header_error(f"version is {version}; expected {layout.VERSION}", 0)
+        raise _header_error(
+            f"version is {version}; expected {layout.VERSION}, as every .iid file has", 0
+        )
     if rformat != layout.RFORMAT:
         raise _header_error(f"rformat is {rformat}; expected {layout.RFORMAT}", 4)
     sections = [BufLoc(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]

@@ -50,10 +50,10 @@ def poster(index: Index, pictures: Sequence[Picture], hero: IID) -> draw.Picture
     _put(canvas, tissue, top, third)
     name = hero.address.decode()
     for text, row, col in (
-        ("coins, cut into 6 tiles", _MARGIN, first),
+        ("coins, cut into 6 overlapping tiles", _MARGIN, first),
         (f"{name}, in every file that holds it", top + len(coins) + 6, first),
-        ("Hubble deep field, 16 tiles", _MARGIN, second),
-        ("stained tissue, 9 tiles", _MARGIN, third),
+        ("Hubble deep field, 16 overlapping tiles", _MARGIN, second),
+        ("stained tissue, 9 overlapping tiles", _MARGIN, third),
     ):
         canvas = draw.write_text(canvas, text, row, col, size=20)
     stats = index.stats()

@@ -97,7 +97,7 @@ def _questions(index: Index, database: str, hero: IID) -> list[Question]:
             index.entries.at(x, y),
         ),
         Question(
-            "Which five galaxies are the largest that a tile shows whole?",
+            "What are the five largest entries of galaxies that a tile shows whole?",
             f"{program} find --domain hubble --group whole --order-by -area --limit 5",
             index.entries.where(domain=b"hubble", group="whole").order_by("-area").limit(5),
         ),

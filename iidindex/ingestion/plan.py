@@ -35,6 +35,9 @@ class Plan:
         Files that have the stamp they had, and could not be read then.
     gone : list of str
         Files that were there and are not now.
+    kept : int
+        How many files were there, while now there is none at all: perhaps a disk is not
+        mounted.
     """
 
     scan: dict[str, FileStamp]
@@ -42,6 +45,7 @@ class Plan:
     unchanged: int = 0
     failed: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    kept: int = 0
 
 
 # Path, id, size, mtime_ns, digest, state: as the catalogue lists a file.
@@ -84,6 +88,7 @@ def plan(
         stamp = found.pop(path, None)
         if stamp is None:
             if not may_be_gone or path in unreadable or path.startswith(hidden):
+                result.kept += state == "ok" and not may_be_gone
                 continue
             if state != "missing":
                 result.gone.append(path)

@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 from iidindex.errors import IngestError
+from iidindex.ingestion.interrupt import interrupts_held
 from iidindex.ingestion.work import Scanned, begin_work, scan_many
 
 # Files, and bytes of them, that a worker is given at a time.
@@ -85,7 +86,8 @@ def _in_order(
 ) -> Iterator[tuple[Task, Scanned]]:
     under_way: deque[tuple[Task, Future[Scanned]]] = deque()
     for task in waiting:
-        under_way.append((task, pool.submit(scan_many, task)))
+        with interrupts_held():  # a process may be started now
+            under_way.append((task, pool.submit(scan_many, task)))
         if len(under_way) > ahead:
             done, future = under_way.popleft()
             yield done, future.result()

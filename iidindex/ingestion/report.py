@@ -31,6 +31,9 @@ class IngestReport:
     added, updated, touched, moved, unchanged, missing, failed : int
         Files that were new, had other content, had only a new modification time, were found
         under another path, were skipped, are gone, or could not be read.
+    kept : int
+        Files that are gone together with all others, and so are not taken for missing: their
+        disk may not be mounted.
     entries : int
         Entries of the files added and updated.
     seconds : float
@@ -47,6 +50,7 @@ class IngestReport:
     unchanged: int = 0
     missing: int = 0
     failed: int = 0
+    kept: int = 0
     entries: int = 0
     seconds: float = 0.0
     failures: dict[str, str] = field(default_factory=dict)

@@ -129,6 +129,7 @@ def _look(
         todo = plan(found, rows, unreadable=unreadable, checksum=checksum)
     report.unchanged += todo.unchanged
     report.failed += len(todo.failed)
+    report.kept += todo.kept
     for path in todo.failed:
         report.failures[os.path.join(root.location, path)] = reasons[path]
     for path, reason in unreadable.items():

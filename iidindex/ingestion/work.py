@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,14 +54,13 @@ def scan_many(locations: Sequence[str]) -> Scanned:
             error.source = None  # the file is named beside the reason
             failures[which] = Failure(str(error), transient=False)
         except OSError as error:
-            failures[which] = Failure(error.strerror or str(error), transient=True)
+            reason = str(error).removeprefix(f"{location}: ")
+            failures[which] = Failure(reason, transient=True)
     return Scanned(gather(found) if found else None, read, failures)
 
 
 def begin_work() -> None:
     """Prepare a worker process."""
-    # A terminal sends Ctrl-C to every process; the one that writes decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, Text, and_, func, literal_column, select, type_coerce
 
 from iidindex.catalog.schema import (
     entries,
@@ -104,8 +104,14 @@ def _conditions(filters: Filters) -> Sequence[ColumnElement[bool]]:
     if filters.keys is not None:
         conditions.append(entries.c.key.in_(filters.keys))
     if filters.path is not None:
-        # An exact path wins over a pattern, so that a file named "a[1].iid" can be asked for.
-        conditions.append((files.c.path == filters.path) | files.c.path.op("GLOB")(filters.path))
+        # What begins with a slash is no path inside a root, but where files lie on disk.
+        path: ColumnElement[str] = (
+            type_coerce(roots.c.location, Text) + "/" + type_coerce(files.c.path, Text)
+            if filters.path.startswith("/")
+            else files.c.path
+        )
+        # An exact path is a hit even if it is no pattern of itself, as "a[1].iid".
+        conditions.append((path == filters.path) | path.op("GLOB")(filters.path))
     if filters.area is not None:
         low, high = filters.area
         if low is not None:

@@ -207,7 +207,7 @@ class Entries:
             Any of these keys in their files.
         path : str, optional
             A glob over the path inside the root (``*`` crosses ``/``, case counts), or an
-            exact path.
+            exact path. If it begins with ``/``, over the location on disk.
         area : (min, max), optional
             Pixels, both ends inclusive; None leaves an end open.
 
@@ -223,6 +223,9 @@ class Entries:
 
         With ``exact=False``, for boxes that do; no original is read then.
         """
+        for name, value in (("x", x), ("y", y)):
+            if not hasattr(value, "__index__"):
+                raise QueryError(f"{name} must be an integer, not {value!r}")
         return self._with(self._filters.within((y, x, y + 1, x + 1), exact))
 
     def region(self, bbox: BBoxLike, *, exact: bool = True) -> Entries:

@@ -26,7 +26,8 @@ class Filters:
     keys : tuple of int, optional
         Any of these keys in their files.
     path : str, optional
-        A glob over the path inside the root; ``*`` crosses ``/``, case counts.
+        A glob over the path inside the root, or, if it begins with ``/``, over the location
+        on disk; ``*`` crosses ``/``, case counts.
     area : (int or None, int or None), optional
         Pixels, both ends inclusive.
     regions : tuple of BBox
@@ -134,7 +135,11 @@ def _both(known: tuple[Any, ...] | None, new: tuple[Any, ...]) -> tuple[Any, ...
 def _range(area: Any) -> tuple[int | None, int | None]:
     try:
         low, high = area
-        bounds = tuple(None if end is None else operator.index(end) for end in (low, high))
+        bounds: tuple[Any, ...] = tuple(
+            None if end is None else operator.index(end) for end in (low, high)
+        )
     except (TypeError, ValueError):
         raise QueryError(f"area must be (min, max), integers or None, not {area!r}") from None
+    if None not in bounds and bounds[0] > bounds[1]:
+        raise QueryError(f"area {area!r} is reversed: expected (min, max)")
     return bounds[0], bounds[1]

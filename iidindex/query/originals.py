@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from iidindex.codec.reader import Bytes, Ints, Lut, as_bytes, read_segments
-from iidindex.errors import IIDFormatError, StaleFileError
+from iidindex.errors import IIDFormatError, SourceNotFoundError, StaleFileError
 from iidindex.files.part import naming
 from iidindex.files.source import LocalFile
 from iidindex.model import BBox, BufLoc, FileStamp
@@ -92,7 +92,13 @@ class Originals:
     def _opened(self, location: str, stamp: FileStamp) -> LocalFile:
         known = self._open.pop((location, stamp), None)
         if known is None:
-            known = LocalFile(location)
+            try:
+                known = LocalFile(location)
+            except SourceNotFoundError:
+                raise SourceNotFoundError(
+                    f"{location}: is not there any more; ingest its directory again, "
+                    "or tell where it is now with `iidindex relocate`"
+                ) from None
             if known.stamp != stamp:
                 found = known.stamp
                 known.close()

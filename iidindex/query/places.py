@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 
-from iidindex.catalog.engine import Catalog
-from iidindex.catalog.places import all_roots
+from iidindex.errors import QueryError
 from iidindex.query.entries import Entries, Entry
 
 
-def entry_of(entries: Entries, catalog: Catalog, path: str, key: int) -> Entry | None:
-    """One entry of one file, or None if there is none."""
-    for candidate in (path, *_inside_roots(catalog, path)):
-        for entry in entries.where(path=candidate, key=key):
-            if entry.path == candidate:  # and not only its pattern
-                return entry
-    return None
+def entry_of(entries: Entries, path: str, key: int) -> Entry | None:
+    """One entry of one file, or None if there is none.
 
+    Where the file lies on disk comes first; a path inside a root must fit one root only.
 
-def _inside_roots(catalog: Catalog, path: str) -> list[str]:
+    Raises
+    ------
+    QueryError
+        If files of several roots have that path.
+    """
+    question = entries.where(key=key)
     place = os.path.realpath(path)
-    with catalog.reading() as connection:
-        locations = [root.location.rstrip("/") + "/" for root in all_roots(connection)]
-    return [place.removeprefix(base) for base in locations if place.startswith(base)]
+    for entry in question.where(path=place):
+        if entry.location == place:
+            return entry
+    # A path is a pattern to `where`; here it is meant as it stands.
+    found = [entry for entry in question.where(path=path) if entry.path == path]
+    places = sorted({entry.location for entry in found})
+    if len(places) > 1:
+        raise QueryError(f"{path}: several files have this path; name one of {', '.join(places)}")
+    return found[0] if found else None
