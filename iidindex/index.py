@@ -93,7 +93,7 @@ class Index:
         """
         from iidindex.ingestion.run import ingest
 
-        listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+        listed = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else list(paths)
         return ingest(
             self._catalog, listed, jobs=jobs, checksum=checksum, dry_run=dry_run, progress=progress
         )

@@ -6,20 +6,23 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 
 import iidindex
+from conftest import write_garden
 from iidindex import (
     CatalogError,
     CatalogLockedError,
     CatalogNotFoundError,
     SchemaVersionError,
 )
-from iidindex.catalog import schema
+from iidindex.catalog import rtree, schema
 from iidindex.catalog.engine import Catalog
+from iidindex.catalog.lock import sole_writer
 from iidindex.catalog.migrate import script_location
 
 
@@ -176,3 +179,60 @@ def test_read_only_disk(archive, tmp_path):
     finally:
         place.chmod(0o755)
         shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("sizes", [[0], [1], [40], [51], [52], [30, 30], [3000, 10, 2500, 60]])
+def test_packed_tree_takes_everything_that_an_inserted_one_does(tmp_path, sizes):
+    """Pack, add to it, find, delete all; SQLite finds no damage at any point."""
+    rng = np.random.default_rng(len(sizes) + sizes[0])
+    cells = np.empty((0, 5), np.int64)
+    with Catalog(tmp_path / "x.db", create=True) as catalog, catalog.writing() as connection:
+
+        def check():
+            assert connection.exec_driver_sql("SELECT rtreecheck('entry_boxes')").scalar() == "ok"
+            for x, y in rng.integers(0, 2000, (10, 2)).tolist():
+                found = connection.exec_driver_sql(
+                    "SELECT id FROM entry_boxes WHERE minr <= ? AND maxr >= ? AND minc <= ? "
+                    "AND maxc >= ?",
+                    (y, y, x, x),
+                ).scalars()
+                low, high = cells[:, [1, 3]] <= (y, x), cells[:, [2, 4]] >= (y, x)
+                assert sorted(found) == sorted(cells[low.all(1) & high.all(1), 0].tolist())
+
+        for nth, size in enumerate(sizes):
+            corner = rng.integers(0, 1900, (size, 2))
+            bbox = np.concatenate([corner, corner + rng.integers(1, 99, (size, 2))], axis=1)
+            new = rtree.cells_of(np.arange(size) + 1 + len(cells), bbox.astype(np.uint16))
+            if nth % 2:
+                rtree.add_boxes(connection, new, 0)
+            else:
+                rtree._pack(connection, new)
+            cells = np.concatenate([cells, new])
+            check()
+        for entry_id in rng.permutation(cells[:, 0]).tolist():
+            connection.exec_driver_sql("DELETE FROM entry_boxes WHERE id = ?", (entry_id,))
+        cells = cells[:0]
+        check()
+
+
+def test_repacking_a_small_tree_and_then_changing_it(archive, tmp_path):
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.optimize()  # nothing is there yet
+        for shift in range(3):
+            index.ingest(archive)
+            index.optimize()
+            for name in ("2020/a.iid", "2020/b.iid", "2021/c.iid"):
+                write_garden(archive / name, shift=shift)
+        index.ingest(archive)
+        assert index.verify() == []
+
+
+def test_a_database_with_two_names_is_locked_once(tmp_path):
+    Catalog(tmp_path / "x.db", create=True).close()
+    (tmp_path / "y.db").symlink_to("x.db")
+    with (
+        sole_writer(str(tmp_path / "x.db")),
+        pytest.raises(CatalogLockedError),
+        sole_writer(str(tmp_path / "y.db")),
+    ):
+        pass

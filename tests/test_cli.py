@@ -130,7 +130,7 @@ def test_show_needs_no_index(call, archive, tmp_path):
     row = json.loads(call("show", archive / "2020" / "a.iid", 1, "--format", "jsonl")[1])
     assert (row["address"], row["groups"]) == ("pond", ["water"])
     code, _, err = call("show", archive / "2020" / "a.iid", 9)
-    assert code == 2
+    assert code == 1
     assert "no entry of key 9" in err
     assert call("show", archive / "nothing.iid")[0] == 2
 
@@ -241,3 +241,35 @@ def test_a_verb_imports_what_it_needs(call, archive, tmp_path, arguments, unwant
         [sys.executable, "-c", code], cwd=archive, capture_output=True, text=True, check=True
     )
     assert result.stdout.splitlines()[-1] == "0 set()", result.stdout
+
+
+def test_full_device(call, tmp_path):
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run(
+            program("find", "--format", "jsonl"), cwd=tmp_path, stdout=full, stderr=subprocess.PIPE
+        )
+    assert result.returncode == 2
+    assert b"Traceback" not in result.stderr
+
+
+def test_csv_of_a_name_that_is_no_text(call, archive, tmp_path):
+    write_garden(archive / os.fsdecode(b"\xff.iid"))
+    assert call("ingest", archive)[0] == 0
+    result = subprocess.run(
+        program("find", "--format", "csv"),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+    )
+    assert result.returncode == 0
+    assert b"\n\xff.iid," in result.stdout
+
+
+def test_what_a_table_shows_can_be_typed_again(call, archive):
+    write_garden(archive / "odd.iid", extra=[b"\x1b[31m", b"hex:00"])
+    call("ingest", archive)
+    _, out, _ = call("find", "--path", "odd.iid", "--domain", "extra")
+    shown = [line.split()[3] for line in out.splitlines()[2:]]
+    assert shown == ["hex:1b5b33316d", "hex:6865783a3030"]
+    for text in shown:
+        assert call("find", text, "--count")[1] == "1\n"

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -253,3 +255,41 @@ def test_matcher_takes_each_old_path_once():
     assert matcher.match("here", b"f")[0] is Outcome.UPDATED
     assert matcher.match("new", b"d") == (Outcome.MOVED, known["old"], "old")
     assert matcher.match("another", b"d")[0] is Outcome.ADDED
+
+
+def test_link_to_itself_stops_nothing(archive, tmp_path):
+    (archive / "loop").symlink_to("loop")
+    (archive / "loop.iid").symlink_to("loop.iid")
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        report = index.ingest(archive)
+        assert report.added == 3
+        assert list(report.unreadable) == [str(archive / "loop.iid")]
+
+
+def test_other_names_are_refused(index, archive):
+    (archive / "b.dat").write_bytes((archive / "2020" / "a.iid").read_bytes())
+    with pytest.raises(IngestError, match=r"\.iid"):
+        index.ingest(archive / "b.dat")
+
+
+def test_missing_file_that_turns_up_elsewhere_has_moved(index, archive, tmp_path):
+    before = {entry.id for entry in index.entries.where(path="2020/a.iid")}
+    aside = tmp_path / "aside.iid"
+    (archive / "2020" / "a.iid").rename(aside)
+    assert index.ingest(archive).missing == 1
+    aside.rename(archive / "back.iid")
+    assert counts(index.ingest(archive)) == {"moved": 1, "unchanged": 2}
+    assert {entry.id for entry in index.entries.where(path="back.iid")} == before
+    assert index.stats().missing == 0
+
+
+def test_script_without_a_guard(archive, tmp_path):
+    """Worker processes do not import the script that started them."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import iidindex\n"
+        f"with iidindex.open({str(tmp_path / 'x.db')!r}, create=True) as index:\n"
+        f"    print(index.ingest({str(archive)!r}, jobs=2).added)\n"
+    )
+    result = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ("3\n", "")

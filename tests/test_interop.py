@@ -1,6 +1,7 @@
 """Side by side with the founding program, iidfile 0.2.0: same calls, same bytes, same answers."""
 
 import contextlib
+import gc
 import json
 import os
 import struct
@@ -208,6 +209,8 @@ def run_documented(directory, module, save):
     code = DOCUMENTED.replace("from iidfile import", f"from {module} import")
     with contextlib.chdir(directory):
         exec(code, {"save": save, "seen": seen})
+    # The founding program leaves its files open; they are to be missed here and not later.
+    gc.collect()
     return found
 
 

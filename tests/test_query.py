@@ -242,3 +242,96 @@ def test_threads_share_an_index(index):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_original_written_to_while_it_is_open(index, archive):
+    """The stamp is looked at after every read: the open file may itself be written to."""
+    path = archive / "2020" / "a.iid"
+    entry = index.entries.where(path="2020/a.iid", key=0).first()
+    entry.mask()
+    raw = bytearray(path.read_bytes())
+    at = entry.bufloc.offset + 28
+    raw[at : entry.bufloc.end] = bytes(255 - byte for byte in raw[at : entry.bufloc.end])
+    with path.open("r+b") as file:
+        file.write(raw)
+    os.utime(path, ns=(0, entry.stamp.mtime_ns + 1))
+    with pytest.raises(StaleFileError, match="mtime"):
+        entry.mask()
+
+
+def test_numbers_that_no_database_holds(index):
+    assert index.entries.at(2**70, 0).count() == 0
+    assert index.entries.region((-(2**70), 0, 2**64, 2**64)).count() == 8
+    assert index.entries.where(area=(0, 2**70)).count() == 11
+    assert index.entries.where(key=2**70).count() == 0
+    for ask in (
+        lambda q: q.limit(2**70),
+        lambda q: q.at("5", 3),
+        lambda q: q.at(None, 3),
+        lambda q: q.where(path=["2020/a.iid"]),
+        lambda q: q.where(path=[]),
+        lambda q: q.where(group="\ud800"),
+    ):
+        with pytest.raises(QueryError):
+            ask(index.entries)
+
+
+def test_globs_meet_names_that_are_no_text(tmp_path):
+    import iidindex
+
+    name = os.fsdecode(b"\xff1.iid")
+    for path in ("a1.iid", "a[1].iid", name):
+        write_garden(tmp_path / "odd" / path)
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path / "odd")
+        for path, count in (("*", 9), ("*1.iid", 6), (name, 3), ("?1.iid", 6), ("a[1].iid", 6)):
+            question = index.entries.where(path=path)
+            assert question.count() == count, path
+            assert "entries" in question.explain()
+
+
+def test_entries_come_in_the_order_of_their_keys(tmp_path):
+    import build
+    import iidindex
+
+    mask = np.ones((2, 2), bool)
+    rows = [build.row_of(key, b"d", b"%d" % key, (key, 0, key + 2, 2), mask) for key in (2, 0, 1)]
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "a.iid").write_bytes(build.odd_file(rows, groups=[("g", [2, 1])]))
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path / "odd")
+        assert [(e.key, e.iid.address, e.groups) for e in index.entries] == [
+            (0, b"0", ()),
+            (1, b"1", ("g",)),
+            (2, b"2", ("g",)),
+        ]
+        offsets = [entry.bufloc.offset for entry, _ in index.entries.masks()]
+        assert offsets == sorted(offsets)
+
+
+def test_groups_belong_to_the_view_that_is_streamed(index, archive):
+    stream = iter(index.entries)
+    first = next(stream)
+    write_garden(archive / "2020" / "a.iid", shift=5)
+    index.ingest(archive)
+    assert first.groups == ("plants", "tall")
+    assert next(stream).groups == ("water",)
+
+
+def test_masks_with_a_limit(index):
+    assert [entry.key for entry, _ in index.entries.limit(2).masks()] == [0, 1]
+    assert len(list(index.entries.at(70, 125).limit(3).masks())) == 3
+
+
+def test_relative_path_and_another_directory(archive, tmp_path, monkeypatch):
+    import iidindex
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    with iidindex.open("x.db", create=True) as index:
+        index.ingest(archive)
+        stream = iter(index.entries)
+        next(stream)
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert index.entries.count() == 11
+    assert not (tmp_path / "elsewhere" / "x.db").exists()

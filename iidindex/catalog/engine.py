@@ -65,8 +65,9 @@ class Catalog:
         url = _as_url(location)
         if url.database in (None, "", ":memory:"):
             raise CatalogError("a catalogue in memory is not supported; give a path")
-        self.path = Path(url.database)
-        self.name = os.fspath(self.path)
+        # Connections are made later, and the program may be in another directory then.
+        self.path = Path(url.database).absolute()
+        self.name = os.fspath(url.database)
         self.read_only = read_only
         self._is_closed = False
         is_new = not self.path.exists() or (create and _is_blank(self.path))
@@ -78,6 +79,7 @@ class Catalog:
         self.engine = _engine(url, self.path, read_only)
         try:
             if is_new:
+                _touch(self.path)
                 self._create()
             self._check_version()
         except BaseException:
@@ -87,8 +89,6 @@ class Catalog:
     def _create(self) -> None:
         from iidindex.catalog.migrate import upgrade
 
-        if not self.path.parent.is_dir():
-            raise CatalogNotFoundError(f"{self.name}: there is no directory {self.path.parent}")
         with _translated(self.name):
             with self.engine.connect() as connection:
                 # Cannot be changed within a transaction, which SQLAlchemy has begun.
@@ -171,6 +171,16 @@ class Catalog:
         self.close()
 
 
+def _touch(path: Path) -> None:
+    """Make an empty file, which SQLite takes for an empty database."""
+    try:
+        path.touch()
+    except FileNotFoundError:
+        raise CatalogNotFoundError(f"{path}: there is no directory {path.parent}") from None
+    except OSError as error:
+        raise CatalogError(f"{path}: cannot be made: {error.strerror}") from error
+
+
 def _is_blank(path: Path) -> bool:
     """Whether a database holds nothing: its making may have been interrupted."""
     if not path.is_file() or path.stat().st_size > _BLANK_BYTES:
@@ -191,7 +201,7 @@ def _as_url(location: str | os.PathLike[str]) -> URL:
             url = make_url(text)
         except ArgumentError:
             raise CatalogError(f"{text}: is not a database URL") from None
-        if url.get_backend_name() != "sqlite":
+        if url.drivername not in ("sqlite", "sqlite+pysqlite"):
             raise CatalogError(
                 f"{url.render_as_string()}: only SQLite catalogues are supported so far"
             )
@@ -202,7 +212,7 @@ def _as_url(location: str | os.PathLike[str]) -> URL:
 def _engine(url: URL, path: Path, read_only: bool) -> Engine:
     def connect() -> sqlite3.Connection:
         # A URI carries the mode; a question mark in a file's name must not end it.
-        uri = path.absolute().as_uri() + ("?mode=ro" if read_only else "?mode=rwc")
+        uri = path.as_uri() + ("?mode=ro" if read_only else "?mode=rw")
         log = Path(f"{path}-wal")
         if read_only and not log.exists() and not os.access(path.parent, os.W_OK):
             # Without write permission SQLite cannot make the shared-memory file that a

@@ -21,7 +21,8 @@ def sole_writer(database: str) -> Iterator[None]:
     CatalogLockedError
         If another process holds it.
     """
-    name = f"{database}-lock"
+    # A database with two names is one database.
+    name = f"{os.path.realpath(database)}-lock"
     fd = _locked(name, database)
     try:
         yield
@@ -40,8 +41,10 @@ def _locked(name: str, database: str) -> int:
             raise CatalogError(f"{name}: cannot be made: {error.strerror}") from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.exists(name) and os.path.samestat(os.fstat(fd), os.stat(name)):
+            if os.path.samestat(os.fstat(fd), os.stat(name)):
                 return fd
+        except FileNotFoundError:
+            pass
         except BlockingIOError:
             os.close(fd)
             raise CatalogLockedError(

@@ -96,9 +96,8 @@ def repack(connection: Connection) -> bool:
     rows = connection.exec_driver_sql(
         "SELECT id, minr, maxr - 1, minc, maxc - 1 FROM entries WHERE minr < maxr AND minc < maxc"
     )
-    cells = np.fromiter((value for row in rows for value in row), np.int64).reshape(
-        -1, len(_COLUMNS)
-    )
+    flat = np.fromiter((value for row in rows for value in row), np.int64)
+    cells = flat.reshape(len(flat) // len(_COLUMNS), len(_COLUMNS))
     for table in (_NODE, _ROWID, _PARENT):
         connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608  (names are ours)
     _write_root(connection, cells[:0], 0)
@@ -123,6 +122,10 @@ def _pack(connection: Connection, cells: Cells) -> None:
     depth, root = _read_nodes(connection, [_ROOT])[0]
     if depth == 0:
         cells = np.concatenate([root, cells])
+        if len(cells) <= _FULL:  # SQLite takes a root of one child for damage
+            _adopt(connection, cells, _ROOT, _ROWID)
+            _write_root(connection, cells, 0)
+            return
     last = connection.exec_driver_sql(f"SELECT max(nodeno) FROM {_NODE}").scalar_one()  # noqa: S608
     leaves = _write_level(connection, cells, last + 1, _ROWID)
     if depth == 0 and len(leaves) <= _FULL:

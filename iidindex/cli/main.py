@@ -131,14 +131,23 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # complain once more when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
-    except IIDIndexError as error:
+    except Exception as error:
         if "--debug" in arguments:
             traceback.print_exc()
-        click.echo(f"iidindex: {printable(str(error))}", err=True)
-        if isinstance(error, StaleFileError):
-            return STALE
-        return SCHEMA if isinstance(error, SchemaVersionError) else ERROR
+        return _tell(error)
     return code if isinstance(code, int) else DONE
+
+
+def _tell(error: Exception) -> int:
+    """Say in a line what went wrong; return the exit code."""
+    if not isinstance(error, IIDIndexError):
+        told = printable(f"{type(error).__name__}: {error}")
+        click.echo(f"iidindex: {told} (--debug before the verb tells more)", err=True)
+        return ERROR
+    click.echo(f"iidindex: {printable(str(error))}", err=True)
+    if isinstance(error, StaleFileError):
+        return STALE
+    return SCHEMA if isinstance(error, SchemaVersionError) else ERROR
 
 
 def printable(text: str) -> str:

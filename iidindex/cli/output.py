@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
@@ -72,10 +74,9 @@ def _write_table(rows: Iterator[Row], columns: Sequence[str]) -> None:
 
 def _cell(row: Row, name: str) -> str:
     value = row.get(name)
-    if name in ("address", "domain") and value is None:
-        from base64 import b64decode
-
-        return show(b64decode(row[f"{name}_b64"]))
+    exact = row.get(f"{name}_b64")
+    if exact is not None:  # in a form that can be typed again
+        return show(b64decode(exact))
     if isinstance(value, list):
         return printable((" " if name == "bbox" else ", ").join(map(str, value)))
     return "" if value is None else printable(str(value))
@@ -97,7 +98,8 @@ def _write_json(rows: Iterator[Row], _: Sequence[str]) -> None:
 
 def _write_csv(rows: Iterator[Row], _: Sequence[str]) -> None:
     first = next(rows)
-    writer = csv.DictWriter(sys.stdout, list(first), lineterminator="\n")
+    line = io.StringIO()
+    writer = csv.DictWriter(line, list(first), lineterminator="\n")
     writer.writeheader()
     for row in chain([first], rows):
         writer.writerow(
@@ -106,6 +108,9 @@ def _write_csv(rows: Iterator[Row], _: Sequence[str]) -> None:
                 for name, value in row.items()
             }
         )
+        _echo(line.getvalue(), end="")
+        line.seek(0)
+        line.truncate()
 
 
 def _write_paths(rows: Iterator[Row], _: Sequence[str]) -> None:
@@ -114,7 +119,15 @@ def _write_paths(rows: Iterator[Row], _: Sequence[str]) -> None:
         path = row["path"]
         if path not in seen:
             seen.add(path)
-            click.echo(path.encode("utf-8", "surrogateescape"))
+            _echo(path)
+
+
+def _echo(text: str, end: str = "\n") -> None:
+    """Write text that may be no Unicode as the bytes it stands for; shown, it is harmless."""
+    if sys.stdout.isatty():
+        click.echo("\n".join(map(printable, text.split("\n"))) + end, nl=False)
+    else:
+        click.echo(text.encode("utf-8", "surrogateescape") + end.encode(), nl=False)
 
 
 _WRITERS: dict[str, Callable[[Iterator[Row], Sequence[str]], None]] = {

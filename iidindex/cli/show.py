@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from iidindex.cli.filters import ENTRY_COLUMNS
-from iidindex.cli.main import DONE, printable
+from iidindex.cli.main import DONE, NOTHING_FOUND, printable
 from iidindex.cli.output import format_option, write
 from iidindex.files.iidfile import IIDFile
 from iidindex.files.listing import listing
@@ -25,12 +25,15 @@ def show(file: str, key: int | None, form: str) -> int:
     With KEY, that entry alone.
     """
     with IIDFile(file) as opened:
+        if key is not None and key not in opened.keys:
+            click.echo(f"iidindex: {printable(file)}: there is no entry of key {key}", err=True)
+            return NOTHING_FOUND
         if form == "table" and key is None:
             _tell(opened)
         rows: Iterator[dict[str, Any]] = listing(opened, None if key is None else [key])
-        code = write(rows, form, [name for name in ENTRY_COLUMNS if name != "path"])
+        write(rows, form, [name for name in ENTRY_COLUMNS if name != "path"])
     # A file without entries was shown all the same.
-    return DONE if key is None else code
+    return DONE
 
 
 def _tell(file: IIDFile) -> None:

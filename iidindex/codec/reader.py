@@ -232,7 +232,7 @@ def read_lut(data: Bytes, header: Header) -> Lut:
 
 def is_range(keys: Ints) -> bool:
     """Whether every key equals its row, as in all files of the founding program."""
-    return bool((keys == np.arange(len(keys))).all())
+    return bool(np.logical_and.reduce(keys == np.arange(len(keys))))
 
 
 def _check_unique(keys: Ints, start: int) -> None:

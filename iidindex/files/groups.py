@@ -140,11 +140,11 @@ class Groups:
         return {name: self._keys(name) for name in self._stored}
 
 
-def check_name(name: object) -> None:
+def check_name(name: object, error: type[QueryError] | type[EncodeError] = EncodeError) -> None:
     """Refuse what is no text, or text that UTF-8 cannot hold."""
     if not isinstance(name, str):
-        raise EncodeError(f"group must be text, not {type(name).__name__}: {name!r}")
+        raise error(f"group must be text, not {type(name).__name__}: {name!r}")
     try:
         name.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise EncodeError(f"group {name!a} is not valid Unicode") from error
+    except UnicodeEncodeError:
+        raise error(f"group {name!a} is not valid Unicode") from None

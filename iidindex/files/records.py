@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class Records:
     @property
     def iids(self) -> list[IID]:
         """The IIDs of all rows."""
-        return [iid for part in self.parts for iid in part.iids]
+        return list(chain.from_iterable(part.iids for part in self.parts))
 
     @property
     def bboxes(self) -> npt.NDArray[np.uint16]:

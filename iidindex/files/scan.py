@@ -82,7 +82,7 @@ def _scan(source: LocalFile) -> FileColumns:
     front = as_bytes(source.read(0, max(layout.HEADER_SIZE, min(front_end, size))))
     if len(front) < min(front_end, size):
         raise IIDFormatError(f"ends at byte {len(front)}; its size was {size}")
-    lut = read_lut(front, header)
+    lut = _by_key(read_lut(front, header))
     heads = _segment_heads(source, lut)
     iids, iid_of = _distinct_iids(front, lut)
     return FileColumns(
@@ -99,6 +99,15 @@ def _scan(source: LocalFile) -> FileColumns:
         iid_of=iid_of,
         groups=_rows_of_groups(read_groups(front, header, lut.key), lut.key),
     )
+
+
+def _by_key(lut: Lut) -> Lut:
+    """Put rows into the order of their keys, which they have in all but odd files."""
+    if is_range(lut.key):
+        return lut
+    order = np.argsort(lut.key, kind="stable")
+    columns = (lut.key, lut.iid_offset, lut.iid_length, lut.seg_offset, lut.seg_length)
+    return Lut(*(column[order] for column in columns))
 
 
 # A range of the file is read whole if its masks are no longer than this on the average;

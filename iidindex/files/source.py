@@ -75,6 +75,11 @@ class LocalFile:
             raise SourceError(f"{self.name}: is not a regular file")
         self.stamp = _stamp(status)
 
+    def current_stamp(self) -> FileStamp:
+        """Size and modification time now."""
+        self._check_open()
+        return _stamp(os.fstat(self._fd))
+
     def read(self, offset: int, length: int) -> bytes:
         """Read `length` bytes from `offset`; fewer only where the file ends."""
         self._check_open()

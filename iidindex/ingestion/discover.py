@@ -12,6 +12,11 @@ from iidindex.model import FileStamp
 SUFFIX = ".iid"
 
 
+def is_iid(name: str) -> bool:
+    """Whether a file is taken for a ``.iid`` file, by its name."""
+    return name.endswith(SUFFIX) or name.lower().endswith(SUFFIX)
+
+
 @dataclass(slots=True)
 class Discovery:
     """What lies below a directory.
@@ -63,15 +68,15 @@ def discover(directory: str, below: str = "") -> Discovery:
         subdirectories = []
         for item in listed:
             name = item.name
-            if item.is_dir():
-                subdirectories.append(before + name)
-            elif name.endswith(SUFFIX) or name.lower().endswith(SUFFIX):
-                try:
+            try:
+                if item.is_dir():
+                    subdirectories.append(before + name)
+                elif is_iid(name):
                     status = item.stat()
-                except OSError as error:
+                    if stat.S_ISREG(status.st_mode):
+                        result.found[before + name] = FileStamp(status.st_size, status.st_mtime_ns)
+            except OSError as error:  # a link to nothing, or to itself
+                if is_iid(name):
                     result.unreadable[before + name] = error.strerror or str(error)
-                    continue
-                if stat.S_ISREG(status.st_mode):
-                    result.found[before + name] = FileStamp(status.st_size, status.st_mtime_ns)
         waiting.extend(reversed(subdirectories))
     return result

@@ -35,6 +35,8 @@ class Plan:
         Files that have the stamp they had, and could not be read then.
     gone : list of str
         Files that were there and are not now.
+    lost : list of str
+        Files that were missing before and still are; one that turns up elsewhere has moved.
     kept : int
         How many files were there, while now there is none at all: perhaps a disk is not
         mounted.
@@ -45,6 +47,7 @@ class Plan:
     unchanged: int = 0
     failed: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
     kept: int = 0
 
 
@@ -90,8 +93,7 @@ def plan(
             if not may_be_gone or path in unreadable or path.startswith(hidden):
                 result.kept += state == "ok" and not may_be_gone
                 continue
-            if state != "missing":
-                result.gone.append(path)
+            (result.lost if state == "missing" else result.gone).append(path)
         elif stamp == (size, mtime_ns) and state != "missing" and not checksum:
             if state == "ok":
                 result.unchanged += 1

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context
 
 from iidindex.errors import IngestError
@@ -81,12 +83,31 @@ def scan_all(
             pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep processes that are started meanwhile from importing the program's own script.
+
+    They need nothing of it, and a script that ingests without asking whether it is
+    ``__main__``, as most short ones do, would ingest again in each of them.
+    """
+    main = sys.modules["__main__"]
+    names = vars(main)
+    kept: dict[str, object] = {
+        name: names.pop(name) for name in ("__file__", "__spec__") if name in names
+    }
+    names["__spec__"] = None
+    try:
+        yield
+    finally:
+        names.update(kept)
+
+
 def _in_order(
     pool: Executor, waiting: Iterator[Task], ahead: int
 ) -> Iterator[tuple[Task, Scanned]]:
     under_way: deque[tuple[Task, Future[Scanned]]] = deque()
     for task in waiting:
-        with interrupts_held():  # a process may be started now
+        with interrupts_held(), _main_hidden():  # a process may be started now
             under_way.append((task, pool.submit(scan_many, task)))
         if len(under_way) > ahead:
             done, future = under_way.popleft()

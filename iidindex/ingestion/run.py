@@ -16,7 +16,7 @@ from iidindex.catalog.lock import sole_writer
 from iidindex.catalog.places import Root, add_root, all_roots, root_over
 from iidindex.catalog.read import failures, files_of_root
 from iidindex.errors import IngestError
-from iidindex.ingestion.discover import discover
+from iidindex.ingestion.discover import discover, is_iid
 from iidindex.ingestion.interrupt import Interrupt
 from iidindex.ingestion.plan import Matcher, Outcome, Plan, Row, plan
 from iidindex.ingestion.pool import processes, scan_all
@@ -100,9 +100,11 @@ def ingest(
 
 
 def _check_place(path: str | os.PathLike[str]) -> str:
-    place = os.path.realpath(path)
+    place = os.path.realpath(os.fsdecode(path))
     if not os.path.exists(place):
-        raise IngestError(f"{os.fspath(path)}: there is no such file or directory")
+        raise IngestError(f"{os.fsdecode(path)}: there is no such file or directory")
+    if not os.path.isdir(place) and not is_iid(place):
+        raise IngestError(f"{os.fsdecode(path)}: is no directory, and does not end in .iid")
     return place
 
 
@@ -134,7 +136,7 @@ def _look(
         report.failures[os.path.join(root.location, path)] = reasons[path]
     for path, reason in unreadable.items():
         report.unreadable[os.path.join(root.location, path)] = reason
-    return _Place(root, todo, Matcher(todo.known, todo.gone), set(todo.gone))
+    return _Place(root, todo, Matcher(todo.known, [*todo.gone, *todo.lost]), set(todo.gone))
 
 
 def _root_of(catalog: Catalog, directory: str, dry_run: bool) -> Root:
@@ -178,6 +180,8 @@ def _carry_out(
                 if progress is not None:
                     progress(Progress(done, len(scan), entries, time.perf_counter() - begin))
     if interrupt.requested:
+        if not dry_run:
+            _make_indexes(catalog)
         raise KeyboardInterrupt
     report.missing += len(place.gone)
     if not dry_run:
@@ -190,6 +194,11 @@ def _prepare_indexes(catalog: Catalog, n_files: int) -> None:
         with catalog.writing() as connection:
             if is_empty(connection):
                 drop_late_indexes(connection)
+
+
+def _make_indexes(catalog: Catalog) -> None:
+    with catalog.writing() as connection:
+        make_late_indexes(connection)
 
 
 def _finish(catalog: Catalog, place: _Place, interner: Interner) -> None:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, and_, func, literal_column, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 
 from iidindex.catalog.schema import (
+    PathText,
     entries,
     entry_boxes,
     entry_groups,
@@ -111,7 +122,9 @@ def _conditions(filters: Filters) -> Sequence[ColumnElement[bool]]:
             else files.c.path
         )
         # An exact path is a hit even if it is no pattern of itself, as "a[1].iid".
-        conditions.append((path == filters.path) | path.op("GLOB")(filters.path))
+        # Casting lets a pattern meet names that are no text, which are stored as bytes.
+        pattern = cast(type_coerce(filters.path, PathText), Text)
+        conditions.append((path == filters.path) | cast(path, Text).op("GLOB")(pattern))
     if filters.area is not None:
         low, high = filters.area
         if low is not None:

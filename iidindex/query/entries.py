@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
+from sqlalchemy import Connection
+
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.read import groups_of_entries
+from iidindex.catalog.schema import path_value
 from iidindex.codec.decode import decode_mask
 from iidindex.errors import QueryError
 from iidindex.files.part import naming
@@ -18,7 +22,7 @@ from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp, entry_row
 from iidindex.query import compile as sql
 from iidindex.query.filters import Filters
 from iidindex.query.originals import Originals, Wanted
-from iidindex.query.spatial import sift
+from iidindex.query.spatial import read_masks, sift
 
 # Rows fetched at a time, whose groups and pixels are looked up together.
 _CHUNK = 1024
@@ -147,8 +151,16 @@ class Entry:
 class _Chunk:
     """Entries that were fetched together, and so are looked up together."""
 
-    def __init__(self, catalog: Catalog, originals: Originals, rows: Sequence[Sequence[Any]]):
+    def __init__(
+        self,
+        catalog: Catalog,
+        originals: Originals,
+        rows: Sequence[Sequence[Any]],
+        connection: Connection,
+    ) -> None:
         self._catalog = catalog
+        # While the hits are streamed, their groups come from the same view of the catalogue.
+        self._connection = connection
         self._places = [(row[1], row[0]) for row in rows]
         self._groups: dict[int, list[str]] | None = None
         self.originals = originals
@@ -167,7 +179,8 @@ class _Chunk:
             )
         ]
         found: dict[int, list[str]] = {}
-        with self._catalog.reading() as connection:
+        streaming = not self._connection.closed
+        with nullcontext(self._connection) if streaming else self._catalog.reading() as connection:
             for entry_id, name in groups_of_entries(connection, spans):
                 found.setdefault(entry_id, []).append(name)
         return found
@@ -274,31 +287,50 @@ class Entries:
         return islice(self._stream(), limit) if limit is not None else self._stream()
 
     def _stream(self) -> Iterator[Entry]:
+        for entries in self._chunks():
+            yield from entries
+
+    def _chunks(self) -> Iterator[list[Entry]]:
+        """Hits, some at a time."""
         filters = self._filters
+        # Somebody who asks for few should not have the pixels of many looked at.
+        size = _CHUNK if filters.limit is None else max(16, min(_CHUNK, filters.limit))
         with self._catalog.reading() as connection:
-            result = connection.execution_options(yield_per=_CHUNK).execute(sql.hits(filters))
+            result = connection.execution_options(yield_per=size).execute(sql.hits(filters))
             for rows in result.partitions():
-                chunk = _Chunk(self._catalog, self._originals, rows)
+                chunk = _Chunk(self._catalog, self._originals, rows, connection)
                 found = [Entry(row, chunk) for row in rows]
                 if sql.needs_pixels(filters):
                     found = sift(self._originals, found, filters.regions)
-                yield from found
+                yield found
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """All hits as `Entry.to_dict` gives them."""
         return [entry.to_dict() for entry in self]
 
     def masks(self) -> Iterator[tuple[Entry, Bool2D]]:
-        """Read the masks of all hits, sorted by file and offset.
+        """Read the masks of all hits, many at a time, sorted by file and offset.
 
         Yields
         ------
         (Entry, ndarray of bool, shape (height, width))
+            Small neighbouring masks share memory: copy one that is to be kept alone for long.
+
+        Raises
+        ------
+        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `Entry.mask`.
         """
         if self._filters.order_by:
             raise QueryError("masks come in the order of their files; leave order_by out")
-        for entry in self:
-            yield entry, entry.mask()
+        left = self._filters.limit
+        for entries in self._chunks():
+            chosen = entries if left is None else entries[:left]
+            yield from read_masks(self._originals, chosen)
+            if left is not None:
+                left -= len(chosen)
+                if not left:
+                    return
 
     def explain(self) -> str:
         """The SQL that answers, and the plan the database makes for it."""
@@ -307,11 +339,14 @@ class Entries:
             compiled = statement.compile(
                 connection.engine, compile_kwargs={"render_postcompile": True}
             )
-            rows = connection.exec_driver_sql(
-                f"EXPLAIN QUERY PLAN {compiled}",
-                tuple(compiled.params[name] for name in compiled.positiontup or ()),
-            ).all()
+            values = [_bound(compiled.params[name]) for name in compiled.positiontup or ()]
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", tuple(values)).all()
         return "\n".join([str(compiled), "", *(f"plan: {row[3]}" for row in rows)])
 
     def __repr__(self) -> str:
         return f"<Entries {self._filters}>"
+
+
+def _bound(value: Any) -> Any:
+    """What the driver is given for a parameter."""
+    return path_value(value) if isinstance(value, str) else value

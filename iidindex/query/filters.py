@@ -7,8 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.errors import QueryError
+from iidindex.files.groups import check_name
 from iidindex.model import BBox, BBoxLike
+
+# The largest that SQLite holds.
+_MAX_INTEGER = 2**63 - 1
 
 ORDERS = ("id", "path", "key", "area", "address", "domain")
 
@@ -73,11 +78,11 @@ class Filters:
             if known is not None and new is not None:
                 raise QueryError(f"{name} was given before, as {known!r}")
         if group is not None:
-            changes["groups"] = _several(group, str, "group")
+            changes["groups"] = _group_names(group)
         if key is not None:
             changes["keys"] = _both(self.keys, _several(key, int, "key"))
         if path is not None:
-            changes["path"] = _several(path, str, "path")[0]
+            changes["path"] = _one_text(path, "path")
         if area is not None:
             changes["area"] = _range(area)
         return replace(self, **changes)  # type: ignore[arg-type]
@@ -86,7 +91,9 @@ class Filters:
         """Ask for a pixel inside a box, too."""
         if self.regions and exact is not self.exact:
             raise QueryError("exact must be the same for all boxes of one question")
-        return replace(self, regions=(*self.regions, BBox.of(bbox, name)), exact=exact)
+        # Nothing lies outside the coordinates that the format can hold.
+        box = BBox.of(bbox, name) & BBox(0, 0, MAX_COORDINATE + 1, MAX_COORDINATE + 1)
+        return replace(self, regions=(*self.regions, box), exact=exact)
 
     def ordered(self, names: tuple[str, ...]) -> Self:
         """Ask for an order."""
@@ -104,8 +111,8 @@ class Filters:
             limit = operator.index(limit)
         except TypeError:
             raise QueryError(f"limit must be an integer, not {limit!r}") from None
-        if limit < 0:
-            raise QueryError(f"limit is {limit}; expected 0 or more")
+        if not 0 <= limit <= _MAX_INTEGER:
+            raise QueryError(f"limit is {limit}; expected 0 … {_MAX_INTEGER}")
         return replace(self, limit=limit if self.limit is None else min(limit, self.limit))
 
 
@@ -115,7 +122,9 @@ def _several(values: Any, kind: type, name: str) -> tuple[Any, ...]:
     listed = (values,) if one else tuple(values)
     if kind is int:
         try:
-            return tuple(dict.fromkeys(operator.index(value) for value in listed))
+            integers = dict.fromkeys(operator.index(value) for value in listed)
+            # No entry has a key that no database can hold.
+            return tuple(value for value in integers if abs(value) <= _MAX_INTEGER)
         except TypeError:
             raise QueryError(f"{name} must be an integer or several, not {values!r}") from None
     for value in listed:
@@ -127,6 +136,19 @@ def _several(values: Any, kind: type, name: str) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(listed))
 
 
+def _group_names(values: Any) -> tuple[str, ...]:
+    names = _several(values, str, "group")
+    for name in names:
+        check_name(name, QueryError)
+    return names
+
+
+def _one_text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise QueryError(f"{name} must be text, not {type(value).__name__}: {value!r}")
+    return value
+
+
 def _both(known: tuple[Any, ...] | None, new: tuple[Any, ...]) -> tuple[Any, ...]:
     """What is asked for twice must fit both times."""
     return new if known is None else tuple(value for value in known if value in new)
@@ -136,7 +158,8 @@ def _range(area: Any) -> tuple[int | None, int | None]:
     try:
         low, high = area
         bounds: tuple[Any, ...] = tuple(
-            None if end is None else operator.index(end) for end in (low, high)
+            None if end is None else max(-_MAX_INTEGER, min(_MAX_INTEGER, operator.index(end)))
+            for end in (low, high)
         )
     except (TypeError, ValueError):
         raise QueryError(f"area must be (min, max), integers or None, not {area!r}") from None

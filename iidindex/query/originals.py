@@ -76,6 +76,11 @@ class Originals:
         with self._lock:
             source = self._opened(location, stamp)
             pieces = [source.read(start, stop - start) for start, stop in runs]
+            # Somebody may have written into the very file that was opened and found right.
+            if source.current_stamp() != stamp:
+                found = source.current_stamp()
+                self._open.pop((location, stamp)).close()
+                raise _stale(location, stamp, found)
         data = as_bytes(b"".join(pieces))
         if len(data) != sum(stop - start for start, stop in runs):
             raise StaleFileError(
@@ -85,9 +90,9 @@ class Originals:
         run_of = np.searchsorted(begin[opens], offset, side="right") - 1
         sizes = [len(piece) for piece in pieces]
         skipped = begin[opens] - (np.cumsum(sizes) - np.array(sizes, np.int64))
-        found = Segments(data, offset - skipped[run_of], length)
-        _check(location, found, wanted)
-        return found
+        segments = Segments(data, offset - skipped[run_of], length)
+        _check(location, segments, wanted)
+        return segments
 
     def _opened(self, location: str, stamp: FileStamp) -> LocalFile:
         known = self._open.pop((location, stamp), None)
@@ -102,11 +107,7 @@ class Originals:
             if known.stamp != stamp:
                 found = known.stamp
                 known.close()
-                raise StaleFileError(
-                    f"{location}: has changed since it was indexed: "
-                    f"size {stamp.size} then and {found.size} now, "
-                    f"mtime_ns {stamp.mtime_ns} then and {found.mtime_ns} now; ingest it again"
-                )
+                raise _stale(location, stamp, found)
             while len(self._open) >= _MAX_OPEN:
                 self._open.popitem(last=False)[1].close()
         self._open[location, stamp] = known
@@ -141,3 +142,10 @@ def _check(location: str, found: Segments, wanted: Sequence[Wanted]) -> None:
             f"bbox {tuple(heads.bbox[which].tolist())} and area {heads.area[which]}; "
             "ingest it again"
         )
+
+
+def _stale(location: str, stamp: FileStamp, found: FileStamp) -> StaleFileError:
+    return StaleFileError(
+        f"{location}: has changed since it was indexed: size {stamp.size} then and {found.size} "
+        f"now, mtime_ns {stamp.mtime_ns} then and {found.mtime_ns} now; ingest it again"
+    )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Protocol, TypeVar
 
 import numpy as np
 
+from iidindex.codec.decode import decode_masks
 from iidindex.codec.regions import read_regions
 from iidindex.files.part import naming
 from iidindex.masks.measure import any_in
-from iidindex.masks.regions import pixel_in
+from iidindex.masks.regions import Bool2D, pixel_in
 from iidindex.model import BBox, FileStamp
 from iidindex.query.originals import Originals, Wanted
+
+# Bytes of masks held at a time.
+_READ_BYTES = 16 << 20
 
 
 class Candidate(Protocol):
@@ -42,21 +46,49 @@ def sift(originals: Originals, candidates: Sequence[C], boxes: Sequence[BBox]) -
     together and nothing is unpacked.
     """
     keep = [all(_is_sure(item.wanted, box) for box in boxes) for item in candidates]
-    open_questions = sorted(
-        (index for index, sure in enumerate(keep) if not sure),
-        key=lambda index: candidates[index].location,
-    )
-    for (location, stamp), group in groupby(
-        open_questions, key=lambda index: (candidates[index].location, candidates[index].stamp)
-    ):
-        which = list(group)
-        for index, hit in zip(
-            which,
-            _look(originals, location, stamp, [candidates[i].wanted for i in which], boxes),
-            strict=True,
-        ):
+    for which in _readings([index for index, sure in enumerate(keep) if not sure], candidates):
+        first = candidates[which[0]]
+        wanted = [candidates[index].wanted for index in which]
+        hits = _look(originals, first.location, first.stamp, wanted, boxes)
+        for index, hit in zip(which, hits, strict=True):
             keep[index] = hit
     return [item for item, kept in zip(candidates, keep, strict=True) if kept]
+
+
+def read_masks(originals: Originals, entries: Sequence[C]) -> Iterator[tuple[C, Bool2D]]:
+    """Read and decode masks, sorted by file and offset.
+
+    Yields
+    ------
+    (entry, ndarray of bool, shape (height, width))
+    """
+    for which in _readings(range(len(entries)), entries):
+        chosen = [entries[index] for index in which]
+        wanted = [entry.wanted for entry in chosen]
+        found = originals.read(chosen[0].location, chosen[0].stamp, wanted)
+        bbox = np.array([item.bbox for item in wanted], np.uint16)
+        with naming(chosen[0].location):
+            masks = decode_masks(found.data, found.offset, found.length, bbox)
+            yield from zip(chosen, masks, strict=True)
+
+
+def _readings(which: Iterable[int], candidates: Sequence[C]) -> Iterator[list[int]]:
+    """Cut candidates into those to be read together: of one file, and of bounded size."""
+
+    def place(index: int) -> tuple[str, int]:
+        return candidates[index].location, candidates[index].wanted.bufloc.offset
+
+    for _, group in groupby(sorted(which, key=place), key=lambda index: place(index)[0]):
+        together: list[int] = []
+        size = 0
+        for index in group:
+            length = candidates[index].wanted.bufloc.length
+            if together and size + length > _READ_BYTES:
+                yield together
+                together, size = [], 0
+            together.append(index)
+            size += length
+        yield together
 
 
 def _is_sure(wanted: Wanted, box: BBox) -> bool:
