@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import skimage.measure
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,8 @@ from iidindex import EncodeError
 from iidindex.masks import regions as packed
 from iidindex.masks.measure import Overlap, any_in, areas, distance, hull, overlap, place, union
 from iidindex.masks.overlaps import overlapping
-from iidindex.masks.regions import LEAD, Regions, join, paint, pixel_in, row_blocks, split
+from iidindex.masks.regions import LEAD, Regions, join, paint, pixel_in, row_blocks
+from iidindex.masks.split import split
 from iidindex.masks.tiles import disjoint, tiles
 from iidindex.masks.windows import count_common, count_inside
 from iidindex.model import BBox
@@ -418,3 +420,29 @@ def test_overlapping_of_many(blank):
     a, b, pixels = overlapping(regions_of(placed), owner)
     found = dict(zip(zip(a.tolist(), b.tolist(), strict=True), pixels.tolist(), strict=True))
     assert found == {pair: n for pair, n in expected.items() if n}
+
+
+@pytest.mark.parametrize("kind", ["noise", "stripes", "checks", "rings", "spots"])
+@pytest.mark.parametrize("side", [1, 9, 60, 300])
+def test_split_numbers_regions_as_scikit_image_does(kind, side):
+    """By runs of pixels or, in large and noisy masks, by labels: the regions are the same."""
+    rows, cols = np.indices((side, side))
+    away = np.hypot(rows - side / 2, cols - side / 3)
+    mask = {
+        "noise": np.random.default_rng(side).random((side, side)) < 0.4,
+        "stripes": (cols % 3 == 0) | (rows == side - 1),
+        "checks": (rows + cols) % 2 == 0,
+        "rings": away.astype(int) % 4 < 2,
+        "spots": (rows % 7 < 3) & (cols % 5 < 2),
+    }[kind]
+    regions, area = split(mask, 10, 20)
+    labels = skimage.measure.label(mask, connectivity=2)
+    found = skimage.measure.regionprops(labels)
+    assert area == mask.sum()
+    assert len(regions) == len(found)
+    for nth, segment in enumerate(found):
+        minr, minc, maxr, maxc = segment.bbox
+        assert regions.bbox[nth].tolist() == [minr + 10, minc + 20, maxr + 10, maxc + 20]
+        packed = np.packbits(segment.image.reshape(-1))
+        start = regions.start[nth]
+        assert (regions.data[start : start + len(packed)] == packed).all()

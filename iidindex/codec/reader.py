@@ -278,10 +278,11 @@ def heads_at(data: Bytes, offsets: Ints, head: np.dtype[np.void]) -> npt.NDArray
     """Gather one packed record at each byte offset; the offsets must be checked before.
 
     A view with a stride of one byte makes every offset an index, so that one fancy index
-    copies whole records.
+    copies whole records: as plain bytes, since NumPy copies a record field by field.
     """
-    every = np.ndarray((len(data) - head.itemsize + 1,), head, data, strides=(1,))
-    return every[offsets]
+    whole = np.dtype((np.void, head.itemsize))
+    every = np.ndarray((len(data) - head.itemsize + 1,), whole, data, strides=(1,))
+    return every[offsets].view(head)
 
 
 def read_iids(data: Bytes, lut: Lut) -> IIDColumns:
@@ -312,7 +313,7 @@ def read_iids(data: Bytes, lut: Lut) -> IIDColumns:
     domain_offset = lut.iid_offset + layout.IID_HEAD_SIZE
     address_offset = domain_offset + domain_length
     wrong = address_offset + address_length != lut.iid_offset + lut.iid_length
-    if np.logical_or.reduce(wrong):
+    if np.count_nonzero(wrong):
         row = int(np.argmax(wrong))
         raise IIDFormatError(
             f"the record of key {lut.key[row]} has {lut.iid_length[row]} bytes; its head of "
@@ -360,12 +361,14 @@ def check_segments(
     """Refuse boxes that are reversed and areas that do not fit their box."""
     if not len(bbox):
         return
-    corner = bbox.astype(np.int64)
-    size = corner[:, 2:] - corner[:, :2]
-    height, width = size.T
-    too_large = area > height * width
-    if np.minimum.reduce(size, axis=None) >= 0 and not np.logical_or.reduce(too_large):
+    low, high = bbox[:, :2], bbox[:, 2:]
+    # Of a box that is not reversed, the pixels fit a uint32.
+    pixels = np.multiply.reduce(high - low, axis=1, dtype=np.uint32)
+    if not np.count_nonzero(low > high) and not np.count_nonzero(area > pixels):
         return
+    corner = bbox.astype(np.int64)
+    height, width = (corner[:, 2:] - corner[:, :2]).T
+    too_large = area > height * width
     wrong = too_large | (np.minimum(height, width) < 0)
     row = int(np.argmax(wrong))
     box = tuple(corner[row].tolist())

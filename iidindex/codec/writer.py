@@ -12,7 +12,8 @@ import numpy.typing as npt
 from iidindex.codec import layout
 from iidindex.codec.attributes import is_too_deep
 from iidindex.errors import EncodeError
-from iidindex.masks.regions import Bool2D, split
+from iidindex.masks.regions import Bool2D
+from iidindex.masks.split import split
 from iidindex.model import IID, BBox
 
 

@@ -1,7 +1,9 @@
 """Pure mask maths on packed bits: arrays in, arrays out; no files, no format, no SQL.
 
-``regions``  what a packed mask is; splitting, packing, unpacking, cropping
+``regions``  what a packed mask is; packing, unpacking, cropping
+``split``    from a mask to its regions
 ``windows``  counting set bits inside boxes, many boxes at once, without unpacking
+``columns``  the same for many pairs of the same masks, cut up once
 ``boxes``    finding which boxes meet
 ``measure``  overlap, union, IoU, containment and distance of two placed masks
 ``tiles``    masks whose regions share pixels, made countable

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 
-# Comparing all boxes with all is quicker than building a tree up to about so many; see
-# benchmarks/micro.py.
-_FEW = 192
+# Comparing boxes that share a row takes less time than a tree, up to about so many of them
+# for each box; see benchmarks/micro.py.
+_CANDIDATES = 1000
+# Candidates compared at a time.
+_BLOCK = 3 << 12
 # A single question reads every box faster than a tree is built, so the tree is for the next.
 _SCAN = 2048
 # Boxes asked about at once: as many as save time, and fewer of many boxes, as each of them
@@ -60,18 +62,25 @@ class BoxIndex:
 
     def pairs(self) -> Iterator[tuple[Ints, Ints]]:
         """Pairs ``i < j`` of boxes that share a pixel, each once, in blocks of bounded size."""
-        box = self._bbox
-        filled = np.flatnonzero(np.logical_and.reduce(box[:, :2] < box[:, 2:], axis=1))
-        if len(filled) <= _FEW:
-            minr, minc, maxr, maxc = box[filled].T
-            begins = np.less.outer(minr, maxr)
-            begins &= np.less.outer(minc, maxc)
-            i, j = np.divmod(np.flatnonzero(begins & begins.T), len(filled) or 1)
-            once = i < j
-            yield filled[i[once]], filled[j[once]]
-            return
-        low = box[:, :2].astype(np.float64)
-        high = box[:, 2:] - 1.0
+        filled = np.flatnonzero(
+            np.logical_and.reduce(self._bbox[:, :2] < self._bbox[:, 2:], axis=1)
+        )
+        sweeps = [_Sweep(self._bbox[filled], axis) for axis in (0, 1)]
+        sweep = min(sweeps, key=lambda sweep: sweep.n_candidates)
+        found = (
+            sweep.pairs()
+            if sweep.n_candidates <= _CANDIDATES * len(filled)
+            else self._pairs_from_tree(filled)
+        )
+        for i, j in found:
+            yield filled[np.minimum(i, j)], filled[np.maximum(i, j)]
+
+    def _pairs_from_tree(self, filled: Ints) -> Iterator[tuple[Ints, Ints]]:
+        """Positions in `filled` of the boxes of each pair."""
+        position = np.empty(len(self._bbox), np.int64)
+        position[filled] = np.arange(len(filled))
+        low = self._bbox[:, :2].astype(np.float64)
+        high = self._bbox[:, 2:] - 1.0
         tree = self._built()
         chunk = min(_CHUNK, max(8, _ANSWERS // len(filled)))
         for start in range(0, len(filled), chunk):
@@ -81,7 +90,7 @@ class BoxIndex:
             once_each = np.flatnonzero(j > i)
             for first in range(0, len(once_each), _PAIRS):
                 block = once_each[first : first + _PAIRS]
-                yield i[block], j[block]
+                yield position[i[block]], position[j[block]]
 
     def _built(self) -> Index:
         if self._tree is None:
@@ -94,3 +103,52 @@ class BoxIndex:
             high = self._bbox[filled, 2:] - 1.0
             self._tree = Index((filled, low, high)) if len(filled) else Index()
         return self._tree
+
+
+class _Sweep:
+    """Boxes in the order in which a line that sweeps over the image meets them.
+
+    Those that a box shares a row with (or a column, along the other axis) then come in one
+    range behind it.
+    """
+
+    def __init__(self, bbox: Ints, axis: int) -> None:
+        self._order = np.argsort(bbox[:, axis], kind="stable")
+        self._bbox = bbox[self._order]
+        begin, end = self._bbox[:, axis], self._bbox[:, axis + 2]
+        self._behind = np.searchsorted(begin, end) - np.arange(1, len(begin) + 1)
+        self._across = 1 - axis
+        self.n_candidates = int(np.add.reduce(self._behind))
+
+    def pairs(self) -> Iterator[tuple[Ints, Ints]]:
+        """Positions of the boxes of each pair."""
+        begin, end = self._bbox[:, self._across].copy(), self._bbox[:, self._across + 2].copy()
+        found: list[tuple[Ints, Ints]] = []
+        n_found = 0
+        for i, j in self._candidates():
+            meet = np.flatnonzero((begin[i] < end[j]) & (begin[j] < end[i]))
+            found.append((i[meet], j[meet]))
+            n_found += len(meet)
+            if n_found > _PAIRS:
+                yield self._joined(found)
+                found, n_found = [], 0
+        if n_found:
+            yield self._joined(found)
+
+    def _candidates(self) -> Iterator[tuple[Ints, Ints]]:
+        ends = np.cumsum(self._behind)
+        low = 0
+        while low < len(ends):
+            done = int(ends[low - 1]) if low else 0
+            high = max(low + 1, int(np.searchsorted(ends, done + _BLOCK, side="right")))
+            n = self._behind[low:high]
+            each = np.arange(low, high)
+            i = np.repeat(each, n)
+            j = np.repeat(each + 1 - (ends[low:high] - n - done), n)
+            j += np.arange(len(j))
+            yield i, j
+            low = high
+
+    def _joined(self, found: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
+        i, j = (np.concatenate(side) for side in zip(*found, strict=True))
+        return self._order[i], self._order[j]

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.masks.boxes import BoxIndex
-from iidindex.masks.regions import Bool2D, Regions, paint, row_blocks, split
+from iidindex.masks.regions import Bool2D, Regions, paint, row_blocks
+from iidindex.masks.split import split
 from iidindex.masks.windows import count_common, count_inside
 from iidindex.model import BBox
 

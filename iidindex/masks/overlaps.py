@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.masks.boxes import BoxIndex
+from iidindex.masks.columns import Columns, columns, count_shared, words_needed, words_shared
 from iidindex.masks.measure import areas
 from iidindex.masks.regions import Regions, join
 from iidindex.masks.tiles import disjoint
@@ -15,6 +16,10 @@ Ints = npt.NDArray[np.int64]
 
 # Up to so many regions it is cheaper to compare those without a pixel, too.
 _MANY = 4096
+# Cutting masks into columns pays when each word is compared so many times; narrow masks take
+# many times their packed bytes, so that there is a limit.
+_PAYS = 2
+_MOST_WORDS = 1 << 23
 
 
 def overlapping(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints]:
@@ -63,8 +68,14 @@ def _count(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints] | None:
     n = int(owner.max(initial=0)) + 1
     codes: list[Ints] = []
     sums: list[Ints] = []
+    needed = int(np.add.reduce(words_needed(regions.bbox)))
+    asked = 0
+    cut: Columns | None = None
     for i, j in BoxIndex(regions.bbox).pairs():
-        pixels = count_common(regions, regions, i, j)
+        if cut is None and needed <= _MOST_WORDS:
+            asked += words_shared(regions.bbox, i, j)
+            cut = columns(regions) if asked > _PAYS * needed else None
+        pixels = count_common(regions, regions, i, j) if cut is None else count_shared(cut, i, j)
         some = np.flatnonzero(pixels)
         first, second = owner[i[some]], owner[j[some]]
         if np.logical_or.reduce(first == second):

@@ -8,7 +8,7 @@ is aligned whatever columns they begin at, one AND compares 57 pixels, and nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,11 @@ Words = npt.NDArray[np.uint64]
 
 # Eight bytes hold 64 bits, of which up to seven lie behind the last one wanted.
 _WORD = 57
-# Words handled at a time: some twenty arrays of so many int64 stay within a few megabytes.
-_BLOCK = 1 << 16
+# Words handled at a time. Arrays of so many stay in a processor's cache, and below the size
+# from which allocating memory means asking the system for it.
+_BLOCK = 3 << 12
+
+_ALL = np.uint64(2**64 - 1)
 
 
 def count_common(a: Regions, b: Regions, i: Ints, j: Ints) -> Ints:
@@ -42,17 +45,10 @@ def count_common(a: Regions, b: Regions, i: Ints, j: Ints) -> Ints:
     -----
     Time grows with the rows of the common boxes and a 57th of their pixels; memory is bounded.
     """
-    box = np.empty((len(i), 4), np.int64)
     of_a, of_b = a.bbox[i], b.bbox[j]
-    np.maximum(of_a[:, :2], of_b[:, :2], out=box[:, :2])
-    np.minimum(of_a[:, 2:], of_b[:, 2:], out=box[:, 2:])
-
-    def both(n: Ints, row: Ints, end: Ints, bits: Ints) -> Words:
-        words = _load(a, i[n], of_a[n], row, end, bits)
-        words &= _load(b, j[n], of_b[n], row, end, bits)
-        return words
-
-    return _count(box, both)
+    low = np.maximum(of_a[:, :2], of_b[:, :2])
+    high = np.minimum(of_a[:, 2:], of_b[:, 2:])
+    return _count(low, high, [(a, i, of_a), (b, j, of_b)])
 
 
 def count_inside(regions: Regions, i: Ints, box: Ints) -> Ints:
@@ -70,81 +66,74 @@ def count_inside(regions: Regions, i: Ints, box: Ints) -> Ints:
     ndarray of int64, shape (m,)
     """
     outer = regions.bbox[i]
-    inner = np.empty((len(i), 4), np.int64)
-    np.maximum(outer[:, :2], box[:, :2], out=inner[:, :2])
-    np.minimum(outer[:, 2:], box[:, 2:], out=inner[:, 2:])
-
-    def one(n: Ints, row: Ints, end: Ints, bits: Ints) -> Words:
-        return _load(regions, i[n], outer[n], row, end, bits)
-
-    return _count(inner, one)
+    low = np.maximum(outer[:, :2], box[:, :2])
+    high = np.minimum(outer[:, 2:], box[:, 2:])
+    return _count(low, high, [(regions, i, outer)])
 
 
-def _load(regions: Regions, which: Ints, box: Ints, row: Ints, end: Ints, bits: Ints) -> Words:
-    """The `bits` pixels of image row `row` that end before image column `end`, right-aligned."""
-    left = box[:, 1]
-    last = (row - box[:, 0]) * (box[:, 3] - left)
-    last += end
-    last -= left + 1
-    behind = (7 - (last & 7)).astype(np.uint64)
-    last >>= 3
-    last += regions.start[which]
-    last -= 7
-    every = np.ndarray((max(0, len(regions.data) - 7),), ">u8", regions.data, strides=(1,))
-    words: Words = every[last].astype(np.uint64)
-    words >>= behind
-    words &= np.uint64(2**64 - 1) >> (64 - bits).astype(np.uint64)
-    return words
+def _count(low: Ints, high: Ints, sides: Sequence[tuple[Regions, Ints, Ints]]) -> Ints:
+    """Sum the bits that all sides have set in each window.
 
-
-def _count(box: Ints, load: Callable[[Ints, Ints, Ints, Ints], Words]) -> Ints:
-    """Sum the set bits of every window, a bounded number of words at a time."""
-    total = np.zeros(len(box), np.int64)
-    filled = np.flatnonzero((box[:, 2] > box[:, 0]) & (box[:, 3] > box[:, 1]))
-    for owner, minr, minc, maxr, maxc in _bands(filled, box[filled]):
-        height = maxr - minr
-        # One element per row of a window, then one per word of a row.
-        n = np.repeat(np.arange(len(owner)), height)
-        opens = np.cumsum(height) - height
-        row = np.arange(len(n)) + (minr - opens)[n]
-        per_row = (maxc - minc + _WORD - 1) // _WORD
-        if int(np.maximum.reduce(per_row)) > 1:
-            words = per_row[n]
-            first = np.cumsum(words) - words
-            of_row = np.repeat(np.arange(len(n)), words)
-            column = (np.arange(len(of_row)) - first[of_row]) * _WORD
-            n, row = n[of_row], row[of_row]
-            begin = minc[n] + column
-            opens = np.cumsum(height * per_row) - height * per_row
-        else:
-            begin = minc[n]
-        end = np.minimum(begin + _WORD, maxc[n])
-        counts = np.bitwise_count(load(owner[n], row, end, end - begin))
-        # A large window is cut into bands, so that one owner may come more than once.
-        np.add.at(total, owner, np.add.reduceat(counts, opens, dtype=np.int64))
+    Parameters
+    ----------
+    low, high : ndarray of int64, shape (m, 2)
+        Least row and column of each window, and the row and column behind its last.
+    sides : sequence of (Regions, Ints, Ints)
+        One or two: regions, which of them each window lies in, and the boxes of those.
+    """
+    total = np.zeros(len(low), np.int64)
+    filled = np.flatnonzero(np.logical_and.reduce(low < high, axis=1))
+    # A window is cut into strips, as wide as a word and not too high: one row is one word.
+    height, width = (high - low)[filled].T
+    of, left = _cut(width, _WORD)
+    width = np.minimum(width[of] - left, _WORD)
+    again, top = _cut(height[of], _BLOCK)
+    of, left, width = of[again], left[again], width[again]
+    height = np.minimum(height[of] - top, _BLOCK)
+    window = filled[of]
+    mask = _ALL >> (64 - width).view(np.uint64)
+    loads = []
+    for regions, which, box in sides:
+        stride = box[:, 3] - box[:, 1]
+        origin = regions.start[which] * 8 + (low[:, 0] - box[:, 0]) * stride
+        origin += low[:, 1] - box[:, 1]
+        stride = stride[window]
+        # The last bit of a word is in the last of the eight bytes that are loaded.
+        last = origin[window] + top * stride + left + width - 57
+        loads.append((_words_anywhere(regions.data), last, stride))
+    ends = np.cumsum(height)
+    opens = ends - height
+    sums = np.empty(len(window), np.int64)
+    begin = 0
+    while begin < len(window):
+        done = int(opens[begin])
+        end = max(begin + 1, int(np.searchsorted(ends, done + _BLOCK, side="right")))
+        part = slice(begin, end)
+        n, first = height[part], opens[part] - done
+        nth = np.arange(int(ends[end - 1]) - done)
+        nth -= np.repeat(first, n)
+        words = np.repeat(mask[part], n)
+        for every, last, stride in loads:
+            at = np.repeat(stride[part], n)
+            at *= nth
+            at += np.repeat(last[part], n)
+            behind = (~at & 7).view(np.uint64)
+            at >>= 3
+            words &= every[at].astype(np.uint64) >> behind
+        sums[part] = np.add.reduceat(np.bitwise_count(words), first, dtype=np.int64)
+        begin = end
+    np.add.at(total, window, sums)
     return total
 
 
-def _bands(owner: Ints, box: Ints) -> Iterator[tuple[Ints, Ints, Ints, Ints, Ints]]:
-    """Cut tall windows into bands of rows and yield them in groups of about `_BLOCK` words."""
-    if not len(owner):
-        return
-    minr, minc, maxr, maxc = box.T
-    per_row = (maxc - minc + _WORD - 1) // _WORD
-    rows = np.maximum(1, _BLOCK // per_row)
-    bands = (maxr - minr + rows - 1) // rows
-    if int(np.maximum.reduce(bands)) > 1:
-        of = np.repeat(np.arange(len(owner)), bands)
-        nth = np.arange(len(of)) - (np.cumsum(bands) - bands)[of]
-        owner, minc, maxc, per_row = owner[of], minc[of], maxc[of], per_row[of]
-        begin = minr[of] + nth * rows[of]
-        maxr = np.minimum(maxr[of], begin + rows[of])
-        minr = begin
-    ends = np.cumsum((maxr - minr) * per_row)
-    low = 0
-    while low < len(owner):
-        done = int(ends[low - 1]) if low else 0
-        high = max(low + 1, int(np.searchsorted(ends, done + _BLOCK, side="right")))
-        part = slice(low, high)
-        yield owner[part], minr[part], minc[part], maxr[part], maxc[part]
-        low = high
+def _cut(length: Ints, step: int) -> tuple[Ints, Ints]:
+    """Cut lengths into pieces of at most `step`: of which length each is, and where it begins."""
+    pieces = (length + (step - 1)) // step
+    of = np.repeat(np.arange(len(length)), pieces)
+    nth = np.arange(len(of)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    return of, nth * step
+
+
+def _words_anywhere(data: npt.NDArray[np.uint8]) -> Words:
+    """The eight bytes that begin at every byte, as big-endian words; a view."""
+    return np.ndarray((max(0, len(data) - 7),), ">u8", data, strides=(1,))

@@ -1,0 +1,180 @@
+"""Filling a catalogue, against the least that SQLite takes for the same rows."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import iidindex
+from benchmarks.runner import Contender, Promise, Scale, Work, agree
+from iidindex.codec.writer import encode_iid, encode_meta, encode_segment
+from iidindex.files.part import Part
+from iidindex.files.saving import encode_file
+from iidindex.model import IID, BBox
+
+_PER_FILE = 100
+_IDENTITIES = 200_000
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA cache_size = -65536",
+)
+
+
+def works(directory: Path, scale: Scale) -> Sequence[Work]:
+    """A first ingest, and one that finds nothing changed."""
+    root = directory / "archive"
+    n_files = scale.of(10_000, 1_000)
+    build(root, n_files)
+    return [_first(directory, root, n_files, scale), _again(directory, root, n_files, scale)]
+
+
+def build(root: Path, n_files: int, per_file: int = _PER_FILE, seed: int = 0) -> None:
+    """Write an archive of many small files; what they hold is drawn, how they lie is not."""
+    rng = np.random.default_rng(seed)
+    mask = np.hypot(*np.ogrid[-8:8, -8:8]) < 7
+    template = np.frombuffer(encode_segment(0, BBox(0, 0, 16, 16), mask), np.uint8)
+    for number in range(n_files):
+        place = root / f"{number // 1000:03d}"
+        if number % 1000 == 0:
+            place.mkdir(parents=True)
+        who = rng.integers(0, _IDENTITIES, per_file).tolist()
+        corner = rng.integers(0, 3000, (per_file, 2))
+        segments = np.tile(template, (per_file, 1))
+        segments[:, 0:4] = _as_bytes(np.arange(per_file, dtype="<u4"))
+        for at in (4, 20):  # the segment's box, and its region's
+            box = np.frombuffer(template[at : at + 8].tobytes(), "<u2")
+            segments[:, at : at + 8] = _as_bytes((box + np.tile(corner, 2)).astype("<u2"))
+        iids = [encode_iid(key, IID(b"bench", b"%06d" % who[key])) for key in range(per_file)]
+        part = Part.of_records(0, iids, [row.tobytes() for row in segments], "benchmark")
+        groups = {"even": np.arange(0, per_file, 2), "odd": np.arange(1, per_file, 2)}
+        chunks = encode_file([part], encode_meta({"camera": "x", "number": number}), groups)
+        (place / f"{number:06d}.iid").write_bytes(b"".join(chunks))
+
+
+def _as_bytes(rows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    return np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), -1)
+
+
+def _remove(database: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-lock"):
+        Path(f"{database}{suffix}").unlink(missing_ok=True)
+
+
+def _first(directory: Path, root: Path, n_files: int, scale: Scale) -> Work:
+    ours_at, floor_at, model_at = (directory / f"{name}.db" for name in ("ours", "floor", "model"))
+    with iidindex.open(model_at, create=True) as index:
+        index.ingest(root)
+    floor = Floor(model_at)
+
+    def ours() -> None:
+        with iidindex.open(ours_at, create=True) as index:
+            index.ingest(root)
+
+    def prepared_ours() -> object:
+        _remove(ours_at)
+        return ours
+
+    def prepared_floor() -> object:
+        _remove(floor_at)
+        return lambda: floor.write(floor_at)
+
+    def check() -> None:
+        prepared_ours()
+        ours()
+        _remove(floor_at)
+        floor.write(floor_at)
+        for table in ("files", "entries", "iids", "entry_boxes"):
+            agree(table, *(_count(place, table) for place in (ours_at, floor_at)))
+        size = os.path.getsize(ours_at) / _count(ours_at, "entries")
+        print(f"database: {size:.0f} bytes an entry")
+
+    return Work(
+        name=f"ingest {n_files:,} files × {_PER_FILE} entries, all indexes",
+        ours=[Contender("Index.ingest, reading the files", prepared_ours)],  # type: ignore[arg-type]
+        theirs=Contender("sqlite3 alone, rows ready-made", prepared_floor),  # type: ignore[arg-type]
+        promise=Promise.slower(1.25),
+        repeats=scale.of(5, 2),
+        check=check,
+    )
+
+
+def _count(database: Path, table: str) -> int:
+    connection = sqlite3.connect(database)
+    found: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+    connection.close()
+    return found
+
+
+class Floor:
+    """Every row of a catalogue as flat lists, the nodes of its R-tree packed already."""
+
+    def __init__(self, model: Path) -> None:
+        connection = sqlite3.connect(model)
+        schema = connection.execute(
+            "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid"
+        ).fetchall()
+        shadows = ("entry_boxes_node", "entry_boxes_rowid", "entry_boxes_parent")
+        self._tables = [
+            sql for kind, name, sql in schema if kind == "table" and name not in shadows
+        ]
+        late = "ix_entries_iid_id_file_id"
+        self._early = [sql for kind, name, sql in schema if kind == "index" and name != late]
+        self._late = [sql for kind, name, sql in schema if kind == "index" and name == late]
+        self._rows: list[tuple[str, int, list[object]]] = []
+        names = [name for kind, name, _ in schema if kind == "table" and name != "entry_boxes"]
+        for name in names:
+            rows = connection.execute(f"SELECT * FROM {name}").fetchall()
+            if rows:
+                flat = [value for row in rows for value in row]
+                self._rows.append((name, len(rows[0]), flat))
+        connection.close()
+
+    def write(self, database: Path) -> None:
+        """Write them all, in one transaction, by statements of many rows."""
+        connection = sqlite3.connect(database, isolation_level=None)
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        connection.execute("BEGIN IMMEDIATE")
+        for sql in [*self._tables, *self._early]:
+            connection.execute(sql)
+        for name, width, flat in self._rows:
+            step = min(1000, 30_000 // width) * width
+            row = f"({', '.join('?' * width)})"
+            for low in range(0, len(flat), step):
+                part = flat[low : low + step]
+                rows = ", ".join([row] * (len(part) // width))
+                connection.execute(f"INSERT OR REPLACE INTO {name} VALUES {rows}", part)
+        for sql in self._late:
+            connection.execute(sql)
+        connection.execute("COMMIT")
+        connection.close()
+
+
+def _again(directory: Path, root: Path, n_files: int, scale: Scale) -> Work:
+    index = iidindex.open(directory / "again.db", create=True)
+    index.ingest(root)
+
+    def walk(place: str) -> int:
+        count = 0
+        with os.scandir(place) as items:
+            for item in items:
+                if item.is_dir():
+                    count += walk(item.path)
+                else:
+                    item.stat()
+                    count += 1
+        return count
+
+    return Work(
+        name=f"ingest {n_files:,} files again, nothing changed",
+        ours=[Contender.of("Index.ingest", lambda: index.ingest(root))],
+        theirs=Contender.of("os.scandir walk with stat", lambda: walk(str(root))),
+        promise=Promise.slower(2),
+        repeats=scale.of(11, 5),
+        check=lambda: agree("files", index.ingest(root).unchanged, walk(str(root))),
+    )
