@@ -22,7 +22,6 @@ def works(directory: Path, scale: Scale) -> Sequence[Work]:
         _opening(directory / "opening", scale),
         _decoding(directory / "mixed", "mixed", MIXED, scale),
         _decoding(directory / "small", "small", (SMALL,), scale),
-        _decoding(directory / "medium", "medium", (MEDIUM,), scale),
         _decoding(directory / "large", "large", (LARGE,), scale),
         _saving(directory, scale),
     ]

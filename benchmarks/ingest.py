@@ -98,7 +98,7 @@ def _first(directory: Path, root: Path, n_files: int, scale: Scale) -> Work:
         ours=[Contender("Index.ingest, reading the files", prepared_ours)],  # type: ignore[arg-type]
         theirs=Contender("sqlite3 alone, rows ready-made", prepared_floor),  # type: ignore[arg-type]
         promise=Promise.slower(1.25),
-        repeats=scale.of(5, 2),
+        repeats=scale.of(3, 2),
         check=check,
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 from pycocotools import mask as coco
 
 from benchmarks import archive, original
-from benchmarks.archive import FRAME, Labelled
+from benchmarks.archive import FRAME, MIXED, SMALL, Labelled
 from benchmarks.runner import Contender, Job, Promise, Scale, Work, agree
 from iidindex.files.iidfile import IIDFile
 
@@ -20,13 +20,17 @@ Edge: TypeAlias = tuple[int, int, int]
 
 def works(directory: Path, scale: Scale) -> Sequence[Work]:
     """Many segments, where finding pairs counts, and few, where starting up does."""
-    return [_many(directory, scale), _few(directory, scale)]
+    return [
+        _many(directory, scale, "small", (SMALL,)),
+        _many(directory, scale, "mixed", MIXED),
+        _few(directory, scale),
+    ]
 
 
-def _many(directory: Path, scale: Scale) -> Work:
+def _many(directory: Path, scale: Scale, size: str, sizes: Sequence[int]) -> Work:
     count = scale.of(2000, 500)
-    path = directory / "many.iid"
-    path.write_bytes(archive.encode(archive.labelled(3000, count)))
+    path = directory / f"many-{size}.iid"
+    path.write_bytes(archive.encode(archive.labelled(3000, count, sizes)))
 
     def ours() -> list[Edge]:
         with IIDFile(path) as file:
@@ -37,7 +41,7 @@ def _many(directory: Path, scale: Scale) -> Work:
             return _edges(file.overlap_graph()[1])
 
     return Work(
-        name=f"overlap graph of {count:,} mixed segments in one file",
+        name=f"overlap graph of {count:,} {size} segments in one file",
         ours=[Contender.of("open and overlap_graph()", ours)],
         theirs=Contender.of(original.NAME, theirs),
         promise=Promise.faster(100),

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from iidindex.catalog.schema import HEAD
+from iidindex.catalog import schema
 from iidindex.errors import (
     CatalogError,
     CatalogLockedError,
@@ -62,7 +62,7 @@ class Catalog:
     def __init__(
         self, location: str | os.PathLike[str], *, create: bool = False, read_only: bool = False
     ) -> None:
-        url = _as_url(location)
+        url = as_url(location)
         if url.database in (None, "", ":memory:"):
             raise CatalogError("a catalogue in memory is not supported; give a path")
         # Connections are made later, and the program may be in another directory then.
@@ -76,7 +76,7 @@ class Catalog:
                 f"{self.name}: there is no index here; `iidindex --db {self.name} ingest DIR` "
                 "makes one (in Python: create=True)"
             )
-        self.engine = _engine(url, self.path, read_only)
+        self.engine = make_engine(url, self.path, read_only)
         try:
             if is_new:
                 _touch(self.path)
@@ -89,7 +89,7 @@ class Catalog:
     def _create(self) -> None:
         from iidindex.catalog.migrate import upgrade
 
-        with _translated(self.name):
+        with translated(self.name):
             with self.engine.connect() as connection:
                 # Cannot be changed within a transaction, which SQLAlchemy has begun.
                 driver = connection.connection.driver_connection
@@ -100,38 +100,28 @@ class Catalog:
                 upgrade(connection)
 
     def _check_version(self) -> None:
-        found: str | None = None
         with self.reading() as connection:
-            tables = set(
-                connection.exec_driver_sql(
-                    "SELECT name FROM sqlite_master WHERE name IN ('alembic_version', 'entries')"
-                ).scalars()
-            )
-            if "alembic_version" in tables:
-                found = connection.exec_driver_sql(
-                    "SELECT version_num FROM alembic_version"
-                ).scalar()
-        if found == HEAD:
-            return
+            found = revision_of(connection)
         if found is None:
             raise CatalogError(
                 f"{self.name}: is a SQLite database, but no iidindex catalogue; name another"
             )
-        if found < HEAD:
+        if found < schema.HEAD:
             raise SchemaVersionError(
-                f"{self.name}: has schema {found}, this iidindex needs {HEAD}; "
+                f"{self.name}: has schema {found}, this iidindex needs {schema.HEAD}; "
                 f"upgrade it with `iidindex --db {self.name} migrate`"
             )
-        raise SchemaVersionError(
-            f"{self.name}: has schema {found}, newer than the {HEAD} of this iidindex; "
-            "upgrade iidindex"
-        )
+        if found > schema.HEAD:
+            raise SchemaVersionError(
+                f"{self.name}: has schema {found}, newer than the {schema.HEAD} of this "
+                "iidindex; upgrade iidindex"
+            )
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Hold a connection that sees one state of the catalogue until it is given back."""
         self._check_open()
-        with _translated(self.name), self.engine.connect() as connection, connection.begin():
+        with translated(self.name), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -145,7 +135,7 @@ class Catalog:
         """
         self._check_open()
         self.check_writable()
-        with _translated(self.name), self.engine.connect() as connection:
+        with translated(self.name), self.engine.connect() as connection:
             connection = connection.execution_options(iidindex_writer=True)
             with connection.begin():
                 yield connection
@@ -194,7 +184,21 @@ def _is_blank(path: Path) -> bool:
         connection.close()
 
 
-def _as_url(location: str | os.PathLike[str]) -> URL:
+def revision_of(connection: Connection) -> str | None:
+    """The revision of a catalogue's schema; None, if the database is none."""
+    tables = connection.exec_driver_sql(
+        "SELECT name FROM sqlite_master WHERE name IN ('alembic_version', 'entries')"
+    ).scalars()
+    if "alembic_version" not in set(tables):
+        return None
+    found: str | None = connection.exec_driver_sql(
+        "SELECT version_num FROM alembic_version"
+    ).scalar()
+    return found
+
+
+def as_url(location: str | os.PathLike[str]) -> URL:
+    """Read a path or a URL."""
     text = os.fspath(location)
     if "://" in text:
         try:
@@ -209,7 +213,9 @@ def _as_url(location: str | os.PathLike[str]) -> URL:
     return URL.create("sqlite", database=text)
 
 
-def _engine(url: URL, path: Path, read_only: bool) -> Engine:
+def make_engine(url: URL, path: Path, read_only: bool) -> Engine:
+    """Connect to a database that is there, with transactions and pragmas as they have to be."""
+
     def connect() -> sqlite3.Connection:
         # A URI carries the mode; a question mark in a file's name must not end it.
         uri = path.as_uri() + ("?mode=ro" if read_only else "?mode=rw")
@@ -242,7 +248,7 @@ def _engine(url: URL, path: Path, read_only: bool) -> Engine:
 
 
 @contextmanager
-def _translated(name: str) -> Iterator[None]:
+def translated(name: str) -> Iterator[None]:
     """Turn the driver's errors into ours."""
     try:
         yield

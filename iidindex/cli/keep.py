@@ -74,3 +74,24 @@ def optimize(db: str, /) -> int:
     with Index(db) as index:
         index.optimize()
     return DONE
+
+
+@click.command()
+@_dry_run
+@click.pass_obj
+def migrate(db: str, /, dry_run: bool) -> int:
+    """Bring an index of an older version to this one.
+
+    A copy of it is made first, beside it.
+    """
+    from iidindex.catalog.migrate import migrate as bring
+
+    done = bring(db, dry_run=dry_run)
+    if done.before == done.after:
+        click.echo(f"schema {done.after}: nothing to do")
+    else:
+        verb = "would go" if dry_run else "went"
+        click.echo(f"{verb} from schema {done.before} to {done.after}")
+    if done.backup:
+        click.echo(f"the index as it was: {printable(done.backup)}")
+    return DONE

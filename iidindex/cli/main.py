@@ -30,6 +30,7 @@ VERBS = {
     "relocate": ("keep", "Record that a root now lies elsewhere."),
     "verify": ("keep", "Compare the originals and the index with what was indexed."),
     "prune": ("keep", "Delete what is known of files that are missing."),
+    "migrate": ("keep", "Bring an index of an older version to this one."),
     "optimize": ("keep", "Pack the index anew, after many small changes."),
     "find": ("search", "Find entries by address and other filters."),
     "at": ("search", "Find entries whose mask holds the pixel in column X, row Y."),
