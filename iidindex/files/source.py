@@ -42,6 +42,11 @@ class Source(Protocol):
         ...
 
 
+# Bytes up to which a file is read in one go, which is done sooner than mapping it and touching
+# its pages, and leaves nothing that somebody could cut off.
+_SMALL_FILE = 1 << 18
+
+
 class LocalFile:
     """A file on a local or mounted disk, opened read-only.
 
@@ -94,10 +99,18 @@ class LocalFile:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def data(self) -> Bytes:
-        """The whole file through a read-only memory map; a page is read when it is touched."""
+        """The whole file: a small one read at once, others through a read-only memory map.
+
+        A page of a map is read when it is touched.
+        """
         self._check_open()
         if self.stamp.size == 0:
             return np.empty(0, np.uint8)
+        if self.stamp.size <= _SMALL_FILE:
+            content = self.read(0, self.stamp.size)
+            if len(content) < self.stamp.size:
+                raise SourceError(f"{self.name}: has been cut short since it was opened")
+            return as_bytes(content)
         if self._map is None:
             try:
                 self._map = mmap.mmap(self._fd, self.stamp.size, access=mmap.ACCESS_READ)

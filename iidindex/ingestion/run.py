@@ -8,7 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
-from iidindex.catalog.bulk import drop_late_indexes, is_empty, make_late_indexes
+from iidindex.catalog.bulk import (
+    drop_late_indexes,
+    is_empty,
+    lacks_late_indexes,
+    make_late_indexes,
+)
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.intern import Interner
 from iidindex.catalog.load import Loader
@@ -202,6 +207,10 @@ def _make_indexes(catalog: Catalog) -> None:
 
 
 def _finish(catalog: Catalog, place: _Place, interner: Interner) -> None:
+    with catalog.reading() as connection:
+        is_done = not place.gone and not lacks_late_indexes(connection)
+    if is_done:
+        return
     with catalog.writing() as connection:
         make_late_indexes(connection)
         if place.gone:
