@@ -121,8 +121,8 @@ def blob(rng: np.random.Generator, size: int, *, several: bool) -> Bool2D:
     if not several:
         labels = label(mask, connectivity=2)
         mask = labels == 1 + int(np.argmax(np.bincount(labels.reshape(-1))[1:]))
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    tight: Bool2D = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].copy()
+    down, across = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    tight: Bool2D = mask[down[0] : down[-1] + 1, across[0] : across[-1] + 1].copy()
     return tight
 
 
@@ -135,7 +135,8 @@ def _noise(rng: np.random.Generator, height: int, width: int, cells: int) -> Flo
 def _weights(length: int, cells: int) -> Floats:
     """What each node counts for at each pixel of a line."""
     at = np.linspace(0, cells, length)
-    return np.maximum(0, 1 - np.abs(at[:, None] - np.arange(cells + 1)))
+    weights: Floats = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(cells + 1)))
+    return weights
 
 
 def add_all(file: Adding, entries: Iterable[Labelled]) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 
@@ -116,6 +117,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = cli.main(list(arguments), prog_name="iidindex", standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written is to be found out here
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
@@ -130,7 +132,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (BrokenPipeError, SystemExit):
         # The reader has seen enough, which click turns into an exit of its own. Python would
         # complain once more when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return DONE
     except Exception as error:
         if "--debug" in arguments:
@@ -139,9 +141,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else DONE
 
 
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere: Python would try once more at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _tell(error: Exception) -> int:
     """Say in a line what went wrong; return the exit code."""
     if not isinstance(error, IIDIndexError):
+        if isinstance(error, OSError):
+            _drop_output()
         told = printable(f"{type(error).__name__}: {error}")
         click.echo(f"iidindex: {told} (--debug before the verb tells more)", err=True)
         return ERROR

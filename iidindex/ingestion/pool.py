@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing import get_context
 
 from iidindex.errors import IngestError
@@ -20,6 +21,10 @@ _TASK_FILES = 64
 _TASK_BYTES = 64 << 20
 # Files below which starting processes takes longer than reading.
 _FEW_FILES = 400
+
+# Tasks that the writing process scans itself at first, and those that each worker may be ahead.
+_OWN_TASKS = 8
+_AHEAD = 6
 
 Task = Sequence[str]
 
@@ -73,7 +78,7 @@ def scan_all(
     # A forked child would hold the parent's connections and locks.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=begin_work) as pool:
         try:
-            yield from _in_order(pool, tasks(locations, sizes), ahead=2 * jobs)
+            yield from _in_order(pool, tasks(locations, sizes), ahead=_AHEAD * jobs)
         except BrokenProcessPool as error:
             raise IngestError(
                 "a worker process was ended by the system, perhaps for want of memory; what "
@@ -106,6 +111,13 @@ def _in_order(
     pool: Executor, waiting: Iterator[Task], ahead: int
 ) -> Iterator[tuple[Task, Scanned]]:
     under_way: deque[tuple[Task, Future[Scanned]]] = deque()
+    # Processes take a while to start; meanwhile the first files are scanned here.
+    own = list(islice(waiting, _OWN_TASKS))
+    for task in islice(waiting, ahead):
+        with interrupts_held():  # a process may be started now
+            under_way.append((task, pool.submit(scan_many, task)))
+    for task in own:
+        yield task, scan_many(task)
     for task in waiting:
         with interrupts_held(), _main_hidden():  # a process may be started now
             under_way.append((task, pool.submit(scan_many, task)))
