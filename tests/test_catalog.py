@@ -99,13 +99,14 @@ def test_odd_database_names(tmp_path, archive):
 def test_second_writer_is_told_at_once(index, archive, tmp_path):
     other = sqlite3.connect(tmp_path / "index.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
+    write_garden(archive / "2020" / "a.iid", shift=1)
     try:
         with pytest.raises(CatalogLockedError, match="another process"):
             index.ingest(archive)
         assert index.entries.count() == 11  # readers go on
     finally:
         other.close()
-    assert index.ingest(archive).unchanged == 3
+    assert index.ingest(archive).updated == 1
 
 
 def test_reader_keeps_its_view(index, archive, tmp_path):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Index
 
-from iidindex.catalog.schema import entries
+from iidindex.catalog.schema import entries, iids_by_address
 
-_LATE = list(entries.indexes)
+_LATE = [*entries.indexes, iids_by_address]
 
 
 def drop_late_indexes(connection: Connection) -> None:
@@ -16,13 +16,19 @@ def drop_late_indexes(connection: Connection) -> None:
 
 
 def make_late_indexes(connection: Connection) -> None:
-    """Make the indexes that are not there; none are missing but after a first load."""
+    """Make the indexes that are not there: after a first big load, or one that was cut off."""
     for index in _LATE:
-        assert index.table is not None
-        columns = ", ".join(column.name for column in index.columns)
-        connection.exec_driver_sql(
-            f"CREATE INDEX IF NOT EXISTS {index.name} ON {index.table.name} ({columns})"
-        )
+        make_index(connection, index)
+
+
+def make_index(connection: Connection, index: Index) -> None:
+    """Make one index, if it is not there."""
+    assert index.table is not None
+    columns = ", ".join(column.name for column in index.columns)
+    kind = "UNIQUE INDEX" if index.unique else "INDEX"
+    connection.exec_driver_sql(
+        f"CREATE {kind} IF NOT EXISTS {index.name} ON {index.table.name} ({columns})"
+    )
 
 
 def lacks_late_indexes(connection: Connection) -> bool:

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
+from iidindex.catalog.bulk import make_index
 from iidindex.catalog.rows import insert, select_in
+from iidindex.catalog.schema import iids_by_address
 from iidindex.columns import pack_iid, unpack_iid
 
 # IIDs remembered; each takes some 200 bytes.
@@ -53,11 +55,12 @@ class Interner:
         if len(known) + len(iids) > _MAX_KNOWN:
             known.clear()
             self._complete = False
+            # A first big load goes without it, as long as nothing has to be looked for.
+            make_index(connection, iids_by_address)
         ids = list(map(known.get, iids))
-        if None not in ids:
-            return np.array(ids, np.int64)
-        unknown = [iid for iid, iid_id in zip(iids, ids, strict=True) if iid_id is None]
-        if not self._complete:
+        places = [place for place, iid_id in enumerate(ids) if iid_id is None]
+        unknown = [iids[place] for place in places]
+        if unknown and not self._complete:
             for iid_id, domain, address in select_in(
                 connection,
                 "SELECT id, domain, address FROM iids WHERE (domain, address) IN",
@@ -68,7 +71,9 @@ class Interner:
             unknown = [iid for iid in unknown if iid not in known]
         if unknown:
             self._store(connection, unknown)
-        return np.fromiter(map(known.__getitem__, iids), np.int64, len(iids))
+        for place in places:
+            ids[place] = known[iids[place]]
+        return np.array(ids, np.int64)
 
     def _store(self, connection: Connection, new: Sequence[bytes]) -> None:
         first = connection.exec_driver_sql("SELECT coalesce(max(id), 0) + 1 FROM iids").scalar_one()

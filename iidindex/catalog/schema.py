@@ -99,9 +99,10 @@ iids = Table(
     # No domain is the empty one: a null would be different from every other null.
     Column("domain", LargeBinary, nullable=False),
     Column("address", LargeBinary, nullable=False),
-    # Questions name an address more often than a domain.
-    Index("ix_iids_address_domain", "address", "domain", unique=True),
 )
+
+# Questions name an address more often than a domain.
+iids_by_address = Index("ix_iids_address_domain", iids.c.address, iids.c.domain, unique=True)
 
 entries = Table(
     "entries",

@@ -194,11 +194,17 @@ def _carry_out(
 
 
 def _prepare_indexes(catalog: Catalog, n_files: int) -> None:
-    """Before a first big load, drop what is quicker to make at its end."""
-    if n_files >= _BIG_LOAD:
-        with catalog.writing() as connection:
-            if is_empty(connection):
-                drop_late_indexes(connection)
+    """Before a first big load, drop what is quicker to make at its end.
+
+    Before any other, make what one that was cut off has not.
+    """
+    if not n_files:
+        return
+    with catalog.writing() as connection:
+        if not is_empty(connection):
+            make_late_indexes(connection)
+        elif n_files >= _BIG_LOAD:
+            drop_late_indexes(connection)
 
 
 def _make_indexes(catalog: Catalog) -> None:
