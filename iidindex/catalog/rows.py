@@ -1,7 +1,7 @@
 """Many rows a statement: the quickest way into SQLite from Python.
 
 One statement with some hundred rows of VALUES, its parameters a flattened array, takes half
-the time of ``executemany`` with a tuple a row (measured: benchmarks/README.md).
+the time of ``executemany`` with a tuple a row (measured by benchmarks/micro.py).
 """
 
 from __future__ import annotations
