@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.codec.reader import Bytes, Ints
-from iidindex.codec.regions import read_only_region, read_regions
+from iidindex.codec.regions import read_few_regions, read_regions
 from iidindex.errors import IIDFormatError
 from iidindex.masks.regions import Bool2D, Regions, paint, unpack
 from iidindex.model import BBox
@@ -49,17 +49,20 @@ def decode_mask(
     """
     box = bbox if crop is None else bbox & crop
     try:
-        alone = read_only_region(data, offset, length, bbox)
-        if alone is not None and crop is None:
-            inner, start = alone
-            if inner == bbox:
-                return unpack(data[start:], bbox.height, bbox.width)
-            if inner.n_pixels <= _SMALL:
-                mask = np.zeros((bbox.height, bbox.width), np.bool_)
-                rows = slice(inner.minr - bbox.minr, inner.maxr - bbox.minr)
-                columns = slice(inner.minc - bbox.minc, inner.maxc - bbox.minc)
-                mask[rows, columns] = unpack(data[start:], inner.height, inner.width)
-                return mask
+        few = None if crop is not None else read_few_regions(data, offset, length, bbox)
+        if few is not None and bbox.n_pixels <= _SMALL:
+            if len(few) == 1 and few[0][0] == bbox:
+                return unpack(data[few[0][1] :], bbox.height, bbox.width)
+            mask = np.zeros((bbox.height, bbox.width), np.bool_)
+            for inner, start in few:
+                part = unpack(data[start:], inner.height, inner.width)
+                target = mask[
+                    inner.minr - bbox.minr : inner.maxr - bbox.minr,
+                    inner.minc - bbox.minc : inner.maxc - bbox.minc,
+                ]
+                # Regions should not share pixels, but a file may hold any bytes.
+                target |= part
+            return mask
         table = read_regions(
             data, np.array([offset]), np.array([length]), np.array([bbox], np.uint16)
         )

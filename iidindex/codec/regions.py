@@ -77,8 +77,14 @@ def read_regions(
     return RegionTable(segment, Regions(data, start + layout.REGION_HEAD_SIZE, boxes))
 
 
-def read_only_region(data: Bytes, offset: int, length: int, bbox: BBox) -> tuple[BBox, int] | None:
-    """Find the region of a segment that has just one, several times faster than `read_regions`.
+# A segment of so few regions is read faster one by one than all at once.
+_FEW_REGIONS = 16
+
+
+def read_few_regions(
+    data: Bytes, offset: int, length: int, bbox: BBox
+) -> list[tuple[BBox, int]] | None:
+    """Find the regions of a segment that has few, several times faster than `read_regions`.
 
     Parameters
     ----------
@@ -91,22 +97,26 @@ def read_only_region(data: Bytes, offset: int, length: int, bbox: BBox) -> tuple
 
     Returns
     -------
-    (BBox, int) or None
-        The region's box and the byte at which its bits begin; None if there are more regions,
-        or none, or something is wrong: then `read_regions` tells.
+    list of (BBox, int), or None
+        Each region's box and the byte at which its bits begin; None if there are too many, or
+        something is wrong: then `read_regions` tells.
     """
-    if length < layout.SEGMENT_HEAD_SIZE + layout.REGION_HEAD_SIZE:
-        return None
-    start = offset + layout.SEGMENT_HEAD_SIZE
-    stated, minr, minc, maxr, maxc = layout.REGION_HEAD_STRUCT.unpack_from(data.data, start)
-    needed = layout.REGION_HEAD_SIZE + ((maxr - minr) * (maxc - minc) + 7) // 8
-    if (
-        not stated == needed == length - layout.SEGMENT_HEAD_SIZE
-        or not bbox.minr <= minr <= maxr <= bbox.maxr
-        or not bbox.minc <= minc <= maxc <= bbox.maxc
-    ):
-        return None
-    return BBox(minr, minc, maxr, maxc), start + layout.REGION_HEAD_SIZE
+    found: list[tuple[BBox, int]] = []
+    at, end = offset + layout.SEGMENT_HEAD_SIZE, offset + length
+    while at < end:
+        if len(found) == _FEW_REGIONS or end - at < layout.REGION_HEAD_SIZE:
+            return None
+        stated, minr, minc, maxr, maxc = layout.REGION_HEAD_STRUCT.unpack_from(data.data, at)
+        needed = layout.REGION_HEAD_SIZE + ((maxr - minr) * (maxc - minc) + 7) // 8
+        if (
+            not stated == needed <= end - at
+            or not bbox.minr <= minr <= maxr <= bbox.maxr
+            or not bbox.minc <= minc <= maxc <= bbox.maxc
+        ):
+            return None
+        found.append((BBox(minr, minc, maxr, maxc), at + layout.REGION_HEAD_SIZE))
+        at += stated
+    return found
 
 
 def _region_error(offset: int, length: int, box: Ints, outer: Ints) -> IIDFormatError:

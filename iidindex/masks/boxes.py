@@ -17,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 
 # Comparing boxes that share a row takes less time than a tree, up to about so many of them
 # for each box; see benchmarks/micro.py.
-_CANDIDATES = 1000
+_CANDIDATES = 2000
 # Candidates compared at a time.
 _BLOCK = 3 << 12
 # A single question reads every box faster than a tree is built, so the tree is for the next.
@@ -127,11 +127,14 @@ class _Sweep:
         n_found = 0
         for i, j in self._candidates():
             meet = np.flatnonzero((begin[i] < end[j]) & (begin[j] < end[i]))
-            found.append((i[meet], j[meet]))
-            n_found += len(meet)
-            if n_found > _PAIRS:
-                yield self._joined(found)
-                found, n_found = [], 0
+            # A single box may meet more than a block holds.
+            for first in range(0, len(meet), _PAIRS):
+                part = meet[first : first + _PAIRS]
+                if found and n_found + len(part) > _PAIRS:
+                    yield self._joined(found)
+                    found, n_found = [], 0
+                found.append((i[part], j[part]))
+                n_found += len(part)
         if n_found:
             yield self._joined(found)
 
