@@ -13,7 +13,7 @@ from iidindex.catalog.rows import insert, select_in
 from iidindex.catalog.schema import iids_by_address
 from iidindex.columns import pack_iid, unpack_iid
 
-# IIDs remembered; each takes some 200 bytes.
+# IIDs remembered; one of twenty characters takes some 150 bytes.
 _MAX_KNOWN = 600_000
 
 

@@ -1,8 +1,8 @@
 """Keeping SQLite's R*Tree in step with the entries.
 
 The tree lies in three ordinary tables that SQLite calls its shadow tables. Inserting a box takes
-some twenty microseconds; when many are new, their nodes are packed in NumPy and written into
-those tables instead, ten times as fast. GDAL writes GeoPackage's trees the same way
+thirteen microseconds or more; when many are new, their nodes are packed in NumPy and written
+into those tables instead, ten times as fast. GDAL writes GeoPackage's trees the same way
 (https://github.com/OSGeo/gdal/pull/8596).
 
 Format of the tables (https://www.sqlite.org/rtree.html, and the comments of SQLite's rtree.c):
@@ -37,9 +37,9 @@ _HEAD = np.dtype([("depth", ">u2"), ("count", ">u2")])
 _FULL = 51
 _ROOT = 1
 
-# Boxes from which packing is quicker than inserting, and never less than so large a part of
-# the tree: every packing adds leaves that may overlap all others, so that the many small
-# additions of a year would leave a slower tree than inserting does.
+# Packing is quicker than inserting from a hundred boxes upwards. But every packing adds leaves
+# that may overlap all others, so that the many small additions of a year would leave a slower
+# tree than inserting does: fewer boxes than these, or than this part of the tree, are inserted.
 PACK_FROM = 2000
 _PACK_PART = 1 / 200
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from iidindex.cli.filters import ENTRY_COLUMNS, filter_options, narrowed
+from iidindex.cli.filters import ENTRY_COLUMNS, F, filter_options, narrowed
 from iidindex.cli.iidtext import IID_TEXT
 from iidindex.cli.main import DONE, NOTHING_FOUND
 from iidindex.cli.output import format_option, write
@@ -15,15 +15,19 @@ from iidindex.query.entries import Entries
 
 _count = click.option("--count", "only_count", is_flag=True, help="Tell only how many there are.")
 _explain = click.option("--explain", is_flag=True, help="Tell how the question is answered.")
+
+
+def _answerable(verb: F) -> F:
+    """Give a verb the filters and the ways in which an answer can be had."""
+    return filter_options(_count(_explain(format_option(verb))))
+
+
 _boxes = click.option("--boxes", is_flag=True, help="Answer from bounding boxes; read no file.")
 
 
 @click.command()
 @click.argument("address", nargs=-1, type=IID_TEXT)
-@filter_options
-@_count
-@_explain
-@format_option
+@_answerable
 @click.pass_obj
 def find(
     db: str, /, address: tuple[bytes, ...], addresses: tuple[bytes, ...], **options: Any
@@ -39,11 +43,8 @@ def find(
 @click.command()
 @click.argument("x", type=int)
 @click.argument("y", type=int)
-@filter_options
+@_answerable
 @_boxes
-@_count
-@_explain
-@format_option
 @click.pass_obj
 def at(db: str, /, x: int, y: int, boxes: bool, **options: Any) -> int:
     """Find entries whose mask holds the pixel in column X, row Y."""
@@ -56,11 +57,8 @@ def at(db: str, /, x: int, y: int, boxes: bool, **options: Any) -> int:
 @click.argument("minc", type=int)
 @click.argument("maxr", type=int)
 @click.argument("maxc", type=int)
-@filter_options
+@_answerable
 @_boxes
-@_count
-@_explain
-@format_option
 @click.pass_obj
 def region(
     db: str, /, minr: int, minc: int, maxr: int, maxc: int, boxes: bool, **options: Any

@@ -19,8 +19,8 @@ from iidindex.ingestion.work import Scanned, begin_work, scan_many
 # Files, and bytes of them, that a worker is given at a time.
 _TASK_FILES = 64
 _TASK_BYTES = 64 << 20
-# Files below which starting processes takes longer than reading.
-_FEW_FILES = 400
+# Files of a hundred entries below which starting processes takes longer than reading.
+_FEW_FILES = 1000
 
 # Tasks that the writing process scans itself at first, and those that each worker may be ahead.
 _OWN_TASKS = 8

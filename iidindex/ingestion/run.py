@@ -184,13 +184,13 @@ def _carry_out(
                 entries += 0 if result.batch is None else len(result.batch)
                 if progress is not None:
                     progress(Progress(done, len(scan), entries, time.perf_counter() - begin))
-    if interrupt.requested:
-        if not dry_run:
-            _make_indexes(catalog)
-        raise KeyboardInterrupt
-    report.missing += len(place.gone)
+    # What was not looked at yet is not known to be gone.
+    gone = [] if interrupt.requested else [place.todo.known[path].id for path in place.gone]
     if not dry_run:
-        _finish(catalog, place, interner)
+        _finish(catalog, gone, interner)
+    if interrupt.requested:
+        raise KeyboardInterrupt
+    report.missing += len(gone)
 
 
 def _prepare_indexes(catalog: Catalog, n_files: int) -> None:
@@ -207,21 +207,14 @@ def _prepare_indexes(catalog: Catalog, n_files: int) -> None:
             drop_late_indexes(connection)
 
 
-def _make_indexes(catalog: Catalog) -> None:
-    with catalog.writing() as connection:
-        make_late_indexes(connection)
-
-
-def _finish(catalog: Catalog, place: _Place, interner: Interner) -> None:
+def _finish(catalog: Catalog, gone: Sequence[int], interner: Interner) -> None:
+    """Make indexes that are not there, and mark files missing; write nothing if all is well."""
     with catalog.reading() as connection:
-        is_done = not place.gone and not lacks_late_indexes(connection)
-    if is_done:
-        return
+        if not gone and not lacks_late_indexes(connection):
+            return
     with catalog.writing() as connection:
         make_late_indexes(connection)
-        if place.gone:
-            ids = [place.todo.known[path].id for path in place.gone]
-            Loader(connection, interner, int(time.time())).miss(ids)
+        Loader(connection, interner, int(time.time())).miss(gone)
 
 
 @contextmanager

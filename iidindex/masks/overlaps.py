@@ -9,7 +9,7 @@ from iidindex.masks.boxes import BoxIndex
 from iidindex.masks.columns import Columns, columns, count_shared, words_needed, words_shared
 from iidindex.masks.measure import areas
 from iidindex.masks.regions import Regions, join
-from iidindex.masks.tiles import disjoint
+from iidindex.masks.tiles import disjoint, reduce_by
 from iidindex.masks.windows import count_common
 
 Ints = npt.NDArray[np.int64]
@@ -81,7 +81,7 @@ def _count(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints] | None:
         if np.logical_or.reduce(first == second):
             return None
         code = np.minimum(first, second) * n + np.maximum(first, second)
-        code, total = _sum_by(code, pixels[some])
+        code, total = reduce_by(np.add, code, pixels[some])
         codes.append(code)
         sums.append(total)
     if not codes:
@@ -89,14 +89,5 @@ def _count(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints] | None:
         return empty, empty, empty
     code, total = codes[0], sums[0]
     if len(codes) > 1:
-        code, total = _sum_by(np.concatenate(codes), np.concatenate(sums))
+        code, total = reduce_by(np.add, np.concatenate(codes), np.concatenate(sums))
     return code // n, code % n, total
-
-
-def _sum_by(code: Ints, value: Ints) -> tuple[Ints, Ints]:
-    if not len(code):
-        return code, value
-    order = np.argsort(code, kind="stable")
-    code = code[order]
-    opens = np.flatnonzero(np.diff(code, prepend=code[0] - 1))
-    return code[opens], np.add.reduceat(value[order], opens)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -64,8 +66,12 @@ def tiles(regions: Regions) -> Regions:
         row += packed.bbox[which, 0]
         col += packed.bbox[which, 1]
         bit = ((row & 7) << 3 | col & 7).astype(np.uint64)
-        found.append(_or_by(row >> 3 << _TILE_BITS | col >> 3, np.uint64(1 << 63) >> bit))
-    tile, word = _or_by(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        found.append(
+            reduce_by(np.bitwise_or, row >> 3 << _TILE_BITS | col >> 3, np.uint64(1 << 63) >> bit)
+        )
+    tile, word = reduce_by(
+        np.bitwise_or, *(np.concatenate(column) for column in zip(*found, strict=True))
+    )
     bbox = np.empty((len(tile), 4), np.int64)
     bbox[:, 0] = tile >> _TILE_BITS << 3
     bbox[:, 1] = (tile & (1 << _TILE_BITS) - 1) << 3
@@ -74,11 +80,11 @@ def tiles(regions: Regions) -> Regions:
     return Regions(data, LEAD + 8 * np.arange(len(tile)), bbox)
 
 
-def _or_by(code: Ints, word: npt.NDArray[np.uint64]) -> tuple[Ints, npt.NDArray[np.uint64]]:
-    """Join the words of equal codes; ascending by code."""
+def reduce_by(join: np.ufunc, code: Ints, value: npt.NDArray[Any]) -> tuple[Ints, npt.NDArray[Any]]:
+    """Join the values of equal codes; ascending by code."""
     if not len(code):
-        return code, word
+        return code, value
     order = np.argsort(code, kind="stable")
     code = code[order]
     opens = np.flatnonzero(np.diff(code, prepend=code[0] - 1))
-    return code[opens], np.bitwise_or.reduceat(word[order], opens)
+    return code[opens], join.reduceat(value[order], opens)
