@@ -19,6 +19,7 @@ from iidindex.model import IID, BBox
 _PER_FILE = 100
 _IDENTITIES = 200_000
 _PRAGMAS = (
+    "PRAGMA page_size = 8192",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA cache_size = -65536",

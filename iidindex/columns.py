@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.model import BufLoc, FileStamp
+from iidindex.words import IIDRecords, IIDWords
 
 Ints = npt.NDArray[np.int64]
-_LENGTHS = struct.Struct("<2I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +35,8 @@ class FileColumns:
     area : ndarray of uint32, shape (n,)
     offset, length : ndarray of int64, shape (n,)
         Where each segment lies, from the start of the file, in bytes.
-    iids : list of bytes
-        The file's different IIDs in order of appearance, each as `pack_iid` packs it.
-    iid_of : ndarray of int64, shape (n,)
-        For each entry, the position of its IID in `iids`.
+    iids : IIDRecords
+        The IID of each entry.
     groups : dict of str to ndarray of int64
         For each group, the rows of its entries, ascending.
     """
@@ -53,26 +50,11 @@ class FileColumns:
     area: npt.NDArray[np.uint32]
     offset: Ints
     length: Ints
-    iids: list[bytes]
-    iid_of: Ints
+    iids: IIDRecords
     groups: dict[str, Ints]
 
     def __len__(self) -> int:
         return len(self.key)
-
-
-def pack_iid(domain: bytes, address: bytes) -> bytes:
-    """One bytes object for an IID, which is pickled and looked up faster than two.
-
-    Both lengths as u32, little-endian, then domain and address; no domain is ``b""``.
-    """
-    return _LENGTHS.pack(len(domain), len(address)) + domain + address
-
-
-def unpack_iid(packed: bytes) -> tuple[bytes, bytes]:
-    """Domain and address of what `pack_iid` packed."""
-    end = _LENGTHS.size + _LENGTHS.unpack_from(packed)[0]
-    return packed[_LENGTHS.size : end], packed[end:]
 
 
 class FileFacts(NamedTuple):
@@ -95,14 +77,15 @@ class Batch:
         In the order in which their entries follow.
     key, bbox, area, offset, length : ndarray
         As in `FileColumns`, for the entries of all files.
-    iids : list of bytes
-        The different IIDs of all files.
-    iid_of : ndarray of int64, shape (n,)
-        For each entry, the position of its IID in `iids`.
+    iids : IIDWords
+        The IID of each entry.
     group_names : list of str
         The different groups of all files.
     group_of, member : ndarray of int64, shape (m,)
         Memberships: position of the group in `group_names`, and of the entry in the columns.
+        Sorted by group, then by entry.
+    file_group_of, file_member : ndarray of int64, shape (f,)
+        Groups of files: position of the group, and of the file in `files`.
     """
 
     files: list[FileFacts]
@@ -111,11 +94,12 @@ class Batch:
     area: npt.NDArray[np.uint32]
     offset: Ints
     length: Ints
-    iids: list[bytes]
-    iid_of: Ints
+    iids: IIDWords
     group_names: list[str]
     group_of: Ints
     member: Ints
+    file_group_of: Ints
+    file_member: Ints
 
     def __len__(self) -> int:
         return len(self.key)
@@ -123,18 +107,16 @@ class Batch:
 
 def gather(files: Sequence[FileColumns]) -> Batch:
     """Put the columns of several files, at least one, one behind the other."""
-    iids: dict[bytes, int] = {}
-    names: dict[str, int] = {}
-    iid_of, group_of, member = [], [], []
+    members: dict[str, list[Ints]] = {}
+    of_files: dict[str, list[int]] = {}
     first = 0
-    for file in files:
-        known = [iids.setdefault(iid, len(iids)) for iid in file.iids]
-        iid_of.append(np.array(known, np.int64)[file.iid_of])
+    for nth, file in enumerate(files):
         for name, rows in file.groups.items():
-            group_of.append(np.full(len(rows), names.setdefault(name, len(names)), np.int64))
-            member.append(rows + first)
+            members.setdefault(name, []).append(rows + first)
+            of_files.setdefault(name, []).extend([nth] if len(rows) else [])
         first += len(file)
-    none = np.empty(0, np.int64)
+    group_of, member = _pairs([np.concatenate(parts) for parts in members.values()])
+    file_group_of, file_member = _pairs([np.array(which, np.int64) for which in of_files.values()])
     return Batch(
         [FileFacts(file.stamp, file.digest, file.sections, file.meta, len(file)) for file in files],
         np.concatenate([file.key for file in files]),
@@ -142,9 +124,16 @@ def gather(files: Sequence[FileColumns]) -> Batch:
         np.concatenate([file.area for file in files]),
         np.concatenate([file.offset for file in files]),
         np.concatenate([file.length for file in files]),
-        list(iids),
-        np.concatenate(iid_of),
-        list(names),
-        np.concatenate([none, *group_of]),
-        np.concatenate([none, *member]),
+        IIDWords.of(file.iids for file in files),
+        list(members),
+        group_of,
+        member,
+        file_group_of,
+        file_member,
     )
+
+
+def _pairs(lists: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Lists one behind the other, and which of them each number is from."""
+    which = np.repeat(np.arange(len(lists)), [len(one) for one in lists])
+    return which, np.concatenate([np.empty(0, np.int64), *lists])

@@ -24,6 +24,7 @@ from iidindex.catalog import rtree, schema
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.lock import sole_writer
 from iidindex.catalog.migrate import script_location
+from iidindex.catalog.writer import Writer
 
 
 def test_models_and_revisions_agree(tmp_path):
@@ -187,7 +188,11 @@ def test_packed_tree_takes_everything_that_an_inserted_one_does(tmp_path, sizes)
     """Pack, add to it, find, delete all; SQLite finds no damage at any point."""
     rng = np.random.default_rng(len(sizes) + sizes[0])
     cells = np.empty((0, 5), np.int64)
-    with Catalog(tmp_path / "x.db", create=True) as catalog, catalog.writing() as connection:
+    with (
+        Catalog(tmp_path / "x.db", create=True) as catalog,
+        catalog.writing() as connection,
+        Writer(connection) as writer,
+    ):
 
         def check():
             assert connection.exec_driver_sql("SELECT rtreecheck('entry_boxes')").scalar() == "ok"
@@ -205,9 +210,10 @@ def test_packed_tree_takes_everything_that_an_inserted_one_does(tmp_path, sizes)
             bbox = np.concatenate([corner, corner + rng.integers(1, 99, (size, 2))], axis=1)
             new = rtree.cells_of(np.arange(size) + 1 + len(cells), bbox.astype(np.uint16))
             if nth % 2:
-                rtree.add_boxes(connection, new, 0)
+                rtree.add_boxes(writer, rtree.read_tree(connection), new, 0)
             else:
-                rtree._pack(connection, new)
+                rtree.pack(writer, rtree.read_tree(connection), new)
+            _ = writer.connection
             cells = np.concatenate([cells, new])
             check()
         for entry_id in rng.permutation(cells[:, 0]).tolist():

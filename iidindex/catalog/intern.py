@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection
 
 from iidindex.catalog.bulk import make_index
-from iidindex.catalog.rows import insert, select_in
+from iidindex.catalog.iidtable import IIDTable, first_of_each
+from iidindex.catalog.rows import select_in
 from iidindex.catalog.schema import iids_by_address
-from iidindex.columns import pack_iid, unpack_iid
+from iidindex.catalog.writer import Writer
+from iidindex.words import IIDWords
 
-# IIDs remembered; one of twenty characters takes some 150 bytes.
-_MAX_KNOWN = 600_000
+# IIDs remembered; one of up to 24 characters takes some 50 bytes.
+_MAX_KNOWN = 1_000_000
 
 
 class Interner:
@@ -25,60 +24,75 @@ class Interner:
     """
 
     def __init__(self) -> None:
-        self._known: dict[bytes, int] = {}
-        self._complete: bool | None = None  # not known yet
+        self._known = IIDTable()
+        self._complete = False
+        self._next: int | None = None  # not known yet
+        self._unwritten: list[IIDWords] = []
 
     def forget(self) -> None:
         """Forget all: a transaction was undone, and ids with it."""
         self._known.clear()
-        self._complete = None
+        self._next = None
+        self._unwritten.clear()
 
-    def ids_of(self, connection: Connection, iids: Sequence[bytes]) -> npt.NDArray[np.int64]:
-        """The ids of IIDs, each given once; those that are new are stored.
+    def ids_of(self, writer: Writer, iids: IIDWords) -> npt.NDArray[np.int64]:
+        """The ids of IIDs; those that are new are stored by `write`.
 
         Parameters
         ----------
-        connection : Connection
-            In a transaction that may write.
-        iids : sequence of bytes
-            As `columns.pack_iid` packs them.
+        writer : Writer
+        iids : IIDWords
+            Any of them any number of times.
 
         Returns
         -------
         ndarray of int64, shape (n,)
         """
-        known = self._known
-        if self._complete is None:
-            self._complete = (
-                connection.exec_driver_sql("SELECT 1 FROM iids LIMIT 1").scalar() is None
-            )
-        if len(known) + len(iids) > _MAX_KNOWN:
-            known.clear()
-            self._complete = False
-            # A first big load goes without it, as long as nothing has to be looked for.
-            make_index(connection, iids_by_address)
-        ids = list(map(known.get, iids))
-        places = [place for place, iid_id in enumerate(ids) if iid_id is None]
-        unknown = [iids[place] for place in places]
-        if unknown and not self._complete:
-            for iid_id, domain, address in select_in(
-                connection,
-                "SELECT id, domain, address FROM iids WHERE (domain, address) IN",
-                2,
-                [part for iid in unknown for part in unpack_iid(iid)],
-            ):
-                known[pack_iid(domain, address)] = iid_id
-            unknown = [iid for iid in unknown if iid not in known]
-        if unknown:
-            self._store(connection, unknown)
-        for place in places:
-            ids[place] = known[iids[place]]
-        return np.array(ids, np.int64)
+        if self._next is None:
+            last = writer.connection.exec_driver_sql("SELECT max(id) FROM iids").scalar()
+            self._complete = last is None
+            self._next = (last or 0) + 1
+        ids = self._known.find(iids.words)
+        unknown = np.flatnonzero(ids < 0)
+        if len(unknown):
+            first, which = first_of_each(iids.words[unknown])
+            ids[unknown] = self._learn(writer, iids.take(unknown[first]))[which]
+        return ids
 
-    def _store(self, connection: Connection, new: Sequence[bytes]) -> None:
-        first = connection.exec_driver_sql("SELECT coalesce(max(id), 0) + 1 FROM iids").scalar_one()
-        rows: list[object] = []
-        for iid_id, iid in enumerate(new, first):
-            self._known[iid] = iid_id
-            rows += (iid_id, *unpack_iid(iid))
-        insert(connection, "iids", ["id", "domain", "address"], rows)
+    def write(self, writer: Writer) -> None:
+        """Store the IIDs that are new since the last time."""
+        if self._unwritten:
+            assert self._next is not None
+            iids = IIDWords.joined(self._unwritten)
+            writer.insert_iids(self._next - len(iids), iids)
+            self._unwritten.clear()
+
+    def _learn(self, writer: Writer, iids: IIDWords) -> npt.NDArray[np.int64]:
+        """The ids of different IIDs that are not remembered."""
+        if len(self._known) + len(iids) > _MAX_KNOWN:
+            self._known.clear()
+            self._complete = False
+            self.write(writer)
+            # A first big load goes without it, as long as nothing has to be looked for.
+            make_index(writer.connection, iids_by_address)
+        ids = np.full(len(iids), -1, np.int64)
+        if not self._complete:
+            pairs = iids.pairs()
+            stored = {
+                (domain, address): iid_id
+                for iid_id, domain, address in select_in(
+                    writer.connection,
+                    "SELECT id, domain, address FROM iids WHERE (domain, address) IN",
+                    2,
+                    [part for pair in pairs for part in pair],
+                )
+            }
+            ids[:] = [stored.get(pair, -1) for pair in pairs]
+        new = np.flatnonzero(ids < 0)
+        if len(new):
+            assert self._next is not None
+            ids[new] = np.arange(self._next, self._next + len(new))
+            self._unwritten.append(iids.take(new))
+            self._next += len(new)
+        self._known.add(iids.words, ids)
+        return ids

@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 from iidindex.catalog.intern import Interner
 from iidindex.catalog.rows import insert
-from iidindex.catalog.rtree import add_boxes, cells_of, remove_boxes
+from iidindex.catalog.rtree import add_boxes, cells_of, read_tree, remove_boxes
 from iidindex.catalog.schema import FAILED, MISSING, OK, SECTION_COLUMNS, path_value
+from iidindex.catalog.writer import Writer
 from iidindex.columns import Batch, FileFacts
 from iidindex.model import FileStamp
 
@@ -50,13 +51,16 @@ _ENTRY_COLUMNS = [
     "length",
 ]
 
+# Entries that are written together: of those of a transaction, about a third.
+_WRITE_ENTRIES = 90_000
+
 
 class Loader:
     """Writes files within one transaction; `finish` it before it is committed.
 
     Parameters
     ----------
-    connection : Connection
+    writer : Writer
         In a transaction that may write, so that nobody else hands out ids.
     interner : Interner
         Kept from one transaction to the next.
@@ -64,8 +68,8 @@ class Loader:
         What `indexed_at` is to say, in seconds since the epoch.
     """
 
-    def __init__(self, connection: Connection, interner: Interner, now: int) -> None:
-        self._connection = connection
+    def __init__(self, writer: Writer, interner: Interner, now: int) -> None:
+        self._writer = writer
         self._interner = interner
         self._now = now
         self._next = {
@@ -73,9 +77,14 @@ class Loader:
             for table in ("files", "entries", "groups")
         }
         self._entries_before = self._next["entries"]
-        known_groups = connection.exec_driver_sql("SELECT name, id FROM groups").all()
+        known_groups = writer.connection.exec_driver_sql("SELECT name, id FROM groups").all()
         self._groups: dict[str, int] = {row.name: row.id for row in known_groups}
+        self._entry_rows: list[Ints] = []
+        self._n_waiting = 0
         self._cells: list[Ints] = []
+        # Pairs of a group and an entry, or a file.
+        self._members: list[Ints] = []
+        self._file_groups: list[Ints] = []
         self._file_rows: list[object] = []
 
     def write(
@@ -103,19 +112,19 @@ class Loader:
         first_row = np.cumsum(counts) - counts
         n_entries = int(counts[list(which)].sum())
         next_entry = self._take("entries", n_entries)
-        # The entry id of every row of the batch; 0 where the file is not written.
+        # The id of every file of the batch, and of every entry; 0 where a file is not written.
+        file_ids = np.zeros(len(counts), np.int64)
         ids = np.zeros(len(batch), np.int64)
-        file_of = np.zeros(len(batch), np.int64)
         for path, place, known_id in zip(paths, which, known_ids, strict=True):
             n = int(counts[place])
             first = next_entry if n else None
             file_id = self._write_file(root_id, path, batch.files[place], known_id, first)
             rows = slice(int(first_row[place]), int(first_row[place]) + n)
             ids[rows] = np.arange(next_entry, next_entry + n)
-            file_of[rows] = file_id
+            file_ids[place] = file_id
             next_entry += n
-        self._write_entries(batch, ids, file_of)
-        self._write_groups(batch, ids, file_of)
+        self._write_entries(batch, ids, np.repeat(file_ids, counts))
+        self._write_groups(batch, ids, file_ids)
 
     def fail(
         self, root_id: int, path: str, stamp: FileStamp, reason: str, file_id: int | None = None
@@ -126,8 +135,8 @@ class Loader:
             nothing = [None] * len(SECTION_COLUMNS)
             self._file_rows += [*row, *nothing, FAILED, reason, self._now]
             return
-        forget_entries(self._connection, file_id)
-        self._connection.exec_driver_sql(
+        forget_entries(self._writer.connection, file_id)
+        self._writer.connection.exec_driver_sql(
             "UPDATE files SET size = ?, mtime_ns = ?, digest = NULL, n_entries = 0, "
             "first_entry_id = NULL, meta = NULL, state = ?, reason = ?, indexed_at = ? "
             "WHERE id = ?",
@@ -136,7 +145,7 @@ class Loader:
 
     def move(self, file_id: int, root_id: int, path: str, stamp: FileStamp) -> None:
         """Record the path and the stamp that a file has now; its entries keep their ids."""
-        self._connection.exec_driver_sql(
+        self._writer.connection.exec_driver_sql(
             "UPDATE files SET root_id = ?, path = ?, size = ?, mtime_ns = ?, state = ?, "
             "reason = NULL, indexed_at = ? WHERE id = ?",
             (root_id, path_value(path), *stamp, OK, self._now, file_id),
@@ -145,18 +154,33 @@ class Loader:
     def miss(self, file_ids: Iterable[int]) -> None:
         """Record that files are no longer there; nothing is deleted."""
         for file_id in file_ids:
-            self._connection.exec_driver_sql(
+            self._writer.connection.exec_driver_sql(
                 "UPDATE files SET state = ?, reason = ? WHERE id = ?",
                 (MISSING, "not found at the last ingest", file_id),
             )
 
     def finish(self) -> None:
         """Write what was held back to be written together."""
-        insert(self._connection, "files", _FILE_COLUMNS, self._file_rows)
+        self._write_waiting()
+        # What is read is read first, so that packing goes on while the rest is written.
+        tree = read_tree(self._writer.connection) if self._cells else None
+        rows = self._file_rows
+        self._writer.later(lambda connection: insert(connection, "files", _FILE_COLUMNS, rows))
         self._file_rows = []
-        if self._cells:
-            add_boxes(self._connection, np.concatenate(self._cells), self._entries_before)
+        if self._members:
+            members, file_groups = np.concatenate(self._members), np.concatenate(self._file_groups)
+            self._insert("entry_groups", ["group_id", "entry_id"], members)
+            self._insert("file_groups", ["file_id", "group_id"], file_groups[:, ::-1])
+            self._members, self._file_groups = [], []
+        if tree is not None:
+            add_boxes(self._writer, tree, np.concatenate(self._cells), self._entries_before)
             self._cells = []
+        _ = self._writer.connection  # wait for all
+
+    def _insert(self, table: str, columns: list[str], pairs: Ints) -> None:
+        """Insert pairs in the order of the table's key."""
+        ordered = pairs[np.lexsort(pairs.T[::-1])]
+        self._writer.insert_pairs(table, columns, ordered)
 
     def _write_file(
         self, root_id: int, path: str, file: FileFacts, file_id: int | None, first: int | None
@@ -178,9 +202,9 @@ class Loader:
             file_id = self._take("files")
             self._file_rows += [file_id, *row]
             return file_id
-        forget_entries(self._connection, file_id)
+        forget_entries(self._writer.connection, file_id)
         assignments = ", ".join(f"{name} = ?" for name in _FILE_COLUMNS[1:])
-        self._connection.exec_driver_sql(
+        self._writer.connection.exec_driver_sql(
             f"UPDATE files SET {assignments} WHERE id = ?",  # noqa: S608  (names are ours)
             (*row, file_id),
         )
@@ -190,41 +214,45 @@ class Loader:
         chosen = np.flatnonzero(ids)
         if not len(chosen):
             return
-        if len(chosen) == len(batch):
-            iids, iid_of = batch.iids, batch.iid_of
-        else:
-            used, iid_of = np.unique(batch.iid_of[chosen], return_inverse=True)
-            iids = [batch.iids[place] for place in used.tolist()]
+        iids = batch.iids if len(chosen) == len(batch) else batch.iids.take(chosen)
         rows = np.empty((len(chosen), len(_ENTRY_COLUMNS)), np.int64)
         rows[:, 0] = ids[chosen]
         rows[:, 1] = file_of[chosen]
         rows[:, 2] = batch.key[chosen]
-        rows[:, 3] = self._interner.ids_of(self._connection, iids)[iid_of]
+        rows[:, 3] = self._interner.ids_of(self._writer, iids)
         rows[:, 4:8] = batch.bbox[chosen]
         rows[:, 8] = batch.area[chosen]
         rows[:, 9] = batch.offset[chosen]
         rows[:, 10] = batch.length[chosen]
-        insert(self._connection, "entries", _ENTRY_COLUMNS, rows.ravel().tolist())
+        self._entry_rows.append(rows)
+        self._n_waiting += len(rows)
+        if self._n_waiting >= _WRITE_ENTRIES:
+            self._write_waiting()
         self._cells.append(cells_of(rows[:, 0], batch.bbox[chosen]))
 
-    def _write_groups(self, batch: Batch, ids: Ints, file_of: Ints) -> None:
-        entry_id = ids[batch.member]
-        chosen = np.flatnonzero(entry_id)
+    def _write_waiting(self) -> None:
+        """Write entries together, and the IIDs that came with them."""
+        self._interner.write(self._writer)
+        if self._entry_rows:
+            rows = np.concatenate(self._entry_rows)
+            self._writer.insert_integers("entries", _ENTRY_COLUMNS, rows)
+            self._entry_rows, self._n_waiting = [], 0
+
+    def _write_groups(self, batch: Batch, ids: Ints, file_ids: Ints) -> None:
         group_ids = np.array([self._group_id(name) for name in batch.group_names], np.int64)
-        if not len(chosen):
-            return
-        group_id = group_ids[batch.group_of[chosen]]
-        order = np.lexsort((entry_id[chosen], group_id))
-        pairs = np.column_stack([group_id, entry_id[chosen]])[order]
-        insert(self._connection, "entry_groups", ["group_id", "entry_id"], pairs.ravel().tolist())
-        of_files = np.unique(np.column_stack([file_of[batch.member[chosen]], group_id]), axis=0)
-        insert(self._connection, "file_groups", ["file_id", "group_id"], of_files.ravel().tolist())
+        for held, which, owners in (
+            (self._members, batch.group_of, ids[batch.member]),
+            (self._file_groups, batch.file_group_of, file_ids[batch.file_member]),
+        ):
+            written = owners > 0
+            held.append(np.column_stack([group_ids[which[written]], owners[written]]))
 
     def _group_id(self, name: str) -> int:
         group_id = self._groups.get(name)
         if group_id is None:
             group_id = self._groups[name] = self._take("groups")
-            insert(self._connection, "groups", ["id", "name"], [group_id, name])
+            row: list[object] = [group_id, name]
+            self._writer.later(lambda connection: insert(connection, "groups", ["id", "name"], row))
         return group_id
 
     def _take(self, table: str, count: int = 1) -> int:
@@ -234,7 +262,7 @@ class Loader:
         return first
 
     def _scalar(self, statement: str) -> int:
-        found: int = self._connection.exec_driver_sql(statement).scalar_one()
+        found: int = self._writer.connection.exec_driver_sql(statement).scalar_one()
         return found
 
 

@@ -1,4 +1,4 @@
-"""Many rows a statement: the quickest way into SQLite from Python.
+"""Many rows a statement.
 
 One statement with some hundred rows of VALUES, its parameters a flattened array, takes half
 the time of ``executemany`` with a tuple a row (measured by benchmarks/micro.py).

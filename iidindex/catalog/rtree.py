@@ -15,6 +15,7 @@ tells the leaf of every entry, ``_parent`` the parent of every other node but th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 
 from iidindex.catalog.rows import insert
 from iidindex.catalog.schema import entry_boxes
+from iidindex.catalog.writer import Writer
 
 Ints = npt.NDArray[np.int64]
 # Cells as one array: id, minr, maxr, minc, maxc; closed boxes.
@@ -63,21 +65,44 @@ def cells_of(ids: Ints, bbox: npt.NDArray[np.uint16]) -> Cells:
     return np.column_stack([ids[filled], minr, maxr - 1, minc, maxc - 1])
 
 
-def add_boxes(connection: Connection, cells: Cells, size: int) -> None:
+class Tree(NamedTuple):
+    """What has to be known of a tree to add to it.
+
+    ``depth`` of the root, whose cells are ``root``; ``last`` is the largest number of a node.
+    A tree that cannot be packed, only inserted into, has depth -1.
+    """
+
+    depth: int
+    root: Cells
+    last: int
+
+
+def read_tree(connection: Connection) -> Tree:
+    """Look at the tree; it must not change until `add_boxes`."""
+    if not _may_pack(connection):
+        return Tree(-1, np.empty((0, len(_COLUMNS)), np.int64), 0)
+    depth, root = _read_nodes(connection, [_ROOT])[0]
+    last = connection.exec_driver_sql(f"SELECT max(nodeno) FROM {_NODE}").scalar_one()  # noqa: S608
+    return Tree(depth, root, last)
+
+
+def add_boxes(writer: Writer, tree: Tree, cells: Cells, size: int) -> None:
     """Add cells of entries that have none yet, in the way that is quicker.
 
     Parameters
     ----------
-    connection : Connection
-        In a transaction that may write.
+    writer : Writer
+    tree : Tree
+        From `read_tree`.
     cells : ndarray of int64, shape (m, 5)
     size : int
         About how many entries there are already.
     """
-    if len(cells) >= max(PACK_FROM, size * _PACK_PART) and _may_pack(connection):
-        _pack(connection, cells)
+    if len(cells) >= max(PACK_FROM, size * _PACK_PART) and tree.depth >= 0:
+        pack(writer, tree, cells)
     else:
-        insert(connection, entry_boxes.name, _COLUMNS, cells.ravel().tolist())
+        flat = cells.ravel().tolist()
+        writer.later(lambda connection: insert(connection, entry_boxes.name, _COLUMNS, flat))
 
 
 def remove_boxes(connection: Connection, first_id: int, count: int) -> None:
@@ -100,8 +125,9 @@ def repack(connection: Connection) -> bool:
     cells = flat.reshape(len(flat) // len(_COLUMNS), len(_COLUMNS))
     for table in (_NODE, _ROWID, _PARENT):
         connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608  (names are ours)
-    _write_root(connection, cells[:0], 0)
-    _pack(connection, cells)
+    with Writer(connection) as writer:
+        pack(writer, Tree(0, cells[:0], _ROOT), cells)
+        _ = writer.connection  # wait for all
     return True
 
 
@@ -117,68 +143,68 @@ def _may_pack(connection: Connection) -> bool:
     return root == _HEAD.itemsize + _FULL * _CELL.itemsize
 
 
-def _pack(connection: Connection, cells: Cells) -> None:
+def pack(writer: Writer, tree: Tree, cells: Cells) -> None:
     """Pack cells into leaves and their parents, and build the levels above over old and new."""
-    depth, root = _read_nodes(connection, [_ROOT])[0]
+    depth, root, last = tree
     if depth == 0:
         cells = np.concatenate([root, cells])
+        writer.later(lambda connection: connection.exec_driver_sql(f"DELETE FROM {_ROWID}"))  # noqa: S608
         if len(cells) <= _FULL:  # SQLite takes a root of one child for damage
-            _adopt(connection, cells, _ROOT, _ROWID)
-            _write_root(connection, cells, 0)
+            _adopt(writer, cells, _ROOT, _ROWID)
+            _write_root(writer, cells, 0)
             return
-    last = connection.exec_driver_sql(f"SELECT max(nodeno) FROM {_NODE}").scalar_one()  # noqa: S608
-    leaves = _write_level(connection, cells, last + 1, _ROWID)
+    leaves = _write_level(writer, cells, last + 1, _ROWID)
     if depth == 0 and len(leaves) <= _FULL:
-        _adopt(connection, leaves, _ROOT, _PARENT)
-        _write_root(connection, leaves, 1)
+        _adopt(writer, leaves, _ROOT, _PARENT)
+        _write_root(writer, leaves, 1)
         return
-    parents = _write_level(connection, leaves, int(leaves[-1, 0]) + 1, _PARENT)
+    parents = _write_level(writer, leaves, int(leaves[-1, 0]) + 1, _PARENT)
     last = int(parents[-1, 0])
     if depth == 1:
         # The root holds leaves itself: its content becomes a node beside the new ones.
         last += 1
-        _write_nodes(connection, np.array([last]), root, np.array([0]))
-        _adopt(connection, root, last, _PARENT)
+        _write_nodes(writer, np.array([last]), root, np.array([0]))
+        _adopt(writer, root, last, _PARENT)
         parents = np.concatenate([_bounds(root, np.array([0]), np.array([last])), parents])
     elif depth > 1:
-        parents = np.concatenate([_take_down(connection, root, depth), parents])
-    _build_up(connection, parents, last + 1)
+        parents = np.concatenate([_take_down(writer, root, depth), parents])
+    _build_up(writer, parents, last + 1)
 
 
-def _take_down(connection: Connection, root: Cells, depth: int) -> Cells:
+def _take_down(writer: Writer, root: Cells, depth: int) -> Cells:
     """Delete all nodes between the root and the leaves' parents; return the parents' cells."""
     level = root
     for _ in range(depth - 2):
         ids = level[:, 0].tolist()
-        level = np.concatenate([cells for _, cells in _read_nodes(connection, ids)])
+        level = np.concatenate([cells for _, cells in _read_nodes(writer.connection, ids)])
         for table in (_NODE, _PARENT):
             marks = ", ".join("?" * len(ids))
-            connection.exec_driver_sql(
+            writer.connection.exec_driver_sql(
                 f"DELETE FROM {table} WHERE nodeno IN ({marks})",  # noqa: S608
                 tuple(ids),
             )
     return level
 
 
-def _build_up(connection: Connection, level: Cells, first_id: int) -> None:
+def _build_up(writer: Writer, level: Cells, first_id: int) -> None:
     """Build the levels above the leaves' parents, up to the root."""
     depth = 2
     while len(level) > _FULL:
-        level = _write_level(connection, level, first_id, _PARENT)
+        level = _write_level(writer, level, first_id, _PARENT)
         first_id = int(level[-1, 0]) + 1
         depth += 1
-    _adopt(connection, level, _ROOT, _PARENT)
-    _write_root(connection, level, depth)
+    _adopt(writer, level, _ROOT, _PARENT)
+    _write_root(writer, level, depth)
 
 
-def _write_level(connection: Connection, cells: Cells, first_id: int, owners: str) -> Cells:
+def _write_level(writer: Writer, cells: Cells, first_id: int, owners: str) -> Cells:
     """Write nodes full of cells that lie close together; return the nodes' own cells."""
     cells = cells[_tiled(cells)]
     opens = np.arange(0, len(cells), _FULL)
     ids = np.arange(first_id, first_id + len(opens))
-    _write_nodes(connection, ids, cells, opens)
+    _write_nodes(writer, ids, cells, opens)
     node_of = np.repeat(ids, np.diff(opens, append=len(cells)))
-    _own(connection, owners, cells[:, 0], node_of)
+    _own(writer, owners, cells[:, 0], node_of)
     return _bounds(cells, opens, ids)
 
 
@@ -208,9 +234,7 @@ def _bounds(cells: Cells, opens: Ints, ids: Ints) -> Cells:
     return np.column_stack([ids, low[:, 0], high[:, 0], low[:, 1], high[:, 1]])
 
 
-def _write_nodes(
-    connection: Connection, ids: Ints, cells: Cells, opens: Ints, depth: int = 0
-) -> None:
+def _write_nodes(writer: Writer, ids: Ints, cells: Cells, opens: Ints, depth: int = 0) -> None:
     """Write nodes; the cells of each begin at `opens`."""
     counts = np.diff(opens, append=len(cells))
     padded = np.zeros((len(ids), _FULL), _CELL)
@@ -229,23 +253,29 @@ def _write_nodes(
     rows: list[object] = []
     for nth, node_id in enumerate(ids.tolist()):
         rows += (node_id, raw[nth * size : (nth + 1) * size])
-    insert(connection, _NODE, ["nodeno", "data"], rows, replace=True)
+    writer.later(
+        lambda connection: insert(connection, _NODE, ["nodeno", "data"], rows, replace=True)
+    )
 
 
-def _write_root(connection: Connection, cells: Cells, depth: int) -> None:
-    _write_nodes(connection, np.array([_ROOT]), cells, np.array([0]), depth)
+def _write_root(writer: Writer, cells: Cells, depth: int) -> None:
+    _write_nodes(writer, np.array([_ROOT]), cells, np.array([0]), depth)
 
 
-def _adopt(connection: Connection, cells: Cells, node_id: int, owners: str) -> None:
-    _own(connection, owners, cells[:, 0], np.full(len(cells), node_id))
+def _adopt(writer: Writer, cells: Cells, node_id: int, owners: str) -> None:
+    _own(writer, owners, cells[:, 0], np.full(len(cells), node_id))
 
 
-def _own(connection: Connection, owners: str, ids: Ints, node_of: Ints) -> None:
+def _own(writer: Writer, owners: str, ids: Ints, node_of: Ints) -> None:
     """Record which node holds which cell; in the order of ids, which is quicker to write."""
     order = np.argsort(ids, kind="stable")
-    names = ["rowid", "nodeno"] if owners == _ROWID else ["nodeno", "parentnode"]
     pairs = np.column_stack([ids[order], node_of[order]])
-    insert(connection, owners, names, pairs.ravel().tolist(), replace=True)
+    if owners == _ROWID:
+        writer.insert_integers(owners, ["rowid", "nodeno"], pairs)
+    else:
+        names = ["nodeno", "parentnode"]
+        flat = pairs.ravel().tolist()
+        writer.later(lambda connection: insert(connection, owners, names, flat, replace=True))
 
 
 def _read_nodes(connection: Connection, ids: Sequence[int]) -> list[tuple[int, Cells]]:

@@ -7,7 +7,6 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from iidindex.codec import layout
 from iidindex.codec.reader import Bytes, Header, Ints, is_range
@@ -142,15 +141,19 @@ def read_groups(data: Bytes, header: Header, lut_keys: Ints) -> dict[str, Ints]:
             section="groups",
             offset=start,
         )
-    found: dict[str, list[npt.NDArray[np.uint32]]] = {}
+    found: dict[str, list[Ints]] = {}
     for name, offset, size in where:
         keys = arrays[offset : offset + size].view(layout.GROUP_KEY)
-        found.setdefault(name, []).append(keys)
-    united = {
-        name: np.unique(np.concatenate(parts)).astype(np.int64) for name, parts in found.items()
-    }
+        found.setdefault(name, []).append(keys.astype(np.int64))
+    united = {name: _united(parts) for name, parts in found.items()}
     _check_keys(united, lut_keys, start)
     return united
+
+
+def _united(parts: list[Ints]) -> Ints:
+    """Keys ascending and once, which those of the founding program are already."""
+    keys = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return keys if np.count_nonzero(keys[1:] <= keys[:-1]) == 0 else np.unique(keys)
 
 
 def _group(group: object, nth: int, room: int, section_offset: int) -> tuple[str, int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,10 @@ from iidindex.errors import IIDFormatError, SourceError
 from iidindex.files.part import naming
 from iidindex.files.source import LocalFile, stamp_of
 from iidindex.model import FileStamp
+from iidindex.words import IIDRecords
+
+# Reads so many bytes from an offset; fewer only where the file ends.
+Read = Callable[[int, int], bytes]
 
 
 def scan(path: str | os.PathLike[str]) -> FileColumns:
@@ -76,15 +80,15 @@ def _scan_once(path: str | os.PathLike[str]) -> tuple[FileStamp, FileColumns | I
 
 def _scan(source: LocalFile) -> FileColumns:
     size = source.stamp.size
-    header = check_header(source.read(0, layout.HEADER_SIZE), size)
+    read = _reader(source)
+    header = check_header(read(0, layout.HEADER_SIZE), size)
     # All sections but the masks, in one read: the founding program writes them first.
     front_end = max((where.end for where in header.sections[:-1] if where.length), default=0)
-    front = as_bytes(source.read(0, max(layout.HEADER_SIZE, min(front_end, size))))
+    front = as_bytes(read(0, max(layout.HEADER_SIZE, min(front_end, size))))
     if len(front) < min(front_end, size):
         raise IIDFormatError(f"ends at byte {len(front)}; its size was {size}")
     lut = _by_key(read_lut(front, header))
-    heads = _segment_heads(source, lut)
-    iids, iid_of = _distinct_iids(front, lut)
+    heads = _segment_heads(read, lut)
     return FileColumns(
         stamp=source.stamp,
         digest=_digest(front, header, heads),
@@ -95,10 +99,17 @@ def _scan(source: LocalFile) -> FileColumns:
         area=np.ascontiguousarray(heads["area"]),
         offset=lut.seg_offset,
         length=lut.seg_length,
-        iids=iids,
-        iid_of=iid_of,
+        iids=_iid_records(front, header, lut),
         groups=_rows_of_groups(read_groups(front, header, lut.key), lut.key),
     )
+
+
+def _reader(source: LocalFile) -> Read:
+    """What reads from a file: a small one is read only once, with its masks."""
+    if source.stamp.size > _SMALL:
+        return source.read
+    whole = source.read(0, source.stamp.size)
+    return lambda offset, length: whole[offset : offset + length]
 
 
 def _by_key(lut: Lut) -> Lut:
@@ -114,21 +125,21 @@ def _by_key(lut: Lut) -> Lut:
 # above it, only their heads are. A range is no longer than the second number.
 _DENSE = 1 << 14
 _SPAN = 1 << 22
+# Files no longer than this are read whole.
+_SMALL = 1 << 15
 
 
-def _segment_heads(source: LocalFile, lut: Lut) -> npt.NDArray[np.void]:
+def _segment_heads(read: Read, lut: Lut) -> npt.NDArray[np.void]:
     """Read and check the heads of all segments, leaving out the masks where that saves work."""
     heads = np.empty(len(lut), layout.SEGMENT_HEAD)
     for rows in _spans(lut):
         offset = lut.seg_offset[rows]
         base, last = int(offset[0]), int(offset[-1]) + layout.SEGMENT_HEAD_SIZE
         if last - base <= _DENSE * len(rows):
-            data = source.read(base, last - base)
+            data = read(base, last - base)
             at = offset - base
         else:
-            data = b"".join(
-                source.read(start, layout.SEGMENT_HEAD_SIZE) for start in offset.tolist()
-            )
+            data = b"".join(read(start, layout.SEGMENT_HEAD_SIZE) for start in offset.tolist())
             at = np.arange(len(rows)) * layout.SEGMENT_HEAD_SIZE
         expected = int(at[-1]) + layout.SEGMENT_HEAD_SIZE
         if len(data) != expected:
@@ -144,8 +155,10 @@ def _segment_heads(source: LocalFile, lut: Lut) -> npt.NDArray[np.void]:
 
 def _spans(lut: Lut) -> Iterator[Ints]:
     """Rows in the order of their segments' offsets, cut into ranges of bounded length."""
-    order = np.argsort(lut.seg_offset, kind="stable")
-    offset = lut.seg_offset[order]
+    offset = lut.seg_offset
+    is_ordered = np.count_nonzero(offset[1:] < offset[:-1]) == 0
+    order = np.arange(len(lut)) if is_ordered else np.argsort(offset, kind="stable")
+    offset = offset[order]
     low = 0
     while low < len(order):
         high = int(np.searchsorted(offset, offset[low] + _SPAN))
@@ -153,15 +166,15 @@ def _spans(lut: Lut) -> Iterator[Ints]:
         low = high
 
 
-def _distinct_iids(front: Bytes, lut: Lut) -> tuple[list[bytes], Ints]:
+def _iid_records(front: Bytes, header: Header, lut: Lut) -> IIDRecords:
     read_iids(front, lut)  # for its checks
-    raw = front.tobytes()
-    # Behind its key, a record is what `pack_iid` makes of its IID.
-    starts = (lut.iid_offset + 4).tolist()
-    ends = (lut.iid_offset + lut.iid_length).tolist()
-    packed = [raw[start:end] for start, end in zip(starts, ends, strict=True)]
-    distinct = dict(zip(dict.fromkeys(packed), range(len(packed)), strict=False))
-    return list(distinct), np.fromiter(map(distinct.__getitem__, packed), np.int64, len(packed))
+    where = header.bufloc_iids
+    key_size = layout.IID_HEAD["key"].itemsize
+    return IIDRecords(
+        front[where.offset : where.end],
+        lut.iid_offset + (key_size - where.offset),
+        lut.iid_length - key_size,
+    )
 
 
 def _rows_of_groups(groups: dict[str, Ints], key: Ints) -> dict[str, Ints]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -17,16 +17,20 @@ from iidindex.ingestion.interrupt import interrupts_held
 from iidindex.ingestion.work import Scanned, begin_work, scan_many
 
 # Files, and bytes of them, that a worker is given at a time.
-_TASK_FILES = 64
+_TASK_FILES = 256
 _TASK_BYTES = 64 << 20
 # Files of a hundred entries below which starting processes takes longer than reading.
 _FEW_FILES = 1000
 
-# Tasks that the writing process scans itself at first, and those that each worker may be ahead.
-_OWN_TASKS = 8
-_AHEAD = 6
+# Tasks that the writing process scans itself at first.
+_OWN_TASKS = 2
+# While the writer commits, workers go on: at least so many tasks each, and up to so many bytes
+# of files. A hundred bytes of columns come of sixty or more in a file.
+_AHEAD = 3
+_AHEAD_BYTES = 64 << 20
 
 Task = Sequence[str]
+Waiting = Iterator[tuple[Task, int]]
 
 
 def processes(jobs: int | None, n_files: int) -> int:
@@ -36,16 +40,16 @@ def processes(jobs: int | None, n_files: int) -> int:
     return 1 if n_files < _FEW_FILES else len(os.sched_getaffinity(0))
 
 
-def tasks(locations: Sequence[str], sizes: Sequence[int]) -> Iterator[Task]:
-    """Cut files into runs of bounded number and size."""
+def tasks(locations: Sequence[str], sizes: Sequence[int]) -> Waiting:
+    """Cut files into runs of bounded number and size; yield each run and its bytes."""
     begin = size = 0
     for end, more in enumerate(sizes):
         if end > begin and (end - begin == _TASK_FILES or size + more > _TASK_BYTES):
-            yield locations[begin:end]
+            yield locations[begin:end], size
             begin, size = end, 0
         size += more
     if begin < len(locations):
-        yield locations[begin:]
+        yield locations[begin:], size
 
 
 def scan_all(
@@ -72,7 +76,7 @@ def scan_all(
         If a worker process is ended from outside.
     """
     if jobs == 1:
-        for task in tasks(locations, sizes):
+        for task, _ in tasks(locations, sizes):
             yield task, scan_many(task)
         return
     # A forked child would hold the parent's connections and locks.
@@ -107,23 +111,27 @@ def _main_hidden() -> Iterator[None]:
         names.update(kept)
 
 
-def _in_order(
-    pool: Executor, waiting: Iterator[Task], ahead: int
-) -> Iterator[tuple[Task, Scanned]]:
-    under_way: deque[tuple[Task, Future[Scanned]]] = deque()
+def _in_order(pool: Executor, waiting: Waiting, ahead: int) -> Iterator[tuple[Task, Scanned]]:
+    under_way: deque[tuple[Task, int, Future[Scanned]]] = deque()
+    under_way_bytes = 0
+
+    def submit(more: Iterable[tuple[Task, int]]) -> None:
+        nonlocal under_way_bytes
+        for task, size in more:
+            with interrupts_held(), _main_hidden():  # a process may be started now
+                under_way.append((task, size, pool.submit(scan_many, task)))
+            under_way_bytes += size
+            if len(under_way) >= ahead and under_way_bytes >= _AHEAD_BYTES:
+                return
+
     # Processes take a while to start; meanwhile the first files are scanned here.
     own = list(islice(waiting, _OWN_TASKS))
-    for task in islice(waiting, ahead):
-        with interrupts_held():  # a process may be started now
-            under_way.append((task, pool.submit(scan_many, task)))
-    for task in own:
+    submit(waiting)
+    for task, _ in own:
         yield task, scan_many(task)
-    for task in waiting:
-        with interrupts_held(), _main_hidden():  # a process may be started now
-            under_way.append((task, pool.submit(scan_many, task)))
-        if len(under_way) > ahead:
-            done, future = under_way.popleft()
-            yield done, future.result()
     while under_way:
-        done, future = under_way.popleft()
-        yield done, future.result()
+        task, size, future = under_way.popleft()
+        done = future.result()
+        under_way_bytes -= size
+        submit(waiting)
+        yield task, done

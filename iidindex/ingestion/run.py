@@ -20,6 +20,7 @@ from iidindex.catalog.load import Loader
 from iidindex.catalog.lock import sole_writer
 from iidindex.catalog.places import Root, add_root, all_roots, root_over
 from iidindex.catalog.read import failures, files_of_root
+from iidindex.catalog.writer import Writer
 from iidindex.errors import IngestError
 from iidindex.ingestion.discover import discover, is_iid
 from iidindex.ingestion.interrupt import Interrupt
@@ -214,7 +215,8 @@ def _finish(catalog: Catalog, gone: Sequence[int], interner: Interner) -> None:
             return
     with catalog.writing() as connection:
         make_late_indexes(connection)
-        Loader(connection, interner, int(time.time())).miss(gone)
+        with Writer(connection) as writer:
+            Loader(writer, interner, int(time.time())).miss(gone)
 
 
 @contextmanager
@@ -224,8 +226,8 @@ def _transaction(catalog: Catalog, interner: Interner, dry_run: bool) -> Iterato
         yield None
         return
     try:
-        with catalog.writing() as connection:
-            loader = Loader(connection, interner, int(time.time()))
+        with catalog.writing() as connection, Writer(connection) as writer:
+            loader = Loader(writer, interner, int(time.time()))
             yield loader
             loader.finish()
     except BaseException:
