@@ -249,12 +249,63 @@ def test_plan():
 
 
 def test_matcher_takes_each_old_path_once():
-    known = {"old": Known(1, S, b"d", "ok"), "here": Known(2, S, b"e", "ok")}
-    matcher = Matcher(known, ["old"])
-    assert matcher.match("here", b"e")[0] is Outcome.TOUCHED
-    assert matcher.match("here", b"f")[0] is Outcome.UPDATED
-    assert matcher.match("new", b"d") == (Outcome.MOVED, known["old"], "old")
-    assert matcher.match("another", b"d")[0] is Outcome.ADDED
+    old, here = Known(1, S, b"d", "ok"), Known(2, S, b"e", "ok")
+    matcher = Matcher([old])
+    assert matcher.match(here, b"e") == (Outcome.TOUCHED, here)
+    assert matcher.match(here, b"f") == (Outcome.UPDATED, here)
+    assert matcher.match(None, b"d") == (Outcome.MOVED, old)
+    assert matcher.match(None, b"d") == (Outcome.ADDED, None)
+
+
+def test_moving_between_two_roots_of_one_ingest(tmp_path):
+    write_garden(tmp_path / "one" / "a.iid")
+    write_garden(tmp_path / "one" / "stays.iid", shift=3)
+    write_garden(tmp_path / "two" / "b.iid", shift=7)
+    places = [tmp_path / "two", tmp_path / "one"]
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        assert counts(index.ingest(places)) == {"added": 3}
+        before = {entry.id for entry in index.entries.where(path="a.iid")}
+        (tmp_path / "one" / "a.iid").rename(tmp_path / "two" / "moved.iid")
+        report = index.ingest(places, dry_run=True)
+        assert counts(report) == {"moved": 1, "unchanged": 2}
+        report = index.ingest(places)
+        assert counts(report) == {"moved": 1, "unchanged": 2}
+        assert report.moves == {
+            str(tmp_path / "two" / "moved.iid"): str(tmp_path / "one" / "a.iid")
+        }
+        assert {entry.id for entry in index.entries.where(path="moved.iid")} == before
+        (tmp_path / "two" / "b.iid").unlink()
+        report = index.ingest(places)
+        assert (report.missing, report.gone) == (1, [str(tmp_path / "two" / "b.iid")])
+        assert index.verify() == []
+
+
+def test_places_inside_each_other_are_read_once(archive, tmp_path):
+    inside = [archive / "2021" / "c.iid", archive, archive / "2020", archive / "2020" / "a.iid"]
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        assert counts(index.ingest(inside)) == {"added": 3}
+        assert [root.location for root in index.roots()] == [str(archive)]
+    with iidindex.open(tmp_path / "y.db", create=True) as index:
+        # The second of these becomes a root over that of the first.
+        pair = [archive / "2020" / "a.iid", archive / "2021"]
+        assert counts(index.ingest(pair)) == {"added": 2}
+        assert counts(index.ingest([archive / "2021", *inside])) == {"added": 1, "unchanged": 2}
+        assert [root.location for root in index.roots()] == [str(archive)]
+        assert index.verify() == []
+
+
+def test_a_file_that_two_roots_lead_to_is_recorded_in_each(archive, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "link").symlink_to(archive / "2020")
+    (other / "c.iid").hardlink_to(archive / "2021" / "c.iid")
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        assert counts(index.ingest([archive, other])) == {"added": 6}
+        assert counts(index.ingest([archive, other])) == {"unchanged": 6}
+        assert len(index.links(b"tree")) == 6
+        (entry,) = index.entries.where(address=b"tree", path="link/a.iid")
+        assert entry.location == str(other / "link" / "a.iid")
+        assert entry.mask().any()
 
 
 def test_link_to_itself_stops_nothing(archive, tmp_path):

@@ -93,8 +93,11 @@ def test_failing_revision_changes_nothing(newer):
     columns = connection.execute("SELECT name FROM pragma_table_info('files')").fetchall()
     assert ("colour",) not in columns
     connection.close()
-    with pytest.raises(CatalogError, match="there already"):
+    (path.parent / f"{path.name}.{before}-2.bak.part").write_bytes(b"cut off")
+    with pytest.raises(RuntimeError):
         migrate(path)
+    backups = sorted(place.name for place in path.parent.glob("*.bak*"))
+    assert backups == [f"{path.name}.{before}-2.bak", f"{path.name}.{before}.bak"]
 
 
 def test_what_is_no_index(tmp_path):

@@ -7,6 +7,7 @@ format.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,14 @@ _ENTRY_COLUMNS = [
 _WRITE_ENTRIES = 90_000
 
 
+class Place(NamedTuple):
+    """Where a file is recorded, and its id, unless it is new."""
+
+    root_id: int
+    path: str
+    file_id: int | None
+
+
 class Loader:
     """Writes files within one transaction; `finish` it before it is committed.
 
@@ -87,26 +96,16 @@ class Loader:
         self._file_groups: list[Ints] = []
         self._file_rows: list[object] = []
 
-    def write(
-        self,
-        root_id: int,
-        paths: Sequence[str],
-        batch: Batch,
-        which: Sequence[int],
-        known_ids: Sequence[int | None],
-    ) -> None:
+    def write(self, places: Sequence[Place], batch: Batch, which: Sequence[int]) -> None:
         """Write files that are new, or in place of what the catalogue held of them.
 
         Parameters
         ----------
-        root_id : int
-        paths : sequence of str
-            Of the files to write, inside the root.
+        places : sequence of Place
+            Of the files to write.
         batch : Batch
         which : sequence of int
             Positions in the batch of the files to write, ascending.
-        known_ids : sequence of int or None
-            The ids of files that are not new.
         """
         counts = np.array([file.n_entries for file in batch.files], np.int64)
         first_row = np.cumsum(counts) - counts
@@ -115,13 +114,13 @@ class Loader:
         # The id of every file of the batch, and of every entry; 0 where a file is not written.
         file_ids = np.zeros(len(counts), np.int64)
         ids = np.zeros(len(batch), np.int64)
-        for path, place, known_id in zip(paths, which, known_ids, strict=True):
-            n = int(counts[place])
+        for place, nth in zip(places, which, strict=True):
+            n = int(counts[nth])
             first = next_entry if n else None
-            file_id = self._write_file(root_id, path, batch.files[place], known_id, first)
-            rows = slice(int(first_row[place]), int(first_row[place]) + n)
+            file_id = self._write_file(place, batch.files[nth], first)
+            rows = slice(int(first_row[nth]), int(first_row[nth]) + n)
             ids[rows] = np.arange(next_entry, next_entry + n)
-            file_ids[place] = file_id
+            file_ids[nth] = file_id
             next_entry += n
         self._write_entries(batch, ids, np.repeat(file_ids, counts))
         self._write_groups(batch, ids, file_ids)
@@ -182,12 +181,10 @@ class Loader:
         ordered = pairs[np.lexsort(pairs.T[::-1])]
         self._writer.insert_pairs(table, columns, ordered)
 
-    def _write_file(
-        self, root_id: int, path: str, file: FileFacts, file_id: int | None, first: int | None
-    ) -> int:
+    def _write_file(self, place: Place, file: FileFacts, first: int | None) -> int:
         row = [
-            root_id,
-            path_value(path),
+            place.root_id,
+            path_value(place.path),
             *file.stamp,
             file.digest,
             file.n_entries,
@@ -198,6 +195,7 @@ class Loader:
             None,
             self._now,
         ]
+        file_id = place.file_id
         if file_id is None:
             file_id = self._take("files")
             self._file_rows += [file_id, *row]

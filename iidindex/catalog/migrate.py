@@ -98,9 +98,12 @@ def migrate(location: str | os.PathLike[str], *, dry_run: bool = False) -> Migra
 def _copy(path: Path, revision: str) -> str:
     """Copy a database, with what is still in its log, beside it; overwrite nothing."""
     backup = Path(f"{path}.{revision}.bak")
-    if backup.exists():
-        raise CatalogError(f"{backup}: is there already; move it away, then migrate again")
+    number = 1
+    while backup.exists():  # of a migration that was cut off
+        number += 1
+        backup = Path(f"{path}.{revision}-{number}.bak")
     temporary = Path(f"{backup}.part")
+    temporary.unlink(missing_ok=True)
     source, target = sqlite3.connect(path), sqlite3.connect(temporary)
     try:
         source.backup(target)

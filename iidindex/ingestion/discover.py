@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
-from operator import attrgetter
-
-from iidindex.model import FileStamp
 
 SUFFIX = ".iid"
 
@@ -23,14 +20,15 @@ class Discovery:
 
     Attributes
     ----------
-    found : dict of str to FileStamp
-        Path relative to the directory, ``/``-separated, of every ``.iid`` file.
+    found : dict of str to (int, int)
+        Path relative to the directory, ``/``-separated, of every ``.iid`` file, in no order; the
+        fields of its `FileStamp`.
     unreadable : dict of str to str
         Relative path of each directory or file that could not be looked at, and why. What
         lies in such a directory is unknown, which is not the same as gone.
     """
 
-    found: dict[str, FileStamp] = field(default_factory=dict)
+    found: dict[str, tuple[int, int]] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
@@ -56,27 +54,34 @@ def discover(directory: str, below: str = "") -> Discovery:
         place = os.path.join(directory, relative) if relative else directory
         try:
             identity = os.stat(place)
-            if (identity.st_dev, identity.st_ino) in walked:
-                continue
-            walked.add((identity.st_dev, identity.st_ino))
-            with os.scandir(place) as listing:
-                listed = sorted(listing, key=attrgetter("name"))
+            if (identity.st_dev, identity.st_ino) not in walked:
+                walked.add((identity.st_dev, identity.st_ino))
+                waiting += _list(place, f"{relative}/" if relative else "", result)
         except OSError as error:
             result.unreadable[relative] = error.strerror or str(error)
-            continue
-        before = f"{relative}/" if relative else ""
-        subdirectories = []
-        for item in listed:
+    return result
+
+
+def _list(place: str, before: str, result: Discovery) -> list[str]:
+    """Note the files of one directory; return its subdirectories, the last by name first.
+
+    They are followed in the order of names, so that of two links to a directory it is the same
+    one every time.
+    """
+    found = result.found
+    subdirectories = []
+    # Most of the work on an archive that has not changed is this loop.
+    with os.scandir(place) as listing:
+        for item in listing:
             name = item.name
             try:
                 if item.is_dir():
                     subdirectories.append(before + name)
-                elif is_iid(name):
+                elif name.endswith(SUFFIX) or is_iid(name):
                     status = item.stat()
                     if stat.S_ISREG(status.st_mode):
-                        result.found[before + name] = FileStamp(status.st_size, status.st_mtime_ns)
+                        found[before + name] = status.st_size, status.st_mtime_ns
             except OSError as error:  # a link to nothing, or to itself
                 if is_iid(name):
                     result.unreadable[before + name] = error.strerror or str(error)
-        waiting.extend(reversed(subdirectories))
-    return result
+    return sorted(subdirectories, reverse=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import deque
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -26,7 +27,7 @@ class Plan:
     Attributes
     ----------
     scan : dict of str to FileStamp
-        Files that are new or have another stamp.
+        Files that are new or have another stamp, in the order of their paths.
     known : dict of str to Known
         What the catalogue holds of files that are scanned or gone, if anything.
     unchanged : int
@@ -56,7 +57,7 @@ Row = tuple[str, int, int, int, bytes | None, str]
 
 
 def plan(
-    found: dict[str, FileStamp],
+    found: dict[str, tuple[int, int]],
     rows: Iterable[Row],
     *,
     unreadable: Collection[str] = (),
@@ -69,8 +70,8 @@ def plan(
 
     Parameters
     ----------
-    found : dict of str to FileStamp
-        By path inside the root. It is used up.
+    found : dict of str to (int, int)
+        Size and time, by path inside the root. It is used up.
     rows : iterable of Row
         What the catalogue holds of the part of the root that was walked.
     unreadable : collection of str
@@ -85,8 +86,8 @@ def plan(
     # An empty directory may be one where the disk is not mounted.
     may_be_gone = bool(found)
     hidden = tuple(f"{path}/" for path in unreadable)
-    result = Plan(scan=found)
-    changed: dict[str, FileStamp] = {}
+    result = Plan(scan={})
+    changed: dict[str, tuple[int, int]] = {}
     for path, file_id, size, mtime_ns, digest, state in rows:
         stamp = found.pop(path, None)
         if stamp is None:
@@ -104,6 +105,7 @@ def plan(
             changed[path] = stamp
         result.known[path] = Known(file_id, FileStamp(size, mtime_ns), digest, state)
     found.update(changed)
+    result.scan = {path: FileStamp(*found[path]) for path in sorted(found)}
     return result
 
 
@@ -121,37 +123,35 @@ class Matcher:
 
     Parameters
     ----------
-    known : mapping of str to Known
-        By path inside the root.
-    gone : collection of str
-        Paths of `known` that a file may have moved from.
+    gone : collection of Known
+        Files that are no longer where they were, and may have moved.
     """
 
-    def __init__(self, known: Mapping[str, Known], gone: Collection[str]) -> None:
-        self._known = known
-        self._gone: dict[bytes, list[str]] = {}
-        for path in gone:
-            digest = known[path].digest
-            if digest is not None:
-                self._gone.setdefault(digest, []).append(path)
+    def __init__(self, gone: Collection[Known]) -> None:
+        self._gone: dict[bytes, deque[Known]] = {}
+        for known in gone:
+            if known.digest is not None:
+                self._gone.setdefault(known.digest, deque()).append(known)
 
-    def match(self, path: str, digest: bytes) -> tuple[Outcome, Known | None, str | None]:
+    def match(self, before: Known | None, digest: bytes) -> tuple[Outcome, Known | None]:
         """Match a file that was read with what was known.
+
+        Parameters
+        ----------
+        before : Known or None
+            What the catalogue holds under its path.
+        digest : bytes
 
         Returns
         -------
         outcome : Outcome
         known : Known or None
-            What the catalogue holds of it, unless it is added.
-        old_path : str or None
-            Where it was, if it moved. It is not gone then.
+            What the catalogue holds of it, unless it is added; if it moved, under another path.
         """
-        before = self._known.get(path)
         if before is not None:
             same = before.digest == digest and before.state != "failed"
-            return (Outcome.TOUCHED if same else Outcome.UPDATED), before, None
+            return (Outcome.TOUCHED if same else Outcome.UPDATED), before
         candidates = self._gone.get(digest)
         if candidates:
-            old_path = candidates.pop(0)
-            return Outcome.MOVED, self._known[old_path], old_path
-        return Outcome.ADDED, None, None
+            return Outcome.MOVED, candidates.popleft()
+        return Outcome.ADDED, None

@@ -41,6 +41,10 @@ class IngestReport:
         Location of each file that could not be read, and why.
     unreadable : dict of str to str
         Location of each directory that could not be listed, and why.
+    moves : dict of str to str
+        Location of each file that moved, and where it was.
+    gone : list of str
+        Location of each file that is missing since now.
     """
 
     added: int = 0
@@ -55,3 +59,5 @@ class IngestReport:
     seconds: float = 0.0
     failures: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    moves: dict[str, str] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)

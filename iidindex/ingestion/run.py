@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 
 from iidindex.catalog.bulk import (
     drop_late_indexes,
@@ -16,15 +15,13 @@ from iidindex.catalog.bulk import (
 )
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.intern import Interner
-from iidindex.catalog.load import Loader
+from iidindex.catalog.load import Loader, Place
 from iidindex.catalog.lock import sole_writer
-from iidindex.catalog.places import Root, add_root, all_roots, root_over
-from iidindex.catalog.read import failures, files_of_root
 from iidindex.catalog.writer import Writer
 from iidindex.errors import IngestError
-from iidindex.ingestion.discover import discover, is_iid
 from iidindex.ingestion.interrupt import Interrupt
-from iidindex.ingestion.plan import Matcher, Outcome, Plan, Row, plan
+from iidindex.ingestion.look import Found, View, look, places_of
+from iidindex.ingestion.plan import Matcher, Outcome
 from iidindex.ingestion.pool import processes, scan_all
 from iidindex.ingestion.report import IngestReport, Progress
 from iidindex.ingestion.work import Scanned
@@ -40,16 +37,6 @@ _BIG_LOAD = 1000
 _NEVER = FileStamp(-1, -1)
 
 Tell = Callable[[Progress], object]
-
-
-@dataclass(slots=True)
-class _Place:
-    """What is to be done below one path, and what has been."""
-
-    root: Root
-    todo: Plan
-    matcher: Matcher
-    gone: set[str]
 
 
 def ingest(
@@ -90,7 +77,7 @@ def ingest(
     KeyboardInterrupt
         After an interrupt; what was read until then is committed.
     """
-    places = [_check_place(path) for path in paths]
+    places = places_of(paths)
     if jobs is not None and jobs < 1:
         raise IngestError(f"jobs is {jobs}; expected at least 1")
     if not dry_run:
@@ -98,100 +85,49 @@ def ingest(
     report = IngestReport()
     begin = time.perf_counter()
     with nullcontext() if dry_run else sole_writer(catalog.name), Interrupt() as interrupt:
-        for directory in places:
-            place = _look(catalog, directory, checksum, dry_run, report)
-            _carry_out(catalog, place, jobs, dry_run, progress, report, interrupt)
+        view = look(catalog, places, checksum, dry_run, report)
+        _carry_out(catalog, view, jobs, dry_run, progress, report, interrupt)
     report.seconds = time.perf_counter() - begin
     return report
 
 
-def _check_place(path: str | os.PathLike[str]) -> str:
-    place = os.path.realpath(os.fsdecode(path))
-    if not os.path.exists(place):
-        raise IngestError(f"{os.fsdecode(path)}: there is no such file or directory")
-    if not os.path.isdir(place) and not is_iid(place):
-        raise IngestError(f"{os.fsdecode(path)}: is no directory, and does not end in .iid")
-    return place
-
-
-def _look(
-    catalog: Catalog, place: str, checksum: bool, dry_run: bool, report: IngestReport
-) -> _Place:
-    """Compare a directory, or a single file, with what the catalogue holds of it."""
-    is_directory = os.path.isdir(place)
-    root = _root_of(catalog, place if is_directory else os.path.dirname(place), dry_run)
-    below = os.path.relpath(place, root.location)
-    below = "" if below == "." else below
-    if is_directory:
-        discovery = discover(root.location, below)
-        found, unreadable = discovery.found, discovery.unreadable
-    else:
-        status = os.stat(place)
-        found, unreadable = {below: FileStamp(status.st_size, status.st_mtime_ns)}, {}
-    with catalog.reading() as connection:
-        reasons = failures(connection, root.id)
-        rows: Iterable[Row] = files_of_root(connection, root.id)
-        if below:
-            inside = f"{below}/"
-            rows = (row for row in rows if row[0] == below or row[0].startswith(inside))
-        todo = plan(found, rows, unreadable=unreadable, checksum=checksum)
-    report.unchanged += todo.unchanged
-    report.failed += len(todo.failed)
-    report.kept += todo.kept
-    for path in todo.failed:
-        report.failures[os.path.join(root.location, path)] = reasons[path]
-    for path, reason in unreadable.items():
-        report.unreadable[os.path.join(root.location, path)] = reason
-    return _Place(root, todo, Matcher(todo.known, [*todo.gone, *todo.lost]), set(todo.gone))
-
-
-def _root_of(catalog: Catalog, directory: str, dry_run: bool) -> Root:
-    """The root that a directory lies in; itself, if it lies in none."""
-    with catalog.reading() as connection:
-        root = root_over(all_roots(connection), directory)
-    if root is not None:
-        return root
-    if dry_run:
-        return Root(0, "", directory, 0)
-    with catalog.writing() as connection:
-        return add_root(connection, directory)
-
-
 def _carry_out(
     catalog: Catalog,
-    place: _Place,
+    view: View,
     jobs: int | None,
     dry_run: bool,
     progress: Tell | None,
     report: IngestReport,
     interrupt: Interrupt,
 ) -> None:
-    scan = list(place.todo.scan)
+    files = view.to_read
     if not dry_run:
-        _prepare_indexes(catalog, len(scan))
+        _prepare_indexes(catalog, len(files))
     scanned = scan_all(
-        [os.path.join(place.root.location, path) for path in scan],
-        [stamp.size for stamp in place.todo.scan.values()],
-        processes(jobs, len(scan)),
+        [file.location for file in files],
+        [file.stamp.size for file in files],
+        processes(jobs, len(files)),
     )
+    matcher = Matcher([*view.gone, *view.lost])
     interner = Interner()
     begin = time.perf_counter()
     done = entries = 0
     for batch in _batches(scanned, interrupt):
         with _transaction(catalog, interner, dry_run) as loader:
             for task, result in batch:
-                _record(loader, place, scan[done : done + len(task)], result, report)
+                _record(loader, files[done : done + len(task)], matcher, view, result, report)
                 done += len(task)
                 entries += 0 if result.batch is None else len(result.batch)
                 if progress is not None:
-                    progress(Progress(done, len(scan), entries, time.perf_counter() - begin))
-    # What was not looked at yet is not known to be gone.
-    gone = [] if interrupt.requested else [place.todo.known[path].id for path in place.gone]
+                    progress(Progress(done, len(files), entries, time.perf_counter() - begin))
+    if interrupt.requested:
+        view.gone.clear()  # what was not looked at yet is not known to be gone
     if not dry_run:
-        _finish(catalog, gone, interner)
+        _finish(catalog, [known.id for known in view.gone], interner)
     if interrupt.requested:
         raise KeyboardInterrupt
-    report.missing += len(gone)
+    report.missing += len(view.gone)
+    report.gone += view.gone.values()
 
 
 def _prepare_indexes(catalog: Catalog, n_files: int) -> None:
@@ -270,40 +206,38 @@ def _batches(
 
 def _record(
     loader: Loader | None,
-    place: _Place,
-    paths: Sequence[str],
+    files: Sequence[Found],
+    matcher: Matcher,
+    view: View,
     result: Scanned,
     report: IngestReport,
 ) -> None:
     """Count what came of some files, and write it."""
-    root_id = place.root.id
     for which, failure in result.failures.items():
-        path = paths[which]
-        before = place.todo.known.get(path)
-        stamp = _NEVER if failure.transient else place.todo.scan[path]
+        file = files[which]
+        stamp = _NEVER if failure.transient else file.stamp
         report.failed += 1
-        report.failures[os.path.join(place.root.location, path)] = failure.reason
+        report.failures[file.location] = failure.reason
         if loader is not None:
-            known_id = None if before is None else before.id
-            loader.fail(root_id, path, stamp, failure.reason, known_id)
+            known_id = None if file.known is None else file.known.id
+            loader.fail(file.root.id, file.path, stamp, failure.reason, known_id)
     if result.batch is None:
         return
-    new_paths: list[str] = []
+    places: list[Place] = []
     which_new: list[int] = []
-    known_ids: list[int | None] = []
-    for nth, (position, file) in enumerate(zip(result.read, result.batch.files, strict=True)):
-        path = paths[position]
-        outcome, before, old_path = place.matcher.match(path, file.digest)
+    for nth, (position, facts) in enumerate(zip(result.read, result.batch.files, strict=True)):
+        file = files[position]
+        outcome, before = matcher.match(file.known, facts.digest)
         setattr(report, outcome.value, getattr(report, outcome.value) + 1)
-        if outcome is Outcome.MOVED:
-            place.gone.discard(old_path or "")
+        if outcome is Outcome.MOVED and before is not None:
+            report.moves[file.location] = view.gone.pop(before, "") or view.lost[before]
         if outcome in (Outcome.ADDED, Outcome.UPDATED):
-            new_paths.append(path)
+            known_id = None if before is None else before.id
+            places.append(Place(file.root.id, file.path, known_id))
             which_new.append(nth)
-            known_ids.append(None if before is None else before.id)
-            report.entries += file.n_entries
+            report.entries += facts.n_entries
         elif loader is not None and before is not None:
             # A file that moved has another path; one that was touched is moved to its own.
-            loader.move(before.id, root_id, path, file.stamp)
-    if new_paths and loader is not None:
-        loader.write(root_id, new_paths, result.batch, which_new, known_ids)
+            loader.move(before.id, file.root.id, file.path, facts.stamp)
+    if places and loader is not None:
+        loader.write(places, result.batch, which_new)

@@ -1,0 +1,154 @@
+"""Comparing places on disk with what the catalogue holds of them; no file is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from iidindex.catalog.engine import Catalog
+from iidindex.catalog.places import Root, add_root, all_roots, root_over
+from iidindex.catalog.read import failures, files_of_root
+from iidindex.errors import IngestError
+from iidindex.ingestion.discover import discover, is_iid
+from iidindex.ingestion.plan import Known, Plan, Row, plan
+from iidindex.ingestion.report import IngestReport
+from iidindex.model import FileStamp
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to be read: its root, its path inside, its stamp, and what is known of it."""
+
+    root: Root
+    path: str
+    stamp: FileStamp
+    known: Known | None
+
+    @property
+    def location(self) -> str:
+        """Where it can be opened."""
+        return os.path.join(self.root.location, self.path)
+
+
+@dataclass(slots=True)
+class View:
+    """What is to be done, over all places.
+
+    Attributes
+    ----------
+    to_read : list of Found
+        Files that are new or have another stamp.
+    gone : dict of Known to str
+        Files that were there and are not now, and where they were.
+    lost : dict of Known to str
+        Files that were missing before and still are.
+    """
+
+    to_read: list[Found]
+    gone: dict[Known, str]
+    lost: dict[Known, str]
+
+
+def places_of(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Absolute places of paths, without those that lie inside another.
+
+    Raises
+    ------
+    IngestError
+        If something is not there, or is neither a directory nor a ``.iid`` file.
+    """
+    places = sorted({_checked(path) for path in paths})
+    kept: list[str] = []
+    for place in places:
+        if not any(place.startswith(os.path.join(other, "")) for other in kept):
+            kept.append(place)
+    return kept
+
+
+def _checked(path: str | os.PathLike[str]) -> str:
+    place = os.path.realpath(os.fsdecode(path))
+    if not os.path.exists(place):
+        raise IngestError(f"{os.fsdecode(path)}: there is no such file or directory")
+    if not os.path.isdir(place) and not is_iid(place):
+        raise IngestError(f"{os.fsdecode(path)}: is no directory, and does not end in .iid")
+    return place
+
+
+def look(
+    catalog: Catalog, places: list[str], checksum: bool, dry_run: bool, report: IngestReport
+) -> View:
+    """Compare directories and single files with what the catalogue holds of them.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    places : list of str
+        From `places_of`.
+    checksum : bool
+        Read every file, whatever its stamp.
+    dry_run : bool
+        Record no root.
+    report : IngestReport
+        Takes the files that need not be read.
+
+    Returns
+    -------
+    View
+    """
+    view = View([], {}, {})
+    for root, place in _roots_of(catalog, places, dry_run):
+        todo = _compare(catalog, root, place, checksum, report)
+        view.to_read += [
+            Found(root, path, stamp, todo.known.get(path)) for path, stamp in todo.scan.items()
+        ]
+        for paths, taken in ((todo.gone, view.gone), (todo.lost, view.lost)):
+            taken.update((todo.known[path], os.path.join(root.location, path)) for path in paths)
+    return view
+
+
+def _roots_of(catalog: Catalog, places: list[str], dry_run: bool) -> list[tuple[Root, str]]:
+    """The root of each place: one that it lies in, or else itself."""
+    directories = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
+    if not dry_run:
+        for directory in directories:
+            with catalog.reading() as connection:
+                is_known = root_over(all_roots(connection), directory) is not None
+            if not is_known:
+                with catalog.writing() as connection:
+                    add_root(connection, directory)
+    with catalog.reading() as connection:
+        known = all_roots(connection)
+    found = []
+    for directory, place in zip(directories, places, strict=True):
+        root = root_over(known, directory) or Root(0, "", directory, 0)
+        found.append((root, place))
+    return found
+
+
+def _compare(
+    catalog: Catalog, root: Root, place: str, checksum: bool, report: IngestReport
+) -> Plan:
+    below = os.path.relpath(place, root.location)
+    below = "" if below == "." else below
+    if os.path.isdir(place):
+        discovery = discover(root.location, below)
+        found, unreadable = discovery.found, discovery.unreadable
+    else:
+        status = os.stat(place)
+        found, unreadable = {below: (status.st_size, status.st_mtime_ns)}, {}
+    with catalog.reading() as connection:
+        reasons = failures(connection, root.id)
+        rows: Iterable[Row] = files_of_root(connection, root.id)
+        if below:
+            inside = f"{below}/"
+            rows = (row for row in rows if row[0] == below or row[0].startswith(inside))
+        todo = plan(found, rows, unreadable=unreadable, checksum=checksum)
+    report.unchanged += todo.unchanged
+    report.failed += len(todo.failed)
+    report.kept += todo.kept
+    for path in todo.failed:
+        report.failures[os.path.join(root.location, path)] = reasons[path]
+    for path, reason in unreadable.items():
+        report.unreadable[os.path.join(root.location, path)] = reason
+    return todo
