@@ -52,7 +52,7 @@ def main() -> None:
     table = _table(lines)
     print(table)
     if not options.quick and not options.only:
-        PAGE.write_text(f"{HEAD}\n{table}\n\n{_machine()}\n{_unmet(lines)}", encoding="utf-8")
+        PAGE.write_text(f"{HEAD}\n{table}\n\n{machine()}\n{_unmet(lines)}", encoding="utf-8")
 
 
 def _table(lines: list[Line]) -> str:
@@ -76,7 +76,8 @@ def _table(lines: list[Line]) -> str:
     return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
 
 
-def _machine() -> str:
+def machine() -> str:
+    """What was measured, and on what."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     commit = subprocess.run(
         ["git", "describe", "--always"], capture_output=True, text=True, check=False

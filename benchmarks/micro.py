@@ -7,12 +7,8 @@ one to the other. They patch the constants in question, so that both ways do the
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from unittest.mock import patch
 
 import numpy as np
@@ -241,62 +237,11 @@ def _chains(count: int, per_segment: int) -> Sequence[str]:
     )
 
 
-# ---------------------------------------------------------------------- rows into SQLite
-
-
-def inserts() -> None:
-    """``_MAX_ROWS`` in catalog/rows.py: a tuple a row, or many rows a statement."""
-    with tempfile.TemporaryDirectory(prefix="iidindex-benchmarks-") as directory:
-        _table(
-            f"{_N_ROWS:,} rows of {_WIDTH} integers into SQLite, in one transaction",
-            ("rows a statement", "time", "rows a second", "ratio"),
-            _inserts(Path(directory)),
-        )
-
-
-_N_ROWS, _WIDTH = 100_000, 11
-
-
-def _inserts(directory: Path) -> Iterator[Sequence[str]]:
-    table = np.arange(_WIDTH * _N_ROWS).reshape(_N_ROWS, _WIDTH) % 65_521
-    table[:, 0] = np.arange(_N_ROWS)
-
-    def job(per_statement: int) -> Job:
-        def run() -> None:
-            path = directory / f"{per_statement}.db"
-            path.unlink(missing_ok=True)
-            with closing(sqlite3.connect(path)) as database, database:
-                names = ", ".join(f"c{column}" for column in range(1, _WIDTH))
-                database.execute(f"CREATE TABLE t (c0 INTEGER PRIMARY KEY, {names})")
-                _insert(database, table, per_statement)
-
-        return run
-
-    sizes = (0, 10, 50, 100, 200, 500, 1000, 2000)
-    seconds = _compared({str(size): job(size) for size in sizes}, repeats=5)
-    for size, found in zip(sizes, seconds, strict=True):
-        name = f"{size:,}" if size else "executemany"
-        yield name, duration(found), f"{_N_ROWS / found:,.0f}", ratio(seconds[0] / found)
-
-
-def _insert(database: sqlite3.Connection, table: Ints, per_statement: int) -> None:
-    one = f"({', '.join('?' * table.shape[1])})"
-    if not per_statement:
-        database.executemany(f"INSERT INTO t VALUES {one}", map(tuple, table.tolist()))
-        return
-    for low in range(0, len(table), per_statement):
-        part = table[low : low + per_statement]
-        database.execute(
-            f"INSERT INTO t VALUES {', '.join([one] * len(part))}", part.ravel().tolist()
-        )
-
-
 MEASUREMENTS = {
     "pairs": pairs,
     "question": question,
     "shared": shared,
     "chains": chains,
-    "inserts": inserts,
 }
 
 

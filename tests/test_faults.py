@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -221,3 +222,28 @@ def test_file_that_vanishes_and_file_that_grows(archive, tmp_path, monkeypatch):
         shutil.copy(archive / "2021" / "c.iid", growing)
         report = index.ingest(archive)
         assert (report.updated, report.missing, report.failed) == (1, 1, 0)
+
+
+def test_readers_see_whole_batches_and_are_never_refused(large, tmp_path):
+    db = tmp_path / "x.db"
+    iidindex.open(db, create=True).close()
+    code = (
+        "import sys; from iidindex.ingestion import run, pool; "
+        "run._BATCH_FILES = 20; pool._TASK_FILES = 4; "
+        "from iidindex.cli.main import run as main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["--db", str(db), "ingest", str(large), "--jobs", "1"]
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL)
+    seen = set()
+    with iidindex.open(db, read_only=True) as index:
+        while process.poll() is None:
+            found = list(index.entries)
+            by_file = Counter(entry.path for entry in found)
+            assert set(by_file.values()) <= {3}
+            assert index.entries.at(60, 120, exact=False).count() % 40 == 0
+            seen.add(len(by_file))
+            time.sleep(0.005)
+        assert index.stats().files == N_FILES
+    assert process.returncode == 0
+    assert all(count % 20 == 0 for count in seen)
+    assert len(seen) > 3  # it was read while it was written

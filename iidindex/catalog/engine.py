@@ -28,6 +28,7 @@ _BLANK_BYTES = 65536
 
 # Of a new database: written some 8 % faster than at SQLite's 4,096, read as fast, 1 % smaller.
 _PAGE_BYTES = 8192
+_JOURNAL = "WAL"
 
 # Milliseconds a writer waits for another. Readers never wait for a writer, nor it for them.
 _BUSY_MS = 200
@@ -100,7 +101,7 @@ class Catalog:
                 assert isinstance(driver, sqlite3.Connection)
                 driver.rollback()
                 driver.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-                driver.execute("PRAGMA journal_mode = WAL")
+                driver.execute(f"PRAGMA journal_mode = {_JOURNAL}")
             with self.writing() as connection:
                 upgrade(connection)
 

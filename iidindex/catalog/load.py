@@ -52,8 +52,10 @@ _ENTRY_COLUMNS = [
     "length",
 ]
 
-# Entries that are written together: of those of a transaction, about a third.
-_WRITE_ENTRIES = 90_000
+# Entries are held back until there are so many of them, and written no more than these at a
+# time: a transaction has only some ten images.
+_ENOUGH = 90_000
+_TOGETHER = 250_000
 
 
 class Place(NamedTuple):
@@ -172,8 +174,9 @@ class Loader:
             self._insert("file_groups", ["file_id", "group_id"], file_groups[:, ::-1])
             self._members, self._file_groups = [], []
         if tree is not None:
-            add_boxes(self._writer, tree, np.concatenate(self._cells), self._entries_before)
+            cells = np.concatenate(self._cells)
             self._cells = []
+            add_boxes(self._writer, tree, cells, self._entries_before)
         _ = self._writer.connection  # wait for all
 
     def _insert(self, table: str, columns: list[str], pairs: Ints) -> None:
@@ -209,9 +212,12 @@ class Loader:
         return file_id
 
     def _write_entries(self, batch: Batch, ids: Ints, file_of: Ints) -> None:
-        chosen = np.flatnonzero(ids)
-        if not len(chosen):
-            return
+        written = np.flatnonzero(ids)
+        # A single file may have so many that all at once would take much memory.
+        for low in range(0, len(written), _TOGETHER):
+            self._write_some(batch, ids, file_of, written[low : low + _TOGETHER])
+
+    def _write_some(self, batch: Batch, ids: Ints, file_of: Ints, chosen: Ints) -> None:
         iids = batch.iids if len(chosen) == len(batch) else batch.iids.take(chosen)
         rows = np.empty((len(chosen), len(_ENTRY_COLUMNS)), np.int64)
         rows[:, 0] = ids[chosen]
@@ -224,7 +230,7 @@ class Loader:
         rows[:, 10] = batch.length[chosen]
         self._entry_rows.append(rows)
         self._n_waiting += len(rows)
-        if self._n_waiting >= _WRITE_ENTRIES:
+        if self._n_waiting >= _ENOUGH:
             self._write_waiting()
         self._cells.append(cells_of(rows[:, 0], batch.bbox[chosen]))
 

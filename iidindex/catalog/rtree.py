@@ -14,7 +14,8 @@ tells the leaf of every entry, ``_parent`` the parent of every other node but th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -34,10 +35,18 @@ _COLUMNS = [column.name for column in entry_boxes.columns]
 _NODE, _ROWID, _PARENT = (f"{entry_boxes.name}_{part}" for part in ("node", "rowid", "parent"))
 
 _CELL = np.dtype([("id", ">i8"), ("box", ">i4", (4,))])
-_HEAD = np.dtype([("depth", ">u2"), ("count", ">u2")])
 # SQLite's RTREE_MAXCELLS, which a node of five columns reaches from a page of 2 KiB upwards.
 _FULL = 51
+_NODE_TYPE = np.dtype([("depth", ">u2"), ("count", ">u2"), ("cells", _CELL, (_FULL,))])
+_HEAD_SIZE = 4
 _ROOT = 1
+# Nodes that are made at a time.
+_NODES = 2000
+# Boxes that are packed at a time when all are packed anew.
+_SLAB = 1_000_000
+
+# Takes ids and the nodes that hold them.
+Own = Callable[[Ints, Ints], object]
 
 # Packing is quicker than inserting from a hundred boxes upwards. But every packing adds leaves
 # that may overlap all others, so that the many small additions of a year would leave a slower
@@ -118,17 +127,51 @@ def repack(connection: Connection) -> bool:
     """Pack the whole tree anew; return whether this build of SQLite allows it."""
     if not _may_pack(connection):
         return False
-    rows = connection.exec_driver_sql(
-        "SELECT id, minr, maxr - 1, minc, maxc - 1 FROM entries WHERE minr < maxr AND minc < maxc"
-    )
-    flat = np.fromiter((value for row in rows for value in row), np.int64)
-    cells = flat.reshape(len(flat) // len(_COLUMNS), len(_COLUMNS))
     for table in (_NODE, _ROWID, _PARENT):
         connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608  (names are ours)
+    last = connection.exec_driver_sql("SELECT coalesce(max(id), 0) FROM entries").scalar_one()
+    leaf_of = np.zeros(last + 1, np.int32)
     with Writer(connection) as writer:
-        pack(writer, Tree(0, cells[:0], _ROOT), cells)
+        _write_root(writer, np.empty((0, len(_COLUMNS)), np.int64), 0)
+        for low, high in _slabs(writer.connection):
+            cells = _cells_between(writer.connection, low, high)
+            pack(writer, read_tree(writer.connection), cells, leaf_of.__setitem__)
+        # At the end, and in the order of ids: those of a slab lie all over the table.
+        for ids in np.array_split(np.flatnonzero(leaf_of), 1 + last // _SLAB):
+            writer.insert_integers(
+                _ROWID, ["rowid", "nodeno"], np.column_stack([ids, leaf_of[ids]])
+            )
         _ = writer.connection  # wait for all
     return True
+
+
+def _slabs(connection: Connection) -> Iterator[tuple[int, int]]:
+    """Cut the entries into ranges of minc + maxc, each of bounded size if that can be."""
+    listed = connection.exec_driver_sql(
+        "SELECT minc + maxc, count(*) FROM entries WHERE minr < maxr AND minc < maxc "
+        "GROUP BY 1 ORDER BY 1"
+    )
+    low, high, size = 0, 0, 0
+    for place, count in listed.all():
+        if size and size + count > _SLAB:
+            yield low, high
+            low, size = place, 0
+        high, size = place, size + count
+    if size:
+        yield low, high
+
+
+def _cells_between(connection: Connection, low: int, high: int) -> Cells:
+    cursor = connection.exec_driver_sql(
+        "SELECT id, minr, maxr - 1, minc, maxc - 1 FROM entries "
+        "WHERE minr < maxr AND minc < maxc AND minc + maxc BETWEEN ? AND ?",
+        (low, high),
+    ).cursor
+    assert cursor is not None
+    parts = []
+    while rows := cursor.fetchmany(10_000):
+        parts.append(np.array(rows, np.int64))
+    return np.concatenate(parts)
 
 
 def _may_pack(connection: Connection) -> bool:
@@ -140,35 +183,47 @@ def _may_pack(connection: Connection) -> bool:
     root = connection.exec_driver_sql(
         f"SELECT length(data) FROM {_NODE} WHERE nodeno = {_ROOT}"  # noqa: S608
     ).scalar()
-    return root == _HEAD.itemsize + _FULL * _CELL.itemsize
+    return root == _NODE_TYPE.itemsize
 
 
-def pack(writer: Writer, tree: Tree, cells: Cells) -> None:
-    """Pack cells into leaves and their parents, and build the levels above over old and new."""
+def pack(writer: Writer, tree: Tree, cells: Cells, own: Own | None = None) -> None:
+    """Pack cells into leaves and their parents, and build the levels above over old and new.
+
+    Parameters
+    ----------
+    writer : Writer
+    tree : Tree
+        From `read_tree`.
+    cells : ndarray of int64, shape (m, 5)
+    own : callable, optional
+        Takes entries and their leaves, instead of the table of those.
+    """
     depth, root, last = tree
+    own_leaves = own or partial(_own_leaves, writer)
+    own_nodes = partial(_own_nodes, writer)
     if depth == 0:
-        cells = np.concatenate([root, cells])
+        cells = np.concatenate([root, cells]) if len(root) else cells
         writer.later(lambda connection: connection.exec_driver_sql(f"DELETE FROM {_ROWID}"))  # noqa: S608
         if len(cells) <= _FULL:  # SQLite takes a root of one child for damage
-            _adopt(writer, cells, _ROOT, _ROWID)
+            _adopt(own_leaves, cells, _ROOT)
             _write_root(writer, cells, 0)
             return
-    leaves = _write_level(writer, cells, last + 1, _ROWID)
+    leaves = _write_level(writer, cells, last + 1, own_leaves)
     if depth == 0 and len(leaves) <= _FULL:
-        _adopt(writer, leaves, _ROOT, _PARENT)
+        _adopt(own_nodes, leaves, _ROOT)
         _write_root(writer, leaves, 1)
         return
-    parents = _write_level(writer, leaves, int(leaves[-1, 0]) + 1, _PARENT)
+    parents = _write_level(writer, leaves, int(leaves[-1, 0]) + 1, own_nodes)
     last = int(parents[-1, 0])
     if depth == 1:
         # The root holds leaves itself: its content becomes a node beside the new ones.
         last += 1
         _write_nodes(writer, np.array([last]), root, np.array([0]))
-        _adopt(writer, root, last, _PARENT)
+        _adopt(own_nodes, root, last)
         parents = np.concatenate([_bounds(root, np.array([0]), np.array([last])), parents])
     elif depth > 1:
         parents = np.concatenate([_take_down(writer, root, depth), parents])
-    _build_up(writer, parents, last + 1)
+    _build_up(writer, parents, last + 1, own_nodes)
 
 
 def _take_down(writer: Writer, root: Cells, depth: int) -> Cells:
@@ -186,25 +241,25 @@ def _take_down(writer: Writer, root: Cells, depth: int) -> Cells:
     return level
 
 
-def _build_up(writer: Writer, level: Cells, first_id: int) -> None:
+def _build_up(writer: Writer, level: Cells, first_id: int, own: Own) -> None:
     """Build the levels above the leaves' parents, up to the root."""
     depth = 2
     while len(level) > _FULL:
-        level = _write_level(writer, level, first_id, _PARENT)
+        level = _write_level(writer, level, first_id, own)
         first_id = int(level[-1, 0]) + 1
         depth += 1
-    _adopt(writer, level, _ROOT, _PARENT)
+    _adopt(own, level, _ROOT)
     _write_root(writer, level, depth)
 
 
-def _write_level(writer: Writer, cells: Cells, first_id: int, owners: str) -> Cells:
+def _write_level(writer: Writer, cells: Cells, first_id: int, own: Own) -> Cells:
     """Write nodes full of cells that lie close together; return the nodes' own cells."""
     cells = cells[_tiled(cells)]
     opens = np.arange(0, len(cells), _FULL)
     ids = np.arange(first_id, first_id + len(opens))
     _write_nodes(writer, ids, cells, opens)
     node_of = np.repeat(ids, np.diff(opens, append=len(cells)))
-    _own(writer, owners, cells[:, 0], node_of)
+    own(cells[:, 0], node_of)
     return _bounds(cells, opens, ids)
 
 
@@ -236,46 +291,48 @@ def _bounds(cells: Cells, opens: Ints, ids: Ints) -> Cells:
 
 def _write_nodes(writer: Writer, ids: Ints, cells: Cells, opens: Ints, depth: int = 0) -> None:
     """Write nodes; the cells of each begin at `opens`."""
-    counts = np.diff(opens, append=len(cells))
-    padded = np.zeros((len(ids), _FULL), _CELL)
-    node = np.repeat(np.arange(len(ids)), counts)
-    place = np.arange(len(cells)) - opens[node]
-    padded["id"][node, place] = cells[:, 0]
-    padded["box"][node, place] = cells[:, 1:]
-    heads = np.empty(len(ids), _HEAD)
-    heads["depth"], heads["count"] = depth, counts
-    blobs = np.concatenate(
-        [heads.view(np.uint8).reshape(len(ids), -1), padded.view(np.uint8).reshape(len(ids), -1)],
-        axis=1,
-    )
-    size = blobs.shape[1]
-    raw = blobs.tobytes()
-    rows: list[object] = []
-    for nth, node_id in enumerate(ids.tolist()):
-        rows += (node_id, raw[nth * size : (nth + 1) * size])
-    writer.later(
-        lambda connection: insert(connection, _NODE, ["nodeno", "data"], rows, replace=True)
-    )
+    edges = np.append(opens, len(cells))
+    for low in range(0, len(ids), _NODES):
+        some = ids[low : low + _NODES]
+        first = edges[low : low + len(some) + 1]
+        counts = np.diff(first)
+        nodes = np.zeros(len(some), _NODE_TYPE)
+        nodes["depth"], nodes["count"] = depth, counts
+        node = np.repeat(np.arange(len(some)), counts)
+        place = np.arange(first[0], first[-1]) - first[node]
+        nodes["cells"]["id"][node, place] = cells[first[0] : first[-1], 0]
+        nodes["cells"]["box"][node, place] = cells[first[0] : first[-1], 1:]
+        raw, size = nodes.tobytes(), nodes.itemsize
+        rows: list[object] = []
+        for nth, node_id in enumerate(some.tolist()):
+            rows += (node_id, raw[nth * size : (nth + 1) * size])
+
+        def work(connection: Connection, rows: list[object] = rows) -> None:
+            insert(connection, _NODE, ["nodeno", "data"], rows, replace=True)
+
+        writer.later(work)
 
 
 def _write_root(writer: Writer, cells: Cells, depth: int) -> None:
     _write_nodes(writer, np.array([_ROOT]), cells, np.array([0]), depth)
 
 
-def _adopt(writer: Writer, cells: Cells, node_id: int, owners: str) -> None:
-    _own(writer, owners, cells[:, 0], np.full(len(cells), node_id))
+def _adopt(own: Own, cells: Cells, node_id: int) -> None:
+    own(cells[:, 0], np.full(len(cells), node_id))
 
 
-def _own(writer: Writer, owners: str, ids: Ints, node_of: Ints) -> None:
-    """Record which node holds which cell; in the order of ids, which is quicker to write."""
+def _own_leaves(writer: Writer, ids: Ints, leaf_of: Ints) -> None:
+    """Record which leaf holds which entry; in the order of ids, which is quicker to write."""
     order = np.argsort(ids, kind="stable")
-    pairs = np.column_stack([ids[order], node_of[order]])
-    if owners == _ROWID:
-        writer.insert_integers(owners, ["rowid", "nodeno"], pairs)
-    else:
-        names = ["nodeno", "parentnode"]
-        flat = pairs.ravel().tolist()
-        writer.later(lambda connection: insert(connection, owners, names, flat, replace=True))
+    pairs = np.column_stack([ids[order], leaf_of[order]])
+    writer.insert_integers(_ROWID, ["rowid", "nodeno"], pairs)
+
+
+def _own_nodes(writer: Writer, ids: Ints, parent_of: Ints) -> None:
+    """Record which node is the parent of which."""
+    flat = np.column_stack([ids, parent_of]).ravel().tolist()
+    names = ["nodeno", "parentnode"]
+    writer.later(lambda connection: insert(connection, _PARENT, names, flat, replace=True))
 
 
 def _read_nodes(connection: Connection, ids: Sequence[int]) -> list[tuple[int, Cells]]:
@@ -287,8 +344,7 @@ def _read_nodes(connection: Connection, ids: Sequence[int]) -> list[tuple[int, C
     )
     found = []
     for (data,) in rows:
-        head = np.frombuffer(data, _HEAD, 1)[0]
-        cells = np.frombuffer(data, _CELL, int(head["count"]), _HEAD.itemsize)
-        columns = np.column_stack([cells["id"], cells["box"]]).astype(np.int64)
-        found.append((int(head["depth"]), columns))
+        depth, count = np.frombuffer(data, ">u2", 2).tolist()
+        cells = np.frombuffer(data, _CELL, count, _HEAD_SIZE)
+        found.append((depth, np.column_stack([cells["id"], cells["box"]]).astype(np.int64)))
     return found

@@ -27,7 +27,7 @@ _OWN_TASKS = 2
 # While the writer commits, workers go on: at least so many tasks each, and up to so many bytes
 # of files. A hundred bytes of columns come of sixty or more in a file.
 _AHEAD = 3
-_AHEAD_BYTES = 64 << 20
+_AHEAD_BYTES = 24 << 20
 
 Task = Sequence[str]
 Waiting = Iterator[tuple[Task, int]]

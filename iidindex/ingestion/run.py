@@ -120,6 +120,7 @@ def _carry_out(
                 entries += 0 if result.batch is None else len(result.batch)
                 if progress is not None:
                     progress(Progress(done, len(files), entries, time.perf_counter() - begin))
+            del result  # a huge file's columns are not needed any more
     if interrupt.requested:
         view.gone.clear()  # what was not looked at yet is not known to be gone
     if not dry_run:
