@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Self
 
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.places import Root
 from iidindex.ingestion.keep import optimize, prune, relocate, roots
 from iidindex.ingestion.report import IngestReport, Progress
-from iidindex.query.entries import Entries, Entry
+from iidindex.model import IID
+from iidindex.query.chain import chain
+from iidindex.query.entries import Entries
+from iidindex.query.entry import Entry
 from iidindex.query.files import IndexedFile, indexed_files
 from iidindex.query.filters import Filters
+from iidindex.query.graph import link_graph
+from iidindex.query.linkage import Cooccurrence, Related, cooccurring, related, shared
 from iidindex.query.links import Link, links
+from iidindex.query.listing import GroupCount, IIDCount, groups, iids
 from iidindex.query.originals import Originals
 from iidindex.query.places import entry_of
 from iidindex.query.stats import Stats, stats
 
 if TYPE_CHECKING:
+    from iidindex.query.overlaps import Overlap
     from iidindex.query.verify import Problem
 
 
@@ -117,6 +124,68 @@ class Index:
     def links(self, address: bytes, *, domain: bytes | None = None) -> list[Link]:
         """Files in which an IID appears, by path; without `domain`, in any domain."""
         return links(self._catalog, address, domain)
+
+    def shared(self, *paths: str) -> list[IID]:
+        """IIDs that are in all of the files, by domain and address."""
+        return shared(self._catalog, *paths)
+
+    def related(self, path: str, *, k: int | None = 10) -> list[Related]:
+        """Files ranked by the IIDs they share with one, rare ones above all."""
+        return related(self._catalog, path, k=k)
+
+    def cooccurring(
+        self,
+        address: bytes,
+        *,
+        domain: bytes | None = None,
+        by: str = "file",
+        k: int | None = None,
+    ) -> list[Cooccurrence]:
+        """IIDs that are together with one in a ``file`` or ``group``, or ``overlap`` it."""
+        return cooccurring(
+            self._catalog, address, originals=self._originals, domain=domain, by=by, k=k
+        )
+
+    def chain(
+        self, a: tuple[bytes | None, bytes], b: tuple[bytes | None, bytes]
+    ) -> list[IID | str] | None:
+        """The shortest way from an IID through files to another: ``[IID, path, …, IID]``."""
+        return chain(self._catalog, a, b)
+
+    def iids(
+        self,
+        *,
+        prefix: bytes | None = None,
+        domain: bytes | None = None,
+        limit: int | None = None,
+    ) -> list[IIDCount]:
+        """IIDs by address and domain: ``iid files entries``."""
+        return iids(self._catalog, prefix=prefix, domain=domain, limit=limit)
+
+    def groups(self) -> list[GroupCount]:
+        """Groups that have members, by name: ``name files entries``."""
+        return groups(self._catalog)
+
+    def link_graph(self, *, project: str | None = None) -> Any:
+        """Files and IIDs as a `networkx.Graph`; only ``files`` or ``iids``, if `project` says."""
+        return link_graph(self._catalog, project=project)
+
+    def overlaps(
+        self, path: str | None = None, *, store: bool = False, jobs: int | None = None
+    ) -> Iterator[Overlap]:
+        """Pairs of entries that share pixels, within each file: ``a b pixels iou a_in_b b_in_a``.
+
+        Parameters
+        ----------
+        path : str, optional
+            Of files, as in `Entries.where`; without it, of the whole archive.
+        store : bool
+            Keep them in the catalogue, as in `Entries.overlaps`.
+        jobs : int, optional
+            Processes that count; 1 without this.
+        """
+        question = self.entries if path is None else self.entries.where(path=path)
+        return question.overlaps(store=store, jobs=jobs)
 
     def files(self, *, state: str | None = None) -> list[IndexedFile]:
         """Files by root and path: ``path location state reason entries size``.

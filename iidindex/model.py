@@ -186,19 +186,26 @@ def entry_row(
     Addresses and domains are text where they are UTF-8 and None where they are not;
     ``address_b64`` and ``domain_b64`` are always exact.
     """
-    domain = iid.domain or b""
     return {
         "path": path,
         "key": key,
-        "address": _text(iid.address),
-        "domain": _text(domain),
-        "address_b64": b64encode(iid.address).decode(),
-        "domain_b64": b64encode(domain).decode(),
+        **iid_row(iid),
         "bbox": list(bbox),
         "area": area,
         "offset": bufloc.offset,
         "length": bufloc.length,
         "groups": list(groups),
+    }
+
+
+def iid_row(iid: IID) -> dict[str, Any]:
+    """What every listing says of an IID, as JSON can hold it."""
+    domain = iid.domain or b""
+    return {
+        "address": _text(iid.address),
+        "domain": _text(domain),
+        "address_b64": b64encode(iid.address).decode(),
+        "domain_b64": b64encode(domain).decode(),
     }
 
 

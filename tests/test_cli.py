@@ -56,7 +56,7 @@ def test_find_formats(call):
     assert [line.split()[0] for line in out.splitlines()[2:]] == ["2020/a.iid", "2020/b.iid"]
     rows = [json.loads(line) for line in call("find", "tree", "--format", "jsonl")[1].splitlines()]
     assert len(rows) == 3
-    keys = "path key address domain address_b64 domain_b64 bbox area offset length groups"
+    keys = "path key address domain address_b64 domain_b64 bbox area offset length groups id"
     assert list(rows[0]) == keys.split()
     assert rows[0]["bbox"] == [100, 50, 141, 91]
     assert json.loads(call("find", "tree", "--format", "json")[1]) == rows
@@ -273,3 +273,68 @@ def test_what_a_table_shows_can_be_typed_again(call, archive):
     assert shown == ["hex:1b5b33316d", "hex:6865783a3030"]
     for text in shown:
         assert call("find", text, "--count")[1] == "1\n"
+
+
+def rows_of(call, *arguments):
+    code, out, err = call(*arguments, "--format", "jsonl")
+    assert (code, err) == (0 if out else 1, "")
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_more_filters(call):
+    assert len(rows_of(call, "find", "--prefix", "tr")) == 3
+    assert len(rows_of(call, "find", "--meta", "day=a")) == 3
+    assert len(rows_of(call, "find", "--meta", "camera.iso=200", "--meta", "day=b")) == 5
+    assert rows_of(call, "find", "--meta", 'camera.iso="200"') == []
+    assert len(rows_of(call, "find", "--root", "archive")) == 11
+    assert call("find", "--meta", "day")[0] == 2
+    first = rows_of(call, "find", "--limit", "4")
+    rest = rows_of(call, "find", "--after", first[-1]["id"])
+    assert len(first + rest) == len({row["id"] for row in first + rest}) == 11
+
+
+def test_nearest_verb(call):
+    rows = rows_of(call, "nearest", 70, 99, "-k", 3)
+    assert [row["distance"] for row in rows] == sorted(row["distance"] for row in rows)
+    assert (rows[0]["path"], rows[0]["address"]) == ("2020/a.iid", "tree")
+    assert call("nearest", 70, 99, "-k", 3)[1].splitlines()[0].split()[0] == "distance"
+    assert call("nearest", 70, 99, "--count", "--address", "nobody")[:2] == (1, "0\n")
+
+
+def test_overlaps_verb(call, archive):
+    rows = rows_of(call, "overlaps", "2020/a.iid")
+    assert [(row["a_address"], row["b_address"], row["pixels"]) for row in rows] == [
+        ("tree", "pond", 649)
+    ]
+    assert rows[0]["iou"] == 649 / (rows[0]["a_area"] + rows[0]["b_area"] - 649)
+    assert len(rows_of(call, "overlaps", "2020/*")) == len(rows_of(call, "overlaps")) == 3
+    assert len(rows_of(call, "overlaps", "2020/a.iid", "2020/b.iid")) == 3
+    assert rows_of(call, "overlaps", "--group", "plants") == []
+    assert call("overlaps", "--store")[:2] == (0, "")
+    (archive / "2020" / "a.iid").unlink()
+    assert len(rows_of(call, "overlaps")) == 3  # from the index
+    assert call("overlaps", "a", "--path", "b")[0] == 2
+
+
+def test_verbs_of_linkage(call, tmp_path):
+    assert {row["address"]: row["files"] for row in rows_of(call, "iids", "--prefix", "t")} == {
+        "tree": 3
+    }
+    assert [row["name"] for row in rows_of(call, "groups")] == ["plants", "tall", "water"]
+    shared = rows_of(call, "shared", "2020/a.iid", "2021/c.iid")
+    assert [row["address"] for row in shared] == ["ghost", "pond", "tree"]
+    assert {row["path"] for row in rows_of(call, "related", "2020/a.iid")} == {
+        "2020/b.iid",
+        "2021/c.iid",
+    }
+    assert rows_of(call, "cooccur", "tree", "-k", 1)[0]["count"] == 3
+    overlapping = rows_of(call, "cooccur", "tree", "--by", "overlap")
+    assert [(row["address"], row["count"], row["pixels"]) for row in overlapping] == [
+        ("pond", 2, 1298)
+    ]
+    steps = rows_of(call, "chain", "tree", "hex:ff0062696e")
+    assert [step.get("path") for step in steps] == [None, "2020/b.iid", None]
+    assert rows_of(call, "chain", "tree", "nobody") == []
+    assert call("shared", "nothing.iid")[0] == 2
+    assert call("graph", "-o", tmp_path / "g.graphml")[0] == 0
+    assert "graphml" in (tmp_path / "g.graphml").read_text(encoding="utf-8")

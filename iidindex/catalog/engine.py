@@ -74,6 +74,8 @@ class Catalog:
         self.path = Path(url.database).absolute()
         self.name = os.fspath(url.database)
         self.read_only = read_only
+        # How to open it again in another process.
+        self.arguments = {"location": str(self.path), "read_only": read_only}
         self._is_closed = False
         is_new = not self.path.exists() or (create and _is_blank(self.path))
         if is_new and not create:

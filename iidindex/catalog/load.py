@@ -146,6 +146,13 @@ class Loader:
 
     def move(self, file_id: int, root_id: int, path: str, stamp: FileStamp) -> None:
         """Record the path and the stamp that a file has now; its entries keep their ids."""
+        other = self._writer.connection.exec_driver_sql(
+            "SELECT 1 FROM files JOIN overlap_files ON file_id = id "
+            "WHERE id = ? AND (size != ? OR mtime_ns != ?)",
+            (file_id, *stamp),
+        )
+        if other.scalar() is not None:  # its masks may be others, too
+            forget_overlaps(self._writer.connection, file_id)
         self._writer.connection.exec_driver_sql(
             "UPDATE files SET root_id = ?, path = ?, size = ?, mtime_ns = ?, state = ?, "
             "reason = NULL, indexed_at = ? WHERE id = ?",
@@ -277,6 +284,7 @@ def forget_entries(connection: Connection, file_id: int) -> None:
     ).one()
     if first is None:
         return
+    forget_overlaps(connection, file_id)
     remove_boxes(connection, first, count)
     span = (first, first + count - 1)
     connection.exec_driver_sql(
@@ -286,3 +294,13 @@ def forget_entries(connection: Connection, file_id: int) -> None:
     )
     connection.exec_driver_sql("DELETE FROM file_groups WHERE file_id = ?", (file_id,))
     connection.exec_driver_sql("DELETE FROM entries WHERE id BETWEEN ? AND ?", span)
+
+
+def forget_overlaps(connection: Connection, file_id: int) -> None:
+    """Delete the overlaps that are kept of a file."""
+    connection.exec_driver_sql(
+        "DELETE FROM overlaps WHERE a_id BETWEEN (SELECT first_entry_id FROM files WHERE id = ?1) "
+        "AND (SELECT first_entry_id + n_entries - 1 FROM files WHERE id = ?1)",
+        (file_id,),
+    )
+    connection.exec_driver_sql("DELETE FROM overlap_files WHERE file_id = ?", (file_id,))

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 # The newest revision under migrations/; a database of any other is not opened.
-HEAD = "0001"
+HEAD = "0002"
 
 # What the state column of `files` may say.
 OK, MISSING, FAILED = "ok", "missing", "failed"
@@ -145,6 +145,24 @@ file_groups = Table(
     Column("file_id", Integer, ForeignKey("files.id"), primary_key=True),
     Column("group_id", Integer, ForeignKey("groups.id"), primary_key=True),
     sqlite_with_rowid=False,
+)
+
+# Pairs of entries of one file that share pixels, the one with the smaller key first. They are
+# kept for the files of `overlap_files` only, and follow what becomes of those.
+overlaps = Table(
+    "overlaps",
+    metadata,
+    Column("a_id", Integer, ForeignKey("entries.id"), primary_key=True),
+    Column("b_id", Integer, ForeignKey("entries.id"), primary_key=True),
+    Column("pixels", BigInteger, nullable=False),
+    Index("ix_overlaps_b_id", "b_id"),
+    sqlite_with_rowid=False,
+)
+
+overlap_files = Table(
+    "overlap_files",
+    metadata,
+    Column("file_id", Integer, ForeignKey("files.id"), primary_key=True),
 )
 
 # SQLite's R*Tree over integers. Its boxes are closed: maxr and maxc are the last row and

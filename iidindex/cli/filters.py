@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -38,19 +39,57 @@ class AreaRange(click.ParamType):
         return ends if dots else (ends[0], ends[0])
 
 
+class MetaValue(click.ParamType):
+    """``NAME=VALUE``, dots for what lies deeper; the value as JSON, or else as text."""
+
+    name = "name=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, Any]:
+        """Read the condition."""
+        if isinstance(value, dict):
+            return value
+        names, equals, text = value.partition("=")
+        if not equals:
+            self.fail(f"{value!r}: expected NAME=VALUE, such as camera.iso=200", param, ctx)
+        try:
+            wanted = json.loads(text)
+        except ValueError:
+            wanted = text
+        for name in reversed(names.split(".")):
+            wanted = {name: wanted}
+        return dict(wanted)
+
+
 _OPTIONS = [
     click.option("--address", "addresses", type=IID_TEXT, multiple=True, help="Any of these."),
     click.option(
         "--domain", "domains", type=IID_TEXT, multiple=True, help="Any of these; '' for none."
     ),
+    click.option("--prefix", type=IID_TEXT, help="What the address begins with."),
     click.option("--group", "groups", multiple=True, help="In any of these groups."),
     click.option(
         "--path",
         help="A path inside its root, or on disk if it begins with /; or a glob, * crosses /.",
     ),
+    click.option("--root", help="In the root of this name."),
+    click.option(
+        "--meta",
+        "metas",
+        type=MetaValue(),
+        multiple=True,
+        help="What the file's metadata says, as JSON or text: camera.iso=200, day=monday.",
+    ),
     click.option("--area", type=AreaRange(), help="Pixels, inclusive."),
     click.option("--key", "keys", type=int, multiple=True, help="Any of these keys."),
     click.option("--limit", type=click.IntRange(min=0), help="So many at the most."),
+    click.option(
+        "--after",
+        type=click.IntRange(min=0),
+        metavar="ID",
+        help="Only entries after the one with this id, in the order without --order-by.",
+    ),
     click.option(
         "--order-by",
         "orders",
@@ -73,11 +112,15 @@ def narrowed(
     *,
     addresses: tuple[bytes, ...] = (),
     domains: tuple[bytes, ...] = (),
+    prefix: bytes | None = None,
     groups: tuple[str, ...] = (),
     path: str | None = None,
+    root: str | None = None,
+    metas: tuple[dict[str, Any], ...] = (),
     area: tuple[int | None, int | None] | None = None,
     keys: tuple[int, ...] = (),
     limit: int | None = None,
+    after: int | None = None,
     orders: tuple[str, ...] = (),
 ) -> Entries:
     """The question that the filters make."""
@@ -86,9 +129,15 @@ def narrowed(
         domain=domains or None,
         group=groups or None,
         key=keys or None,
+        prefix=prefix,
         path=path,
+        root=root,
         area=area,
     )
+    for meta in metas:
+        question = question.where(meta=meta)
+    if after is not None:
+        question = question.after(after)
     if orders:
         question = question.order_by(*orders)
     return question if limit is None else question.limit(limit)

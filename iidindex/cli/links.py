@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import click
 
 from iidindex.cli.iidtext import IID_TEXT
+from iidindex.cli.main import DONE, NOTHING_FOUND
 from iidindex.cli.output import format_option, write
 from iidindex.index import Index
+from iidindex.model import IID, iid_row
+
+_domain = click.option("--domain", type=IID_TEXT, help="In this domain only; '' for none.")
+_most = click.option("-k", type=click.IntRange(min=1), help="So many at the most.")
 
 
 @click.command()
 @click.argument("address", type=IID_TEXT)
-@click.option("--domain", type=IID_TEXT, help="In this domain only; '' for none.")
+@_domain
 @format_option
 @click.pass_obj
 def links(db: str, /, address: bytes, domain: bytes | None, form: str) -> int:
@@ -22,3 +30,135 @@ def links(db: str, /, address: bytes, domain: bytes | None, form: str) -> int:
     with Index(db) as index:
         rows = (link._asdict() for link in index.links(address, domain=domain))
         return write(rows, form, ("path", "entries", "area"))
+
+
+@click.command()
+@click.option("--prefix", type=IID_TEXT, help="What the address begins with.")
+@_domain
+@click.option("--limit", type=click.IntRange(min=0), help="So many at the most.")
+@format_option
+@click.pass_obj
+def iids(
+    db: str, /, prefix: bytes | None, domain: bytes | None, limit: int | None, form: str
+) -> int:
+    """List the individuals, and in how many files and entries they appear."""
+    with Index(db) as index:
+        found = index.iids(prefix=prefix, domain=domain, limit=limit)
+        rows = (_told(one.iid, files=one.files, entries=one.entries) for one in found)
+        return write(rows, form, ("domain", "address", "files", "entries"))
+
+
+@click.command()
+@format_option
+@click.pass_obj
+def groups(db: str, /, form: str) -> int:
+    """List the groups, and how many files and entries they have."""
+    with Index(db) as index:
+        rows = (group._asdict() for group in index.groups())
+        return write(rows, form, ("name", "files", "entries"))
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True)
+@format_option
+@click.pass_obj
+def shared(db: str, /, paths: tuple[str, ...], form: str) -> int:
+    """List the individuals that appear in every one of the files named."""
+    with Index(db) as index:
+        rows = (_told(iid) for iid in index.shared(*paths))
+        return write(rows, form, ("domain", "address"))
+
+
+@click.command()
+@click.argument("path")
+@_most
+@format_option
+@click.pass_obj
+def related(db: str, /, path: str, k: int | None, form: str) -> int:
+    """List the files that share individuals with a file, the closest first.
+
+    Individuals that are in few files weigh more than those that are in many.
+    """
+    with Index(db) as index:
+        rows = (one._asdict() for one in index.related(path, k=k))
+        return write(rows, form, ("path", "shared", "score"))
+
+
+@click.command()
+@click.argument("address", type=IID_TEXT)
+@_domain
+@click.option(
+    "--by",
+    type=click.Choice(["file", "group", "overlap"]),
+    default="file",
+    show_default=True,
+    help="What is counted: files in common, groups of files in common, or overlapping pairs.",
+)
+@_most
+@format_option
+@click.pass_obj
+def cooccur(
+    db: str, /, address: bytes, domain: bytes | None, by: str, k: int | None, form: str
+) -> int:
+    """List the individuals that appear together with another, most often first."""
+    with Index(db) as index:
+        found = index.cooccurring(address, domain=domain, by=by, k=k)
+        rows = (_told(one.iid, count=one.count, pixels=one.pixels) for one in found)
+        columns = ("domain", "address", "count", *(("pixels",) if by == "overlap" else ()))
+        return write(rows, form, columns)
+
+
+@click.command()
+@click.argument("a", type=IID_TEXT)
+@click.argument("b", type=IID_TEXT)
+@click.option("--domain", type=IID_TEXT, help="Of both, if the addresses are in several domains.")
+@format_option
+@click.pass_obj
+def chain(db: str, /, a: bytes, b: bytes, domain: bytes | None, form: str) -> int:
+    """Find the shortest chain of files that leads from individual A to B.
+
+    Two individuals of a file are linked by it.
+    """
+    with Index(db) as index:
+        ends = [_only(index, address, domain) for address in (a, b)]
+        first, last = ends
+        found = None if first is None or last is None else index.chain(first, last)
+        steps = (
+            _told(step, path=None) if isinstance(step, IID) else {"path": step}
+            for step in found or ()
+        )
+        return write(steps, form, ("domain", "address", "path"))
+
+
+@click.command()
+@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Else to standard output.")
+@click.option(
+    "--project",
+    type=click.Choice(["files", "iids"]),
+    help="Only these, linked by what they have in common.",
+)
+@click.pass_obj
+def graph(db: str, /, output: str | None, project: str | None) -> int:
+    """Write the graph of individuals and files as GraphML."""
+    with Index(db) as index:
+        found = index.link_graph(project=project)
+    if not len(found):
+        return NOTHING_FOUND
+    import networkx
+
+    networkx.write_graphml(found, sys.stdout.buffer if output is None else output)
+    return DONE
+
+
+def _told(iid: IID, **more: Any) -> dict[str, Any]:
+    return iid_row(iid) | more
+
+
+def _only(index: Index, address: bytes, domain: bytes | None) -> IID | None:
+    """The IID with that address; None, if there is none."""
+    if domain is not None:
+        return IID(domain, address)
+    found = [one.iid for one in index.iids(prefix=address) if one.iid.address == address]
+    if len(found) > 1:
+        raise click.UsageError("the address is in several domains; name one with --domain")
+    return found[0] if found else None

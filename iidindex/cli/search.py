@@ -71,10 +71,26 @@ def region(
         return _answer(index, ((minr, minc, maxr, maxc), not boxes), **options)
 
 
+@click.command()
+@click.argument("x", type=int)
+@click.argument("y", type=int)
+@click.option("-k", type=click.IntRange(min=1), default=1, show_default=True, help="So many.")
+@_answerable
+@click.pass_obj
+def nearest(db: str, /, x: int, y: int, k: int, **options: Any) -> int:
+    """Find the entries whose masks are nearest to a pixel.
+
+    It is in column X, row Y. The distance is Euclidean, in pixels, to the nearest pixel of the mask, and 0 inside.
+    """
+    with Index(db) as index:
+        return _answer(index, None, near=(x, y, k), **options)
+
+
 def _answer(
     index: Index,
     within: tuple[tuple[int, int, int, int], bool] | None,
     *,
+    near: tuple[int, int, int] | None = None,
     only_count: bool,
     explain: bool,
     form: str,
@@ -84,6 +100,10 @@ def _answer(
     if within is not None:
         box, exact = within
         question = question.region(box, exact=exact)
+    columns: tuple[str, ...] = ENTRY_COLUMNS
+    if near is not None:
+        question = question.nearest(*near)
+        columns = ("distance", *ENTRY_COLUMNS)
     if explain:
         click.echo(question.explain())
         return DONE
@@ -91,4 +111,4 @@ def _answer(
         count = question.count()
         click.echo(count)
         return DONE if count else NOTHING_FOUND
-    return write((entry.to_dict() for entry in question), form, ENTRY_COLUMNS)
+    return write((entry.to_dict() for entry in question), form, columns)

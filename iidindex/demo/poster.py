@@ -10,7 +10,7 @@ from iidindex.demo.archive import tiles
 from iidindex.demo.pictures import Picture
 from iidindex.index import Index
 from iidindex.model import IID, BBox
-from iidindex.query.entries import Entry
+from iidindex.query.entry import Entry
 from iidindex.render import picture as draw
 
 _BACKGROUND = (18, 18, 24)

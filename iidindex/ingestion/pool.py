@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import get_context
 
 from iidindex.errors import IngestError
-from iidindex.ingestion.interrupt import interrupts_held
-from iidindex.ingestion.work import Scanned, begin_work, scan_many
+from iidindex.ingestion.work import Scanned, scan_many
+from iidindex.processes import new_pool, processors, starting
 
 # Files, and bytes of them, that a worker is given at a time.
 _TASK_FILES = 256
@@ -37,7 +33,7 @@ def processes(jobs: int | None, n_files: int) -> int:
     """How many processes to use: what was asked for, or what pays."""
     if jobs is not None:
         return jobs
-    return 1 if n_files < _FEW_FILES else len(os.sched_getaffinity(0))
+    return 1 if n_files < _FEW_FILES else processors()
 
 
 def tasks(locations: Sequence[str], sizes: Sequence[int]) -> Waiting:
@@ -79,8 +75,7 @@ def scan_all(
         for task, _ in tasks(locations, sizes):
             yield task, scan_many(task)
         return
-    # A forked child would hold the parent's connections and locks.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=begin_work) as pool:
+    with new_pool(jobs) as pool:
         try:
             yield from _in_order(pool, tasks(locations, sizes), ahead=_AHEAD * jobs)
         except BrokenProcessPool as error:
@@ -92,25 +87,6 @@ def scan_all(
             pool.shutdown(cancel_futures=True)
 
 
-@contextmanager
-def _main_hidden() -> Iterator[None]:
-    """Keep processes that are started meanwhile from importing the program's own script.
-
-    They need nothing of it, and a script that ingests without asking whether it is
-    ``__main__``, as most short ones do, would ingest again in each of them.
-    """
-    main = sys.modules["__main__"]
-    names = vars(main)
-    kept: dict[str, object] = {
-        name: names.pop(name) for name in ("__file__", "__spec__") if name in names
-    }
-    names["__spec__"] = None
-    try:
-        yield
-    finally:
-        names.update(kept)
-
-
 def _in_order(pool: Executor, waiting: Waiting, ahead: int) -> Iterator[tuple[Task, Scanned]]:
     under_way: deque[tuple[Task, int, Future[Scanned]]] = deque()
     under_way_bytes = 0
@@ -118,7 +94,7 @@ def _in_order(pool: Executor, waiting: Waiting, ahead: int) -> Iterator[tuple[Ta
     def submit(more: Iterable[tuple[Task, int]]) -> None:
         nonlocal under_way_bytes
         for task, size in more:
-            with interrupts_held(), _main_hidden():  # a process may be started now
+            with starting():
                 under_way.append((task, size, pool.submit(scan_many, task)))
             under_way_bytes += size
             if len(under_way) >= ahead and under_way_bytes >= _AHEAD_BYTES:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
 
 from iidindex.columns import Batch, FileColumns, gather
 from iidindex.errors import IIDFormatError
@@ -57,16 +53,3 @@ def scan_many(locations: Sequence[str]) -> Scanned:
             reason = str(error).removeprefix(f"{location}: ")
             failures[which] = Failure(reason, transient=True)
     return Scanned(gather(found) if found else None, read, failures)
-
-
-def begin_work() -> None:
-    """Prepare a worker process."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when the one it works for is gone: it would wait for work for ever."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

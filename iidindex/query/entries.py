@@ -1,189 +1,31 @@
-"""Questions about entries, and the entries that answer them."""
+"""Questions about entries."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
-from itertools import groupby, islice
-from operator import itemgetter
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection
 
 from iidindex.catalog.engine import Catalog
-from iidindex.catalog.read import groups_of_entries
-from iidindex.catalog.schema import path_value
-from iidindex.codec.decode import decode_mask
 from iidindex.errors import QueryError
-from iidindex.files.part import naming
 from iidindex.masks.regions import Bool2D
-from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp, entry_row
+from iidindex.model import BBox, BBoxLike
 from iidindex.query import compile as sql
+from iidindex.query.entry import Chunk, Entry
 from iidindex.query.filters import Filters
-from iidindex.query.originals import Originals, Wanted
-from iidindex.query.spatial import read_masks, sift
+from iidindex.query.nearest import nearest
+from iidindex.query.originals import OnStale, Originals
+from iidindex.query.question import Question, Row, files_of, original
+from iidindex.query.segments import Original, Segments, concatenate
+from iidindex.query.spatial import read_masks
 
-# Rows fetched at a time, whose groups and pixels are looked up together.
-_CHUNK = 1024
-
-
-class Entry:
-    """One entry of one indexed file. What is not in the catalogue is read when asked for.
-
-    Attributes
-    ----------
-    id : int
-        In the catalogue; may be another after the file has changed.
-    path : str
-        Inside its root, ``/``-separated.
-    location : str
-        Where the file can be opened.
-    key : int
-        In the file's lookup table.
-    iid : IID
-        ``entry.iid.address`` and ``entry.iid.domain``, bytes (or None).
-    bbox : BBox
-        ``(minr, minc, maxr, maxc)``, half-open, pixels.
-    area : int
-        Pixels in the mask.
-    bufloc : BufLoc
-        Where the encoded segment lies, from the start of the file, in bytes.
-    """
-
-    __slots__ = (
-        "_chunk",
-        "_stamp",
-        "area",
-        "bbox",
-        "bufloc",
-        "file_id",
-        "id",
-        "iid",
-        "key",
-        "location",
-        "path",
-    )
-
-    def __init__(self, row: Sequence[Any], chunk: _Chunk) -> None:
-        self.id: int = row[0]
-        self.file_id: int = row[1]
-        self.key: int = row[2]
-        self.iid = IID(row[3], row[4])
-        self.bbox = BBox(*row[5:9])
-        self.area: int = row[9]
-        self.bufloc = BufLoc(row[10], row[11])
-        self.path: str = row[12]
-        self.location = os.path.join(row[15], row[12])
-        self._stamp = FileStamp(row[13], row[14])
-        self._chunk = chunk
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Names of the groups the entry is in, sorted."""
-        return self._chunk.groups_of(self.id)
-
-    def mask(self, bbox: BBoxLike | None = None) -> Bool2D:
-        """Read the mask from the original file, now.
-
-        Parameters
-        ----------
-        bbox : sequence of int, optional
-            ``(minr, minc, maxr, maxc)`` in image coordinates; only what lies inside is
-            decoded.
-
-        Returns
-        -------
-        ndarray of bool, shape (height, width)
-            Of the entry's box, or of what it has in common with `bbox`.
-
-        Raises
-        ------
-        SourceNotFoundError, SourceError
-            If the original is not there or cannot be read.
-        StaleFileError
-            If it is no longer the file that was indexed.
-        IIDFormatError
-            If the segment's regions are not valid.
-        """
-        crop = None if bbox is None else BBox.of(bbox)
-        found = self._chunk.originals.read(self.location, self._stamp, [self.wanted])
-        with naming(self.location):
-            return decode_mask(
-                found.data, int(found.offset[0]), int(found.length[0]), self.bbox, crop
-            )
-
-    @property
-    def stamp(self) -> FileStamp:
-        """Size and time of the original when it was indexed."""
-        return self._stamp
-
-    @property
-    def wanted(self) -> Wanted:
-        """What has to be found at the segment's place."""
-        return Wanted(self.key, self.bbox, self.area, self.bufloc)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The entry as JSON can hold it.
-
-        Addresses and domains are text where they are UTF-8 and null where they are not;
-        ``address_b64`` and ``domain_b64`` are always exact.
-        """
-        return entry_row(
-            self.path, self.key, self.iid, self.bbox, self.area, self.bufloc, self.groups
-        )
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Entry):
-            return NotImplemented
-        return (self.location, self.key, self.bufloc) == (other.location, other.key, other.bufloc)
-
-    def __hash__(self) -> int:
-        return hash((self.location, self.key, self.bufloc))
-
-    def __repr__(self) -> str:
-        return (
-            f"Entry(path={self.path!r}, key={self.key}, iid={tuple(self.iid)}, "
-            f"bbox={tuple(self.bbox)}, area={self.area})"
-        )
-
-
-class _Chunk:
-    """Entries that were fetched together, and so are looked up together."""
-
-    def __init__(
-        self,
-        catalog: Catalog,
-        originals: Originals,
-        rows: Sequence[Sequence[Any]],
-        connection: Connection,
-    ) -> None:
-        self._catalog = catalog
-        # While the hits are streamed, their groups come from the same view of the catalogue.
-        self._connection = connection
-        self._places = [(row[1], row[0]) for row in rows]
-        self._groups: dict[int, list[str]] | None = None
-        self.originals = originals
-
-    def groups_of(self, entry_id: int) -> tuple[str, ...]:
-        if self._groups is None:
-            self._groups = self._look_up()
-        return tuple(sorted(self._groups.get(entry_id, ())))
-
-    def _look_up(self) -> dict[int, list[str]]:
-        spans = [
-            (file_id, min(ids), max(ids))
-            for file_id, ids in (
-                (file_id, [place[1] for place in places])
-                for file_id, places in groupby(sorted(self._places), key=itemgetter(0))
-            )
-        ]
-        found: dict[int, list[str]] = {}
-        streaming = not self._connection.closed
-        with nullcontext(self._connection) if streaming else self._catalog.reading() as connection:
-            for entry_id, name in groups_of_entries(connection, spans):
-                found.setdefault(entry_id, []).append(name)
-        return found
+if TYPE_CHECKING:
+    from iidindex.query.overlaps import Overlap
 
 
 class Entries:
@@ -202,18 +44,24 @@ class Entries:
         self,
         *,
         address: bytes | Iterable[bytes] | None = None,
+        prefix: bytes | None = None,
         domain: bytes | Iterable[bytes] | None = None,
         group: str | Iterable[str] | None = None,
         key: int | Iterable[int] | None = None,
         path: str | None = None,
+        root: str | None = None,
         area: tuple[int | None, int | None] | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> Entries:
         """Narrow the question down; every argument that is given must fit.
 
         Parameters
         ----------
         address, domain : bytes or iterable of bytes, optional
-            Any of these. ``domain=b""`` asks for IIDs without a domain.
+            Any of these, of which there may be a hundred thousand. ``domain=b""`` asks for
+            IIDs without a domain.
+        prefix : bytes, optional
+            What the address begins with.
         group : str or iterable of str, optional
             In any of these groups.
         key : int or iterable of int, optional
@@ -221,27 +69,61 @@ class Entries:
         path : str, optional
             A glob over the path inside the root (``*`` crosses ``/``, case counts), or an
             exact path. If it begins with ``/``, over the location on disk.
+        root : str, optional
+            The name of the root that the file is in.
         area : (min, max), optional
             Pixels, both ends inclusive; None leaves an end open.
+        meta : mapping, optional
+            What the metadata of the file must say: names and values, or mappings of what lies
+            deeper. Text, numbers, True, False and None are compared: ``{"camera": {"iso":
+            200}}``.
 
         Raises
         ------
         QueryError
             If an argument has not its form.
         """
-        return self._with(self._filters.where(address, domain, group, key, path, area))
+        return self._with(
+            self._filters.where(
+                address=address,
+                prefix=prefix,
+                domain=domain,
+                group=group,
+                key=key,
+                path=path,
+                root=root,
+                area=area,
+                meta=meta,
+            )
+        )
 
-    def at(self, x: int, y: int, *, exact: bool = True) -> Entries:
+    def at(
+        self,
+        x: int,
+        y: int,
+        *,
+        exact: bool = True,
+        on_stale: OnStale | None = None,
+        jobs: int | None = None,
+    ) -> Entries:
         """Ask for masks that hold the pixel in column `x`, row `y`.
 
-        With ``exact=False``, for boxes that do; no original is read then.
+        With ``exact=False``, for boxes that do; no original is read then. `on_stale` and
+        `jobs` are those of `reading`.
         """
         for name, value in (("x", x), ("y", y)):
             if not hasattr(value, "__index__"):
                 raise QueryError(f"{name} must be an integer, not {value!r}")
-        return self._with(self._filters.within((y, x, y + 1, x + 1), exact))
+        return self.region((y, x, y + 1, x + 1), exact=exact, on_stale=on_stale, jobs=jobs)
 
-    def region(self, bbox: BBoxLike, *, exact: bool = True) -> Entries:
+    def region(
+        self,
+        bbox: BBoxLike,
+        *,
+        exact: bool = True,
+        on_stale: OnStale | None = None,
+        jobs: int | None = None,
+    ) -> Entries:
         """Ask for masks that have a pixel inside a box.
 
         Parameters
@@ -250,8 +132,20 @@ class Entries:
             ``(minr, minc, maxr, maxc)``, half-open, pixels.
         exact : bool
             If False, ask for boxes that share a pixel with it; no original is read then.
+        on_stale : {"error", "skip", "warn"}, optional
+        jobs : int, optional
+            As in `reading`.
         """
-        return self._with(self._filters.within(bbox, exact))
+        return self._with(self._filters.within(bbox, exact).reading(on_stale, jobs))
+
+    def nearest(self, x: int, y: int, k: int = 1, *, on_stale: OnStale | None = None) -> Entries:
+        """Ask for the `k` masks nearest to the pixel in column `x`, row `y`, nearest first.
+
+        The distance is Euclidean, in pixels, to the nearest pixel of the mask, and 0 inside;
+        each hit carries it as ``distance``. Of equal ones, the lower id comes first. Empty
+        masks are near to nothing. `on_stale` is that of `reading`.
+        """
+        return self._with(self._filters.nearest(x, y, k).reading(on_stale, None))
 
     def order_by(self, *names: str) -> Entries:
         """Ask for an order: ``path key area address domain``, with ``-`` for descending."""
@@ -261,10 +155,49 @@ class Entries:
         """Ask for so many at the most."""
         return self._with(self._filters.limited(limit))
 
+    def after(self, entry: Entry | int) -> Entries:
+        """Ask for what comes after an entry, or its id, in the order without `order_by`.
+
+        With `limit`, this goes through many hits page by page.
+        """
+        if not isinstance(entry, (Entry, int, np.integer)):
+            raise QueryError(f"after must be an entry or its id, not {entry!r}")
+        return self._with(
+            self._filters.following(entry.id if isinstance(entry, Entry) else int(entry))
+        )
+
+    def reading(self, *, on_stale: OnStale | None = None, jobs: int | None = None) -> Entries:
+        """Say how originals are read.
+
+        Parameters
+        ----------
+        on_stale : {"error", "skip", "warn"}, optional
+            What to do about files that cannot be read, or have changed since: raise an error,
+            as without this; leave their entries out; or leave them out with a warning.
+        jobs : int, optional
+            Processes that look at pixels and count overlaps; 1 without this. They take a
+            third of a second to start: worth while from some ten thousand masks.
+        """
+        return self._with(self._filters.reading(on_stale, jobs))
+
     def _with(self, filters: Filters) -> Entries:
         return Entries(self._catalog, self._originals, filters)
 
+    def __getstate__(self) -> tuple[dict[str, Any], Filters]:
+        return self._catalog.arguments, self._filters
+
+    def __setstate__(self, state: tuple[dict[str, Any], Filters]) -> None:
+        arguments, self._filters = state
+        # In another process, connections and handles are opened anew.
+        self._catalog, self._originals = Catalog(**arguments), Originals()
+
     # ---------------------------------------------------------------- answers
+
+    @contextmanager
+    def _asked(self, **changes: Any) -> Iterator[Question]:
+        filters = replace(self._filters, **changes) if changes else self._filters
+        with self._catalog.reading() as connection:
+            yield Question(connection, self._originals, filters)
 
     def exists(self) -> bool:
         """Whether there is any hit."""
@@ -272,44 +205,73 @@ class Entries:
 
     def count(self) -> int:
         """How many hits there are."""
-        if sql.needs_pixels(self._filters):
-            return sum(1 for _ in self)
-        with self._catalog.reading() as connection:
-            found: int = connection.execute(sql.count(self._filters)).scalar_one()
-        return found
+        if self._filters.near is not None:
+            return len(self.ids())
+        with self._asked() as question:
+            return question.count()
 
     def first(self) -> Entry | None:
         """The first hit, or None."""
         return next(iter(self.limit(1)), None)
 
+    def ids(self) -> npt.NDArray[np.int64]:
+        """The ids of the hits, in their order: int64, shape (n,)."""
+        if self._filters.near is not None:
+            with self._catalog.reading() as connection:
+                return self._nearest(connection)[0]
+        if self._filters.order_by:
+            return np.array([row[0] for rows in self._rows() for row in rows], np.int64)
+        with self._asked() as question:
+            return concatenate(question.segments()).id
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """All hits as columns.
+
+        Returns
+        -------
+        dict of str to ndarray, each of n rows
+            ``id key area offset length`` (int64), ``bbox`` (int64, shape (n, 4)), ``path
+            location`` (str), ``address domain`` (bytes; ``b""`` for no domain), and
+            ``distance`` (float64) if `nearest` was asked. Text and bytes are objects.
+        """
+        rows = [row for part in self._rows() for row in part]
+        segments = Segments.of([row[:10] for row in rows])
+        columns: dict[str, npt.NDArray[Any]] = {
+            "id": segments.id,
+            "path": _objects([row[12] for row in rows]),
+            "location": _objects([original(row[12:]).location for row in rows]),
+            "key": segments.key,
+            "domain": _objects([row[10] for row in rows]),
+            "address": _objects([row[11] for row in rows]),
+            "bbox": segments.bbox,
+            "area": segments.area,
+            "offset": segments.offset,
+            "length": segments.length,
+        }
+        if self._filters.near is not None:
+            columns["distance"] = np.array([row[16] for row in rows], np.float64)
+        return columns
+
     def __iter__(self) -> Iterator[Entry]:
-        limit = self._filters.limit
-        return islice(self._stream(), limit) if limit is not None else self._stream()
-
-    def _stream(self) -> Iterator[Entry]:
-        for entries in self._chunks():
-            yield from entries
-
-    def _chunks(self) -> Iterator[list[Entry]]:
-        """Hits, some at a time."""
-        filters = self._filters
-        # Somebody who asks for few should not have the pixels of many looked at.
-        size = _CHUNK if filters.limit is None else max(16, min(_CHUNK, filters.limit))
-        with self._catalog.reading() as connection:
-            result = connection.execution_options(yield_per=size).execute(sql.hits(filters))
-            for rows in result.partitions():
-                chunk = _Chunk(self._catalog, self._originals, rows, connection)
-                found = [Entry(row, chunk) for row in rows]
-                if sql.needs_pixels(filters):
-                    found = sift(self._originals, found, filters.regions)
-                yield found
+        if self._filters.near is not None:
+            yield from self._nearest_entries()
+            return
+        with self._asked() as question:
+            for rows in question.rows():
+                chunk = Chunk(self._catalog, self._originals, rows, question.connection)
+                yield from (Entry(row, chunk) for row in rows)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """All hits as `Entry.to_dict` gives them."""
         return [entry.to_dict() for entry in self]
 
-    def masks(self) -> Iterator[tuple[Entry, Bool2D]]:
+    def masks(self, *, on_stale: OnStale | None = None) -> Iterator[tuple[Entry, Bool2D]]:
         """Read the masks of all hits, many at a time, sorted by file and offset.
+
+        Parameters
+        ----------
+        on_stale : {"error", "skip", "warn"}, optional
+            As in `reading`.
 
         Yields
         ------
@@ -321,32 +283,98 @@ class Entries:
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.
         """
-        if self._filters.order_by:
+        filters = self._filters.reading(on_stale, None)
+        if filters.order_by or filters.near is not None:
             raise QueryError("masks come in the order of their files; leave order_by out")
-        left = self._filters.limit
-        for entries in self._chunks():
-            chosen = entries if left is None else entries[:left]
-            yield from read_masks(self._originals, chosen)
-            if left is not None:
-                left -= len(chosen)
-                if not left:
-                    return
+        with self._with(filters)._asked() as question:
+            for rows in question.rows():
+                chunk = Chunk(self._catalog, self._originals, rows, question.connection)
+                segments = Segments.of([row[:10] for row in rows])
+                files = {row[1]: original(row[12:]) for row in rows}
+                for place, mask in read_masks(self._originals, files, segments, filters.on_stale):
+                    yield Entry(rows[place], chunk), mask
+
+    def overlaps(self, *, store: bool = False, jobs: int | None = None) -> Iterator[Overlap]:
+        """Count the shared pixels of the hits that overlap, within each file.
+
+        Parameters
+        ----------
+        store : bool
+            Keep the overlaps in the catalogue, in the table ``overlaps``: of whole files only,
+            so ask by `path`, `root` or `meta`. They are then not counted again, until the
+            file changes.
+        jobs : int, optional
+            As in `reading`.
+
+        Yields
+        ------
+        Overlap
+            ``a b pixels iou a_in_b b_in_a``, with ``a.key < b.key``; by file, then by keys.
+
+        Raises
+        ------
+        QueryError
+            If the question has an order or a limit, or less than whole files is to be stored.
+        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `Entry.mask`.
+        """
+        from iidindex.query import overlaps
+
+        filters = self._filters.reading(None, jobs)
+        if store:
+            overlaps.store(self._catalog, self._originals, filters)
+        return overlaps.overlaps(self._catalog, self._originals, filters)
 
     def explain(self) -> str:
-        """The SQL that answers, and the plan the database makes for it."""
-        statement = sql.hits(self._filters)
-        with self._catalog.reading() as connection:
-            compiled = statement.compile(
-                connection.engine, compile_kwargs={"render_postcompile": True}
-            )
-            values = [_bound(compiled.params[name]) for name in compiled.positiontup or ()]
-            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", tuple(values)).all()
-        return "\n".join([str(compiled), "", *(f"plan: {row[3]}" for row in rows)])
+        """The way that was chosen, the SQL, and the plan the database makes for it."""
+        with self._asked(near=None) as question:
+            return question.explain()
 
     def __repr__(self) -> str:
         return f"<Entries {self._filters}>"
 
+    def _rows(self) -> Iterator[list[Row]]:
+        """The hits as rows of ``HIT_COLUMNS``; with the distance behind, if it is asked for."""
+        if self._filters.near is None:
+            with self._asked() as question:
+                yield from question.rows()
+            return
+        with self._catalog.reading() as connection:
+            ids, distances = self._nearest(connection)
+            found = connection.execute(sql.hits_of(ids.tolist()))
+            by_id: dict[int, Row] = {row[0]: row for row in found}
+            yield [
+                (*by_id[entry_id], distance)
+                for entry_id, distance in zip(ids.tolist(), distances, strict=True)
+            ]
 
-def _bound(value: Any) -> Any:
-    """What the driver is given for a parameter."""
-    return path_value(value) if isinstance(value, str) else value
+    def _nearest_entries(self) -> Iterator[Entry]:
+        for rows in self._rows():
+            with self._catalog.reading() as connection:
+                chunk = Chunk(self._catalog, self._originals, rows, connection)
+            yield from (Entry(row, chunk, row[16]) for row in rows)
+
+    def _nearest(self, connection: Connection) -> tuple[npt.NDArray[np.int64], list[float]]:
+        self._filters.check()
+        near, limit = self._filters.near, self._filters.limit
+        assert near is not None
+        filters = replace(self._filters, near=None, limit=None)
+
+        def find(square: BBox) -> Segments:
+            within = replace(filters, regions=(*filters.regions, square))
+            # Of the square, only the boxes matter; of what else was asked for, the pixels.
+            looked_at = filters.regions if filters.exact else ()
+            question = Question(connection, self._originals, within, looked_at)
+            return concatenate(question.segments())
+
+        def files(file_ids: npt.NDArray[np.int64]) -> dict[int, Original]:
+            return files_of(connection, file_ids)
+
+        ids, distances = nearest(self._originals, near, find, files, filters.on_stale)
+        return ids[:limit], distances[:limit]
+
+
+def _objects(values: list[Any]) -> npt.NDArray[Any]:
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column

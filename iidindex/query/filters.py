@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Self
 
 from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.errors import QueryError
 from iidindex.files.groups import check_name
 from iidindex.model import BBox, BBoxLike
+from iidindex.query.originals import OnStale
 
 # The largest that SQLite holds.
 _MAX_INTEGER = 2**63 - 1
 
 ORDERS = ("id", "path", "key", "area", "address", "domain")
+
+
+class Meta(NamedTuple):
+    """What a file's metadata must say: under these names, each inside the one before."""
+
+    names: tuple[str, ...]
+    value: str | float | bool | None
+
+
+class Near(NamedTuple):
+    """The `k` masks nearest to the pixel in this row and column."""
+
+    row: int
+    col: int
+    k: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +42,8 @@ class Filters:
     ----------
     addresses, domains : tuple of bytes, optional
         Any of these; ``b""`` as a domain stands for none given.
+    prefix : bytes, optional
+        What the address begins with.
     groups : tuple of str, optional
         In any of these groups.
     keys : tuple of int, optional
@@ -33,8 +51,15 @@ class Filters:
     path : str, optional
         A glob over the path inside the root, or, if it begins with ``/``, over the location
         on disk; ``*`` crosses ``/``, case counts.
+    root : str, optional
+        Name of the root that the file is in.
+    meta : tuple of Meta
+        All of these.
     area : (int or None, int or None), optional
         Pixels, both ends inclusive.
+    after : int, optional
+        Entries with a greater id.
+    near : Near, optional
     regions : tuple of BBox
         A mask pixel, or the box if not `exact`, in every one of these boxes.
     exact : bool
@@ -42,49 +67,65 @@ class Filters:
     order_by : tuple of str
         Names of ``ORDERS``, after a ``-`` to begin with the largest.
     limit : int, optional
+    on_stale : {"error", "skip", "warn"}
+        What to do about originals that are not what they were.
+    jobs : int
+        Processes that look at pixels.
     """
 
-    addresses: tuple[bytes, ...] | None = None
+    addresses: tuple[bytes, ...] | None = field(default=None, repr=False)
+    prefix: bytes | None = None
     domains: tuple[bytes, ...] | None = None
     groups: tuple[str, ...] | None = None
     keys: tuple[int, ...] | None = None
     path: str | None = None
+    root: str | None = None
+    meta: tuple[Meta, ...] = ()
     area: tuple[int | None, int | None] | None = None
+    after: int | None = None
+    near: Near | None = None
     regions: tuple[BBox, ...] = ()
     exact: bool = True
     order_by: tuple[str, ...] = ()
     limit: int | None = None
+    on_stale: OnStale = "error"
+    jobs: int = 1
 
     def where(
         self,
-        address: bytes | Iterable[bytes] | None,
-        domain: bytes | Iterable[bytes] | None,
-        group: str | Iterable[str] | None,
-        key: int | Iterable[int] | None,
-        path: str | None,
-        area: tuple[int | None, int | None] | None,
+        *,
+        address: bytes | Iterable[bytes] | None = None,
+        prefix: bytes | None = None,
+        domain: bytes | Iterable[bytes] | None = None,
+        group: str | Iterable[str] | None = None,
+        key: int | Iterable[int] | None = None,
+        path: str | None = None,
+        root: str | None = None,
+        area: tuple[int | None, int | None] | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> Self:
         """Narrow the question down; what is None stays as it was."""
-        changes: dict[str, object] = {}
-        if address is not None:
-            changes["addresses"] = _both(self.addresses, _several(address, bytes, "address"))
-        if domain is not None:
-            changes["domains"] = _both(self.domains, _several(domain, bytes, "domain"))
         for name, known, new in (
             ("group", self.groups, group),
             ("path", self.path, path),
+            ("root", self.root, root),
+            ("prefix", self.prefix, prefix),
             ("area", self.area, area),
         ):
             if known is not None and new is not None:
                 raise QueryError(f"{name} was given before, as {known!r}")
-        if group is not None:
-            changes["groups"] = _group_names(group)
-        if key is not None:
-            changes["keys"] = _both(self.keys, _several(key, int, "key"))
-        if path is not None:
-            changes["path"] = _one_text(path, "path")
-        if area is not None:
-            changes["area"] = _range(area)
+        readers: tuple[tuple[str, object, Callable[[Any], object]], ...] = (
+            ("addresses", address, lambda given: _both(self.addresses, given, bytes, "address")),
+            ("prefix", prefix, lambda given: _several(given, bytes, "prefix")[0]),
+            ("domains", domain, lambda given: _both(self.domains, given, bytes, "domain")),
+            ("groups", group, _group_names),
+            ("keys", key, lambda given: _both(self.keys, given, int, "key")),
+            ("path", path, lambda given: _one_text(given, "path")),
+            ("root", root, lambda given: _one_text(given, "root")),
+            ("area", area, _range),
+            ("meta", meta, lambda given: (*self.meta, *_meta(given, ()))),
+        )
+        changes = {name: read(given) for name, given, read in readers if given is not None}
         return replace(self, **changes)  # type: ignore[arg-type]
 
     def within(self, bbox: BBoxLike, exact: bool, name: str = "bbox") -> Self:
@@ -94,6 +135,41 @@ class Filters:
         # Nothing lies outside the coordinates that the format can hold.
         box = BBox.of(bbox, name) & BBox(0, 0, MAX_COORDINATE + 1, MAX_COORDINATE + 1)
         return replace(self, regions=(*self.regions, box), exact=exact)
+
+    def nearest(self, x: int, y: int, k: int) -> Self:
+        """Ask for the masks nearest to a pixel."""
+        numbers = []
+        for name, value in (("x", x), ("y", y), ("k", k)):
+            try:
+                numbers.append(operator.index(value))
+            except TypeError:
+                raise QueryError(f"{name} must be an integer, not {value!r}") from None
+        if k < 1:
+            raise QueryError(f"k is {k}; expected at least 1")
+        if self.near is not None:
+            raise QueryError("nearest was asked for before")
+        return replace(self, near=Near(numbers[1], numbers[0], numbers[2]))
+
+    def following(self, entry_id: int) -> Self:
+        """Ask for entries that come later in the order of ids."""
+        if not 0 <= entry_id <= _MAX_INTEGER:
+            raise QueryError(f"after is {entry_id}; expected the id of an entry")
+        return replace(self, after=max(entry_id, self.after or 0))
+
+    def reading(self, on_stale: OnStale | None, jobs: int | None) -> Self:
+        """Say how originals are read; None leaves it as it is."""
+        if on_stale not in (None, "error", "skip", "warn"):
+            raise QueryError(f"on_stale is {on_stale!r}; expected error, skip or warn")
+        if jobs is not None and (not hasattr(jobs, "__index__") or jobs < 1):
+            raise QueryError(f"jobs is {jobs!r}; expected at least 1")
+        return replace(self, on_stale=on_stale or self.on_stale, jobs=jobs or self.jobs)
+
+    def check(self) -> None:
+        """Refuse parts of a question that have no meaning together."""
+        if self.order_by and self.after is not None:
+            raise QueryError("after goes by the order of ids; leave order_by out")
+        if self.near is not None and (self.order_by or self.after is not None):
+            raise QueryError("nearest has an order of its own; leave order_by and after out")
 
     def ordered(self, names: tuple[str, ...]) -> Self:
         """Ask for an order."""
@@ -116,6 +192,12 @@ class Filters:
         return replace(self, limit=limit if self.limit is None else min(limit, self.limit))
 
 
+def end_of_prefix(prefix: bytes) -> bytes | None:
+    """The least bytes after all that begin with a prefix; None, if there are none."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
+
+
 def _several(values: Any, kind: type, name: str) -> tuple[Any, ...]:
     """One value or several, each of one kind, without repetition."""
     one = isinstance(values, (bytes, str)) or not isinstance(values, Iterable)
@@ -136,6 +218,31 @@ def _several(values: Any, kind: type, name: str) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(listed))
 
 
+def _meta(wanted: Any, names: tuple[str, ...]) -> Iterable[Meta]:
+    """Conditions for every value of a mapping, which may hold mappings."""
+    if isinstance(wanted, Mapping):
+        for name, value in wanted.items():
+            yield from _meta(value, (*names, _encodable(_one_text(name, "a name in meta"))))
+    elif not names:
+        raise QueryError(f"meta must be a mapping, such as {{'camera': 'x'}}, not {wanted!r}")
+    elif wanted is None or isinstance(wanted, (bool, int, float)):
+        yield Meta(names, wanted)
+    elif isinstance(wanted, str):
+        yield Meta(names, _encodable(wanted))
+    else:
+        raise QueryError(
+            f"meta {'.'.join(names)} must be text, a number, True, False or None, not {wanted!r}"
+        )
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise QueryError(f"{text!a} is not valid Unicode") from None
+    return text
+
+
 def _group_names(values: Any) -> tuple[str, ...]:
     names = _several(values, str, "group")
     for name in names:
@@ -149,9 +256,13 @@ def _one_text(value: Any, name: str) -> str:
     return value
 
 
-def _both(known: tuple[Any, ...] | None, new: tuple[Any, ...]) -> tuple[Any, ...]:
+def _both(known: tuple[Any, ...] | None, given: Any, kind: type, name: str) -> tuple[Any, ...]:
     """What is asked for twice must fit both times."""
-    return new if known is None else tuple(value for value in known if value in new)
+    new = _several(given, kind, name)
+    if known is None:
+        return new
+    wanted = set(new)
+    return tuple(value for value in known if value in wanted)
 
 
 def _range(area: Any) -> tuple[int | None, int | None]:

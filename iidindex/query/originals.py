@@ -3,115 +3,163 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from iidindex.codec.reader import Bytes, Ints, Lut, as_bytes, read_segments
-from iidindex.errors import IIDFormatError, SourceNotFoundError, StaleFileError
-from iidindex.files.part import naming
+from iidindex.codec import layout
+from iidindex.codec.reader import Bytes, Ints, as_bytes, heads_at
+from iidindex.errors import SourceError, SourceNotFoundError, StaleFileError
 from iidindex.files.source import LocalFile
-from iidindex.model import BBox, BufLoc, FileStamp
+from iidindex.model import FileStamp
+from iidindex.query.segments import Original, Segments
 
 # Files held open at a time, and bytes between two segments that are read along with them.
 _MAX_OPEN = 64
 _GAP = 4096
+# More than any offset in a file can be.
+_FAR = 1 << 40
+
+OnStale: TypeAlias = Literal["error", "skip", "warn"]
 
 
-class Wanted(NamedTuple):
-    """A segment as the catalogue knows it."""
+class Read(NamedTuple):
+    """What was read: one buffer, and where each segment lies in it.
 
-    key: int
-    bbox: BBox
-    area: int
-    bufloc: BufLoc
-
-
-class Segments(NamedTuple):
-    """Segments of one file that were read: one buffer, and where each of them lies in it."""
+    ``is_there`` tells which segments could be read; the others have no bytes.
+    """
 
     data: Bytes
     offset: Ints
     length: Ints
+    is_there: npt.NDArray[np.bool_]
 
 
 class Originals:
     """The original files, a bounded number of them open. May be shared by threads."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[tuple[str, FileStamp], LocalFile] = OrderedDict()
+        self._open: OrderedDict[Original, LocalFile] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read(self, location: str, stamp: FileStamp, wanted: Sequence[Wanted]) -> Segments:
-        """Read segments of one file, neighbours together, in the order given.
+    def read(
+        self,
+        files: Mapping[int, Original],
+        wanted: Segments,
+        on_stale: OnStale = "error",
+    ) -> Read:
+        """Read segments, neighbours together.
 
         Parameters
         ----------
-        location : str
-        stamp : FileStamp
-            What the file's size and time were when it was indexed.
-        wanted : sequence of Wanted
+        files : mapping of int to Original
+            By id.
+        wanted : Segments
+            Ordered by file and offset.
+        on_stale : {"error", "skip", "warn"}
+            What to do about files that cannot be read, or are not those that were indexed.
 
         Returns
         -------
-        Segments
+        Read
 
         Raises
         ------
         SourceNotFoundError, SourceError
-            If the file is not there or cannot be read.
+            If a file is not there or cannot be read.
         StaleFileError
             If it is not the file that was indexed.
         """
-        offset = np.array([item.bufloc.offset for item in wanted], np.int64)
-        length = np.array([item.bufloc.length for item in wanted], np.int64)
-        order = np.argsort(offset, kind="stable")
-        begin, end = offset[order], (offset + length)[order]
+        # Files laid one behind the other, far apart.
+        which = np.cumsum(np.append(0, np.diff(wanted.file_id) != 0)) if len(wanted) else 0
+        begin = wanted.offset + which * _FAR
+        end = begin + wanted.length
         reached = np.maximum.accumulate(end)
-        opens = np.flatnonzero(np.append(True, begin[1:] > reached[:-1] + _GAP))
-        stops = np.maximum.reduceat(end, opens)
-        runs = list(zip(begin[opens].tolist(), stops.tolist(), strict=True))
-        with self._lock:
-            source = self._opened(location, stamp)
-            pieces = [source.read(start, stop - start) for start, stop in runs]
-            # Somebody may have written into the very file that was opened and found right.
-            if source.current_stamp() != stamp:
-                found = source.current_stamp()
-                self._open.pop((location, stamp)).close()
-                raise _stale(location, stamp, found)
+        opens = np.flatnonzero(np.append(True, begin[1:] > reached[:-1] + _GAP)[: len(wanted)])
+        start = wanted.offset[opens]
+        size = np.maximum.reduceat(end, opens) - begin[opens] if len(opens) else opens
+        runs = list(zip(wanted.file_id[opens].tolist(), start.tolist(), size.tolist(), strict=True))
+        pieces: list[bytes] = []
+        for file_id, of_file in groupby(runs, key=lambda run: run[0]):
+            ranges = [(offset, length) for _, offset, length in of_file]
+            pieces += self._ranges(files[file_id], ranges, on_stale)
         data = as_bytes(b"".join(pieces))
-        if len(data) != sum(stop - start for start, stop in runs):
-            raise StaleFileError(
-                f"{location}: is shorter than when it was indexed; ingest it again"
-            )
-        # From places in the file to places in the pieces that were read.
-        run_of = np.searchsorted(begin[opens], offset, side="right") - 1
-        sizes = [len(piece) for piece in pieces]
-        skipped = begin[opens] - (np.cumsum(sizes) - np.array(sizes, np.int64))
-        segments = Segments(data, offset - skipped[run_of], length)
-        _check(location, segments, wanted)
-        return segments
+        sizes = np.array([len(piece) for piece in pieces], np.int64)
+        run_of = np.searchsorted(opens, np.arange(len(wanted)), side="right") - 1
+        moved = np.cumsum(sizes) - sizes - start
+        found = Read(data, wanted.offset + moved[run_of], wanted.length, (sizes == size)[run_of])
+        return self._checked(files, wanted, found, on_stale)
 
-    def _opened(self, location: str, stamp: FileStamp) -> LocalFile:
-        known = self._open.pop((location, stamp), None)
+    def _ranges(
+        self, file: Original, ranges: list[tuple[int, int]], on_stale: OnStale
+    ) -> list[bytes]:
+        """Ranges of one file; nothing of it, if it is stale and that is allowed."""
+        try:
+            with self._lock:
+                source = self._opened(file)
+                pieces = [source.read(offset, length) for offset, length in ranges]
+                # Somebody may have written into the very file that was opened and found right.
+                found = source.current_stamp()
+                if found != file.stamp:
+                    self._open.pop(file).close()
+                    raise _stale(file, found)
+            if any(len(piece) < length for piece, (_, length) in zip(pieces, ranges, strict=True)):
+                raise StaleFileError(
+                    f"{file.location}: is shorter than when it was indexed; ingest it again"
+                )
+        except SourceError as error:
+            _tell(error, on_stale)
+            return [b""] * len(ranges)
+        return pieces
+
+    def _opened(self, file: Original) -> LocalFile:
+        known = self._open.pop(file, None)
         if known is None:
             try:
-                known = LocalFile(location)
+                known = LocalFile(file.location)
             except SourceNotFoundError:
                 raise SourceNotFoundError(
-                    f"{location}: is not there any more; ingest its directory again, "
+                    f"{file.location}: is not there any more; ingest its directory again, "
                     "or tell where it is now with `iidindex relocate`"
                 ) from None
-            if known.stamp != stamp:
+            if known.stamp != file.stamp:
                 found = known.stamp
                 known.close()
-                raise _stale(location, stamp, found)
+                raise _stale(file, found)
             while len(self._open) >= _MAX_OPEN:
                 self._open.popitem(last=False)[1].close()
-        self._open[location, stamp] = known
+        self._open[file] = known
         return known
+
+    def _checked(
+        self, files: Mapping[int, Original], wanted: Segments, found: Read, on_stale: OnStale
+    ) -> Read:
+        """A file rewritten with the same size and time holds other segments in these places."""
+        there = np.flatnonzero(found.is_there)
+        if not len(there):
+            return found
+        heads = heads_at(found.data, found.offset[there], layout.SEGMENT_HEAD)
+        differs = (heads["bbox"] != wanted.bbox[there]).any(axis=1)
+        differs |= heads["area"] != wanted.area[there]
+        if not differs.any():
+            return found
+        nth = int(np.argmax(differs))
+        row = int(there[nth])
+        error = StaleFileError(
+            f"{files[int(wanted.file_id[row])].location}: has changed since it was indexed: the "
+            f"segment of key {wanted.key[row]} had bbox {tuple(wanted.bbox[row].tolist())} and "
+            f"area {wanted.area[row]}, now bbox {tuple(heads['bbox'][nth].tolist())} and area "
+            f"{heads['area'][nth]}; ingest it again"
+        )
+        _tell(error, on_stale)
+        # Nothing of such a file can be trusted.
+        wrong = np.isin(wanted.file_id, np.unique(wanted.file_id[there[differs]]))
+        return found._replace(is_there=found.is_there & ~wrong)
 
     def close(self) -> None:
         """Close all files; they are opened again when they are needed."""
@@ -121,31 +169,16 @@ class Originals:
             self._open.clear()
 
 
-def _check(location: str, found: Segments, wanted: Sequence[Wanted]) -> None:
-    """A file rewritten with the same size and time holds other segments in these places."""
-    key = np.array([item.key for item in wanted], np.int64)
-    try:
-        with naming(location):
-            heads = read_segments(
-                found.data, Lut(key, found.offset, found.offset, found.offset, found.length)
-            )
-    except IIDFormatError as error:
-        raise StaleFileError(f"{error}; it was valid when it was indexed") from error
-    boxes = np.array([item.bbox for item in wanted], np.int64).reshape(-1, 4)
-    area = np.array([item.area for item in wanted], np.int64)
-    differs = (heads.bbox != boxes).any(axis=1) | (heads.area != area)
-    if differs.any():
-        which = int(np.argmax(differs))
-        raise StaleFileError(
-            f"{location}: has changed since it was indexed: the segment of key {key[which]} had "
-            f"bbox {tuple(boxes[which].tolist())} and area {area[which]}, now "
-            f"bbox {tuple(heads.bbox[which].tolist())} and area {heads.area[which]}; "
-            "ingest it again"
-        )
+def _tell(error: SourceError, on_stale: OnStale) -> None:
+    if on_stale == "error":
+        raise error
+    if on_stale == "warn":
+        warnings.warn(f"left out: {error}", stacklevel=2)
 
 
-def _stale(location: str, stamp: FileStamp, found: FileStamp) -> StaleFileError:
+def _stale(file: Original, found: FileStamp) -> StaleFileError:
+    then = file.stamp
     return StaleFileError(
-        f"{location}: has changed since it was indexed: size {stamp.size} then and {found.size} "
-        f"now, mtime_ns {stamp.mtime_ns} then and {found.mtime_ns} now; ingest it again"
+        f"{file.location}: has changed since it was indexed: size {then.size} then and "
+        f"{found.size} now, mtime_ns {then.mtime_ns} then and {found.mtime_ns} now; ingest it again"
     )

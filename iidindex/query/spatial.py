@@ -2,119 +2,165 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from typing import Protocol, TypeVar
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from iidindex.codec.decode import decode_masks
-from iidindex.codec.regions import read_regions
+from iidindex.codec.regions import RegionTable, read_regions
+from iidindex.errors import IIDFormatError
 from iidindex.files.part import naming
 from iidindex.masks.measure import any_in
 from iidindex.masks.regions import Bool2D, pixel_in
-from iidindex.model import BBox, FileStamp
-from iidindex.query.originals import Originals, Wanted
+from iidindex.model import BBox
+from iidindex.query.originals import OnStale, Originals, Read
+from iidindex.query.segments import Original, Segments
 
-# Bytes of masks held at a time.
-_READ_BYTES = 16 << 20
-
-
-class Candidate(Protocol):
-    """What has to be known of an entry to look at its pixels."""
-
-    @property
-    def location(self) -> str:
-        """Where the file can be opened."""
-
-    @property
-    def stamp(self) -> FileStamp:
-        """Its size and time when it was indexed."""
-
-    @property
-    def wanted(self) -> Wanted:
-        """What has to be found there."""
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
-C = TypeVar("C", bound=Candidate)
+def sift(
+    originals: Originals,
+    files: Mapping[int, Original],
+    candidates: Segments,
+    boxes: Sequence[BBox],
+    on_stale: OnStale = "error",
+) -> Bools:
+    """Which candidates have a mask pixel in every box: bool, shape (n,).
 
+    Parameters
+    ----------
+    originals : Originals
+    files : mapping of int to Original
+        By id.
+    candidates : Segments
+        Whose boxes meet `boxes`.
+    boxes : sequence of BBox
+    on_stale : {"error", "skip", "warn"}
+        Candidates of files that are not what they were are no hits, if that is no error.
 
-def sift(originals: Originals, candidates: Sequence[C], boxes: Sequence[BBox]) -> list[C]:
-    """Keep the candidates that have a mask pixel in every box, in their order.
-
-    A mask that fills its box needs no look; of the others, those of one file are read
-    together and nothing is unpacked.
+    Notes
+    -----
+    A mask that fills its box needs no look. Of the others, neighbours in a file are read
+    together, those of many files are looked at together, and nothing is unpacked.
     """
-    keep = [all(_is_sure(item.wanted, box) for box in boxes) for item in candidates]
-    for which in _readings([index for index, sure in enumerate(keep) if not sure], candidates):
-        first = candidates[which[0]]
-        wanted = [candidates[index].wanted for index in which]
-        hits = _look(originals, first.location, first.stamp, wanted, boxes)
-        for index, hit in zip(which, hits, strict=True):
-            keep[index] = hit
-    return [item for item, kept in zip(candidates, keep, strict=True) if kept]
+    size = candidates.bbox[:, 2:] - candidates.bbox[:, :2]
+    keep: Bools = candidates.area == size[:, 0] * size[:, 1]
+    for rows, table in regions_of(originals, files, candidates, np.flatnonzero(~keep), on_stale):
+        hits = np.ones(len(rows), np.bool_)
+        for box in boxes:
+            inside = (
+                pixel_in(table.regions, box.minr, box.minc)
+                if box.n_pixels == 1
+                else any_in(table.regions, box)
+            )
+            hit = np.zeros(len(rows), np.bool_)
+            hit[table.segment[inside]] = True
+            hits &= hit
+        keep[rows] = hits
+    return keep
 
 
-def read_masks(originals: Originals, entries: Sequence[C]) -> Iterator[tuple[C, Bool2D]]:
-    """Read and decode masks, sorted by file and offset.
+class Look(NamedTuple):
+    """What came of looking at candidates elsewhere: which are hits, and what was to be told."""
+
+    keep: Bools
+    warnings: list[str]
+
+
+# Those of a worker process, which keeps its files open from one task to the next.
+_own_originals = Originals()
+
+
+def look(
+    files: Mapping[int, Original],
+    candidates: Segments,
+    boxes: Sequence[BBox],
+    on_stale: OnStale,
+) -> Look:
+    """`sift` for a worker process."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        keep = sift(_own_originals, files, candidates, boxes, on_stale)
+    return Look(keep, [str(warning.message) for warning in told])
+
+
+def regions_of(
+    originals: Originals,
+    files: Mapping[int, Original],
+    segments: Segments,
+    rows: Ints,
+    on_stale: OnStale,
+) -> Iterator[tuple[Ints, RegionTable]]:
+    """Read the regions of some rows, by file and offset, a bounded part at a time.
 
     Yields
     ------
-    (entry, ndarray of bool, shape (height, width))
+    rows : ndarray of int64, shape (k,)
+        Those of the part that could be read.
+    regions : RegionTable
+        Their segments are positions in these rows.
     """
-    for which in _readings(range(len(entries)), entries):
-        chosen = [entries[index] for index in which]
-        wanted = [entry.wanted for entry in chosen]
-        found = originals.read(chosen[0].location, chosen[0].stamp, wanted)
-        bbox = np.array([item.bbox for item in wanted], np.uint16)
-        with naming(chosen[0].location):
-            masks = decode_masks(found.data, found.offset, found.length, bbox)
-            yield from zip(chosen, masks, strict=True)
+    for part, found in readings(originals, files, segments, rows, on_stale):
+        bbox = segments.bbox[part].astype(np.uint16)
+        try:
+            table = read_regions(found.data, found.offset, found.length, bbox)
+        except IIDFormatError:
+            _name(files, segments.file_id[part], found, bbox)
+            raise
+        yield part, table
 
 
-def _readings(which: Iterable[int], candidates: Sequence[C]) -> Iterator[list[int]]:
-    """Cut candidates into those to be read together: of one file, and of bounded size."""
-
-    def place(index: int) -> tuple[str, int]:
-        return candidates[index].location, candidates[index].wanted.bufloc.offset
-
-    for _, group in groupby(sorted(which, key=place), key=lambda index: place(index)[0]):
-        together: list[int] = []
-        size = 0
-        for index in group:
-            length = candidates[index].wanted.bufloc.length
-            if together and size + length > _READ_BYTES:
-                yield together
-                together, size = [], 0
-            together.append(index)
-            size += length
-        yield together
-
-
-def _is_sure(wanted: Wanted, box: BBox) -> bool:
-    """Whether the mask must have a pixel in `box`, as it fills its own, which meets `box`."""
-    return wanted.area == wanted.bbox.n_pixels and bool((wanted.bbox & box).n_pixels)
-
-
-def _look(
+def readings(
     originals: Originals,
-    location: str,
-    stamp: FileStamp,
-    wanted: Sequence[Wanted],
-    boxes: Sequence[BBox],
-) -> list[bool]:
-    found = originals.read(location, stamp, wanted)
-    bbox = np.array([item.bbox for item in wanted], np.uint16)
-    with naming(location):
-        table = read_regions(found.data, found.offset, found.length, bbox)
-    hits = np.ones(len(wanted), np.bool_)
-    for box in boxes:
-        inside = (
-            pixel_in(table.regions, box.minr, box.minc)
-            if box.n_pixels == 1
-            else any_in(table.regions, box)
-        )
-        hit = np.zeros(len(wanted), np.bool_)
-        hit[table.segment[inside]] = True
-        hits &= hit
-    return hits.tolist()
+    files: Mapping[int, Original],
+    segments: Segments,
+    rows: Ints,
+    on_stale: OnStale,
+) -> Iterator[tuple[Ints, Read]]:
+    """Read the bytes of some rows, as `regions_of` does."""
+    for portion in segments.portions(rows):
+        found = originals.read(files, segments.take(portion), on_stale)
+        there = found.is_there
+        if there.any():
+            yield (
+                portion[there],
+                Read(found.data, found.offset[there], found.length[there], there[there]),
+            )
+
+
+def _name(
+    files: Mapping[int, Original], file_of: Ints, found: Read, bbox: npt.NDArray[np.uint16]
+) -> None:
+    """Raise the error of the file whose regions are not valid."""
+    for file_id in np.unique(file_of).tolist():
+        of_file = file_of == file_id
+        with naming(files[file_id].location):
+            read_regions(found.data, found.offset[of_file], found.length[of_file], bbox[of_file])
+
+
+def read_masks(
+    originals: Originals,
+    files: Mapping[int, Original],
+    segments: Segments,
+    on_stale: OnStale = "error",
+) -> Iterator[tuple[int, Bool2D]]:
+    """Read and decode masks, by file and offset.
+
+    Yields
+    ------
+    (int, ndarray of bool, shape (height, width))
+        The row in `segments`, and its mask.
+    """
+    every = np.arange(len(segments))
+    for part, found in readings(originals, files, segments, every, on_stale):
+        file_of = segments.file_id[part]
+        for rows in np.split(np.arange(len(part)), np.flatnonzero(np.diff(file_of)) + 1):
+            bbox = segments.bbox[part[rows]].astype(np.uint16)
+            with naming(files[int(file_of[rows[0]])].location):
+                masks = decode_masks(found.data, found.offset[rows], found.length[rows], bbox)
+                yield from zip(part[rows].tolist(), masks, strict=True)

@@ -1,0 +1,137 @@
+"""Work in other processes: how they begin, what interrupts them, and how they end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
+
+from iidindex.errors import IIDIndexError
+
+T = TypeVar("T")
+P = TypeVar("P")
+Task = tuple[P, tuple[Any, ...]]
+
+# Tasks that each process may be ahead of whoever takes the results.
+_AHEAD = 3
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def new_pool(jobs: int) -> ProcessPoolExecutor:
+    """A pool of processes that end with this one. Submit to it within `starting`."""
+    # A forked child would hold the parent's connections and locks.
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin)
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Where a process may be started: Ctrl-C is not for it, and nor is the program's script."""
+    with interrupts_held(), _main_hidden():
+        yield
+
+
+def in_order(
+    function: Callable[..., T], tasks: Iterable[Task[P]], jobs: int
+) -> Iterator[tuple[P, T]]:
+    """Call a function for each task, in other processes, and yield the results in order.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module, so that the other process finds it.
+    tasks : iterable of (object, tuple)
+        What to yield with the result, and the arguments. Taken as they are needed.
+    jobs : int
+        How many processes; with 1, none is started.
+
+    Raises
+    ------
+    IIDIndexError
+        If a process is ended from outside.
+    """
+    waiting = iter(tasks)
+    if jobs == 1:
+        for payload, arguments in waiting:
+            yield payload, function(*arguments)
+        return
+    under_way: deque[tuple[P, Future[T]]] = deque()
+    pool = new_pool(jobs)
+
+    def submit(some: Iterable[Task[P]]) -> None:
+        for payload, arguments in some:
+            with starting():
+                under_way.append((payload, pool.submit(function, *arguments)))
+
+    try:
+        submit(islice(waiting, _AHEAD * jobs))
+        while under_way:
+            payload, future = under_way.popleft()
+            result = future.result()
+            submit(islice(waiting, 1))
+            yield payload, result
+    except BrokenProcessPool as error:
+        raise IIDIndexError(
+            "a worker process was ended by the system, perhaps for want of memory; "
+            "try again with fewer jobs"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment; processes started meanwhile never receive it.
+
+    A terminal sends it to every process, and one that is just importing would die of it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Keep processes that are started meanwhile from importing the program's own script.
+
+    They need nothing of it, and a script that asks for several jobs without asking whether it
+    is ``__main__``, as most short ones do, would do so again in each of them.
+    """
+    main = sys.modules["__main__"]
+    names = vars(main)
+    kept: dict[str, object] = {
+        name: names.pop(name) for name in ("__file__", "__spec__") if name in names
+    }
+    names["__spec__"] = None
+    try:
+        yield
+    finally:
+        names.update(kept)
+
+
+def _begin() -> None:
+    """Prepare a worker process."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one it works for is gone: it would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,184 @@
+"""One entry that answers a question."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection
+
+from iidindex.catalog.engine import Catalog
+from iidindex.catalog.read import groups_of_entries
+from iidindex.codec.decode import decode_mask
+from iidindex.files.part import naming
+from iidindex.masks.regions import Bool2D
+from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp, entry_row
+from iidindex.query.originals import Originals
+from iidindex.query.segments import Original, Segments
+
+
+class Entry:
+    """One entry of one indexed file. What is not in the catalogue is read when asked for.
+
+    Attributes
+    ----------
+    id : int
+        In the catalogue; may be another after the file has changed.
+    path : str
+        Inside its root, ``/``-separated.
+    location : str
+        Where the file can be opened.
+    key : int
+        In the file's lookup table.
+    iid : IID
+        ``entry.iid.address`` and ``entry.iid.domain``, bytes (or None).
+    bbox : BBox
+        ``(minr, minc, maxr, maxc)``, half-open, pixels.
+    area : int
+        Pixels in the mask.
+    bufloc : BufLoc
+        Where the encoded segment lies, from the start of the file, in bytes.
+    distance : float or None
+        Of the mask from the pixel that `Entries.nearest` asked for, in pixels.
+    """
+
+    __slots__ = (
+        "_chunk",
+        "_stamp",
+        "area",
+        "bbox",
+        "bufloc",
+        "distance",
+        "file_id",
+        "id",
+        "iid",
+        "key",
+        "location",
+        "path",
+    )
+
+    def __init__(self, row: Sequence[Any], chunk: Chunk, distance: float | None = None) -> None:
+        self.id: int = row[0]
+        self.file_id: int = row[1]
+        self.key: int = row[2]
+        self.bbox = BBox(*row[3:7])
+        self.area: int = row[7]
+        self.bufloc = BufLoc(row[8], row[9])
+        self.iid = IID(row[10], row[11])
+        self.path: str = row[12]
+        self.location = os.path.join(row[15], row[12])
+        self.distance = distance
+        self._stamp = FileStamp(row[13], row[14])
+        self._chunk = chunk
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups the entry is in, sorted."""
+        return self._chunk.groups_of(self.id)
+
+    def mask(self, bbox: BBoxLike | None = None) -> Bool2D:
+        """Read the mask from the original file, now.
+
+        Parameters
+        ----------
+        bbox : sequence of int, optional
+            ``(minr, minc, maxr, maxc)`` in image coordinates; only what lies inside is
+            decoded.
+
+        Returns
+        -------
+        ndarray of bool, shape (height, width)
+            Of the entry's box, or of what it has in common with `bbox`.
+
+        Raises
+        ------
+        SourceNotFoundError, SourceError
+            If the original is not there or cannot be read.
+        StaleFileError
+            If it is no longer the file that was indexed.
+        IIDFormatError
+            If the segment's regions are not valid.
+        """
+        crop = None if bbox is None else BBox.of(bbox)
+        place = (self.id, self.file_id, self.key, *self.bbox, self.area, *self.bufloc)
+        files = {self.file_id: Original(self.location, self._stamp)}
+        found = self._chunk.originals.read(files, Segments.of([place]))
+        with naming(self.location):
+            return decode_mask(
+                found.data, int(found.offset[0]), int(found.length[0]), self.bbox, crop
+            )
+
+    @property
+    def stamp(self) -> FileStamp:
+        """Size and time of the original when it was indexed."""
+        return self._stamp
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as JSON can hold it.
+
+        Addresses and domains are text where they are UTF-8 and null where they are not;
+        ``address_b64`` and ``domain_b64`` are always exact. ``id`` is what `Entries.after`
+        takes. ``distance`` is there if `Entries.nearest` was asked.
+        """
+        row = entry_row(
+            self.path, self.key, self.iid, self.bbox, self.area, self.bufloc, self.groups
+        )
+        row["id"] = self.id
+        return row if self.distance is None else row | {"distance": self.distance}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Entry):
+            return NotImplemented
+        return (self.location, self.key, self.bufloc) == (other.location, other.key, other.bufloc)
+
+    def __hash__(self) -> int:
+        return hash((self.location, self.key, self.bufloc))
+
+    def __repr__(self) -> str:
+        return (
+            f"Entry(path={self.path!r}, key={self.key}, iid={tuple(self.iid)}, "
+            f"bbox={tuple(self.bbox)}, area={self.area})"
+        )
+
+
+class Chunk:
+    """Entries that were fetched together, and so are looked up together."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        originals: Originals,
+        rows: Sequence[Sequence[Any]],
+        connection: Connection,
+    ) -> None:
+        self._catalog = catalog
+        # While the hits are streamed, their groups come from the same view of the catalogue.
+        self._connection = connection
+        self._places = [(row[1], row[0]) for row in rows]
+        self._groups: dict[int, list[str]] | None = None
+        self.originals = originals
+
+    def groups_of(self, entry_id: int) -> tuple[str, ...]:
+        """The groups of one of the entries."""
+        if self._groups is None:
+            self._groups = self._look_up()
+        return tuple(sorted(self._groups.get(entry_id, ())))
+
+    def _look_up(self) -> dict[int, list[str]]:
+        spans = [
+            (file_id, min(ids), max(ids))
+            for file_id, ids in (
+                (file_id, [place[1] for place in places])
+                for file_id, places in groupby(sorted(self._places), key=itemgetter(0))
+            )
+        ]
+        found: dict[int, list[str]] = {}
+        streaming = not self._connection.closed
+        with nullcontext(self._connection) if streaming else self._catalog.reading() as connection:
+            for entry_id, name in groups_of_entries(connection, spans):
+                found.setdefault(entry_id, []).append(name)
+        return found

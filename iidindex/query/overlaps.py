@@ -1,0 +1,306 @@
+"""Which entries of a file overlap, and by how many pixels."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from iidindex.catalog import schema
+from iidindex.catalog.engine import Catalog
+from iidindex.catalog.lock import sole_writer
+from iidindex.catalog.rows import insert
+from iidindex.catalog.schema import overlap_files
+from iidindex.errors import QueryError
+from iidindex.masks.boxes import BoxIndex
+from iidindex.masks.measure import overlap_of
+from iidindex.masks.overlaps import overlapping
+from iidindex.masks.regions import join
+from iidindex.model import IID
+from iidindex.processes import in_order
+from iidindex.query import compile as sql
+from iidindex.query.entry import Chunk, Entry
+from iidindex.query.filters import Filters
+from iidindex.query.linkage import Cooccurrence
+from iidindex.query.originals import OnStale, Originals
+from iidindex.query.question import Question, Row, original
+from iidindex.query.segments import Ints, Original, Segments
+from iidindex.query.spatial import regions_of
+
+# Seconds after which what was counted is committed.
+_COMMIT_SECONDS = 5.0
+
+
+class Overlap(NamedTuple):
+    """Two entries of one file that share pixels, the one with the smaller key first."""
+
+    a: Entry
+    b: Entry
+    pixels: int
+
+    @property
+    def iou(self) -> float:
+        """Pixels in both over pixels in either: the Jaccard index."""
+        return overlap_of(self.pixels, self.a.area, self.b.area).iou
+
+    @property
+    def a_in_b(self) -> float:
+        """The fraction of `a` that lies in `b`."""
+        return self.pixels / self.a.area
+
+    @property
+    def b_in_a(self) -> float:
+        """The fraction of `b` that lies in `a`."""
+        return self.pixels / self.b.area
+
+
+class Pairs(NamedTuple):
+    """Overlaps as columns of int64: rows of two entries, and the pixels they share."""
+
+    a: Ints
+    b: Ints
+    pixels: Ints
+
+
+def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Iterator[Overlap]:
+    """Count the shared pixels of entries that fit, file by file.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    originals : Originals
+    filters : Filters
+
+    Yields
+    ------
+    Overlap
+        By file, then by the keys of `a` and `b`.
+
+    Raises
+    ------
+    QueryError
+        If the question has an order or a limit of its own.
+    SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+        As `Entry.mask`.
+    """
+    if filters.order_by or filters.near is not None or filters.limit is not None:
+        raise QueryError("overlaps come file by file; leave order_by, limit and nearest out")
+    return _stream(catalog, originals, filters)
+
+
+def _stream(catalog: Catalog, originals: Originals, filters: Filters) -> Iterator[Overlap]:
+    with catalog.reading() as connection:
+        question = Question(connection, originals, filters)
+        kept = _kept(connection) if sql.only_files(filters) else set()
+        for rows, counted in _counted(question, originals, kept):
+            pairs = _stored(connection, rows) if counted is None else counted
+            chunk = Chunk(catalog, originals, rows, connection)
+            entries = {
+                place: Entry(rows[place], chunk)
+                for place in np.unique(np.concatenate([pairs.a, pairs.b])).tolist()
+            }
+            for a, b, pixels in zip(*(column.tolist() for column in pairs), strict=True):
+                yield Overlap(entries[a], entries[b], pixels)
+
+
+def _counted(
+    question: Question, originals: Originals, kept: Collection[int]
+) -> Iterator[tuple[list[Row], Pairs | None]]:
+    """The hits of each file, and their overlaps; None for files whose overlaps are kept."""
+    filters = question.filters
+    if filters.jobs == 1:
+        for rows in _by_file(question):
+            yield rows, None if rows[0][1] in kept else _count(originals, rows, filters.on_stale)
+        return
+    tasks = (
+        (rows, (None if rows[0][1] in kept else _essence(rows), filters.on_stale))
+        for rows in _by_file(question)
+    )
+    for rows, (pairs, told) in in_order(_count_elsewhere, tasks, filters.jobs):
+        for text in told:
+            warnings.warn(text, stacklevel=2)
+        yield rows, pairs
+
+
+Essence = tuple[dict[int, Original], Segments]
+
+
+def _essence(rows: Sequence[Row]) -> Essence:
+    """What has to be known of a file's hits to count their overlaps."""
+    return {rows[0][1]: original(rows[0][12:])}, Segments.of([row[:10] for row in rows])
+
+
+def _count(originals: Originals, rows: Sequence[Row], on_stale: OnStale) -> Pairs:
+    files, segments = _essence(rows)
+    return count_pairs(originals, files, segments, on_stale)
+
+
+# Those of a worker process.
+_own_originals = Originals()
+
+
+def _count_elsewhere(essence: Essence | None, on_stale: OnStale) -> tuple[Pairs | None, list[str]]:
+    if essence is None:
+        return None, []
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        pairs = count_pairs(_own_originals, *essence, on_stale)
+    return pairs, [str(warning.message) for warning in told]
+
+
+def _by_file(question: Question) -> Iterator[list[Row]]:
+    """The hits of each file, which follow one another."""
+    rows = (row for part in question.rows() for row in part)
+    for _, of_file in groupby(rows, key=lambda row: row[1]):
+        yield list(of_file)
+
+
+def count_pairs(
+    originals: Originals,
+    files: Mapping[int, Original],
+    segments: Segments,
+    on_stale: OnStale,
+    own: Ints | None = None,
+) -> Pairs:
+    """Count the shared pixels of every pair of segments of one file that overlap.
+
+    Parameters
+    ----------
+    originals : Originals
+    files : mapping of int to Original
+    segments : Segments
+        Of one file, in the order of their keys.
+    on_stale : {"error", "skip", "warn"}
+    own : ndarray of int64, optional
+        Count only pairs of one of these rows and one of the others.
+
+    Returns
+    -------
+    Pairs
+        ``a`` and ``b`` are rows of `segments`, ``a < b``.
+    """
+    # What meets nothing need not be read.
+    meet = np.zeros(len(segments), np.bool_)
+    is_own = np.zeros(len(segments), np.bool_)
+    if own is not None:
+        is_own[own] = True
+    for i, j in BoxIndex(segments.bbox).pairs():
+        across = slice(None) if own is None else is_own[i] != is_own[j]
+        meet[i[across]] = True
+        meet[j[across]] = True
+    nothing = np.empty(0, np.int64)
+    parts = [
+        (rows, table)
+        for rows, table in regions_of(originals, files, segments, np.flatnonzero(meet), on_stale)
+    ]
+    if not parts:
+        return Pairs(nothing, nothing, nothing)
+    owner = np.concatenate([rows[table.segment] for rows, table in parts])
+    regions = parts[0][1].regions if len(parts) == 1 else join([t.regions for _, t in parts])
+    a, b, pixels = overlapping(regions, owner)
+    if own is not None:
+        across = is_own[a] != is_own[b]
+        a, b, pixels = a[across], b[across], pixels[across]
+    return Pairs(a, b, pixels)
+
+
+def _kept(connection: Connection) -> set[int]:
+    """The files whose overlaps are in the catalogue."""
+    return set(connection.execute(select(overlap_files.c.file_id)).scalars())
+
+
+def _stored(connection: Connection, rows: Sequence[Row]) -> Pairs:
+    """What the catalogue holds of a file."""
+    first, last = rows[0][0], rows[-1][0]
+    table = schema.overlaps
+    statement = (
+        select(table.c.a_id, table.c.b_id, table.c.pixels)
+        .where(table.c.a_id.between(first, last))
+        .order_by(table.c.a_id, table.c.b_id)
+    )
+    found = np.array([tuple(row) for row in connection.execute(statement)], np.int64).reshape(-1, 3)
+    return Pairs(found[:, 0] - first, found[:, 1] - first, found[:, 2])
+
+
+def store(catalog: Catalog, originals: Originals, filters: Filters) -> None:
+    """Count the overlaps of whole files and keep them in the catalogue, but for those it has.
+
+    What is committed after each few seconds stays if it is interrupted. Of files that change
+    afterwards, they are forgotten.
+
+    Raises
+    ------
+    QueryError
+        If less than whole files is asked for.
+    CatalogLockedError
+        If another process is writing.
+    SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+        As `Entry.mask`.
+    """
+    if not sql.only_files(filters):
+        raise QueryError(
+            "only the overlaps of whole files can be stored: ask by path, root or meta"
+        )
+    catalog.check_writable()
+    with sole_writer(catalog.name):
+        after: int | None = 0
+        while after is not None:
+            after = _store_some(catalog, originals, filters, after)
+
+
+def _store_some(catalog: Catalog, originals: Originals, filters: Filters, after: int) -> int | None:
+    """Store files after an entry, for a while; return the last entry, or None at the end."""
+    begin = time.monotonic()
+    done: list[int] = []
+    flat: list[int] = []
+    with catalog.reading() as connection:
+        kept = _kept(connection)
+        question = Question(connection, originals, filters.following(after))
+        for rows, pairs in _counted(question, originals, kept):
+            after = rows[-1][0]
+            if pairs is not None:
+                ids = np.array([row[0] for row in rows], np.int64)
+                found = np.column_stack([ids[pairs.a], ids[pairs.b], pairs.pixels])
+                flat += found.ravel().tolist()
+                done.append(rows[0][1])
+            if time.monotonic() - begin > _COMMIT_SECONDS:
+                break
+        else:
+            after = 0
+    if done:
+        with catalog.writing() as connection:
+            insert(connection, "overlaps", ["a_id", "b_id", "pixels"], flat)
+            insert(connection, "overlap_files", ["file_id"], done)
+    return after or None
+
+
+def cooccurring_by_overlap(
+    catalog: Catalog, originals: Originals, address: bytes, domain: bytes | None
+) -> list[Cooccurrence]:
+    """How often the entries of an IID overlap with those of others, and in how many pixels."""
+    counts: Counter[IID] = Counter()
+    shared: Counter[IID] = Counter()
+    mine = Filters().where(address=address, domain=domain)
+    with catalog.reading() as connection:
+        for own in _by_file(Question(connection, originals, mine)):
+            rows = _rows_of_file(connection, own[0][1])
+            segments = Segments.of([row[:10] for row in rows])
+            files = {own[0][1]: original(own[0][12:])}
+            places = np.searchsorted(segments.id, np.array([row[0] for row in own], np.int64))
+            pairs = count_pairs(originals, files, segments, "error", places)
+            others = np.where(np.isin(pairs.a, places), pairs.b, pairs.a)
+            for other, pixels in zip(others.tolist(), pairs.pixels.tolist(), strict=True):
+                iid = IID(rows[other][10], rows[other][11])
+                counts[iid] += 1
+                shared[iid] += pixels
+    return [Cooccurrence(iid, counts[iid], shared[iid]) for iid in counts]
+
+
+def _rows_of_file(connection: Connection, file_id: int) -> list[Row]:
+    return list(connection.execute(sql.hits_of_file(file_id)))

@@ -1,0 +1,204 @@
+"""Running a question: its plan, its statements, and the pixels of what they find."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from sqlalchemy import Connection, Select
+
+from iidindex.catalog.schema import path_value
+from iidindex.model import BBox, FileStamp
+from iidindex.processes import in_order
+from iidindex.query import compile as sql
+from iidindex.query.compile import Way
+from iidindex.query.filters import Filters
+from iidindex.query.originals import Originals
+from iidindex.query.plan import choose
+from iidindex.query.segments import Ints, Original, Segments
+from iidindex.query.spatial import Bools, look, sift
+
+Row = Sequence[Any]
+P = TypeVar("P")
+
+# Rows fetched at a time, whose groups and pixels are looked up together; and segments, of
+# which nothing else is kept.
+_ROWS = 1024
+_SEGMENTS = 8192
+# Values that SQLite takes in one statement, and those that are too many for one.
+_MANY = 500
+_PARAMETERS = 10_000
+
+
+class Question:
+    """A question that is being asked, of one state of the catalogue.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    originals : Originals
+    filters : Filters
+    looked_at : sequence of BBox, optional
+        In which of the regions the pixels matter: as a rule, in all or in none.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        originals: Originals,
+        filters: Filters,
+        looked_at: Sequence[BBox] | None = None,
+    ) -> None:
+        filters.check()
+        self.connection = connection
+        self._originals = originals
+        self.filters = filters
+        every = filters.regions if sql.needs_pixels(filters) else ()
+        self._looked_at = every if looked_at is None else looked_at
+        self._iid_ids = _resolved(connection, filters)
+        self.plan = choose(filters, self._candidates)
+
+    def _candidates(self, way: Way, most: int) -> int:
+        statement = sql.candidates(self.filters, way, most, self._iid_ids)
+        found: int = self.connection.execute(statement).scalar_one()
+        return found
+
+    def count(self) -> int:
+        """Count the hits."""
+        if self._looked_at:
+            return sum(len(part) for part in self.segments())
+        statement = sql.count(self.filters, self.plan.way, self._iid_ids)
+        found: int = self.connection.execute(statement).scalar_one()
+        return found
+
+    def rows(self) -> Iterator[list[Row]]:
+        """The hits as rows of ``HIT_COLUMNS``, some at a time."""
+        left = self.filters.limit
+        size = _chunk(_ROWS, left)
+        statement = sql.hits(self.filters, self.plan.way, self._iid_ids)
+        for rows, keep in self._looked_at_rows(statement, size):
+            chosen = rows if keep is None else [rows[place] for place in np.flatnonzero(keep)]
+            chosen = chosen[:left]
+            yield chosen
+            left = None if left is None else left - len(chosen)
+            if left == 0:
+                return
+
+    def _looked_at_rows(
+        self, statement: Select[Any], size: int
+    ) -> Iterator[tuple[list[Row], Bools | None]]:
+        result = self.connection.execution_options(yield_per=size).execute(statement)
+        with result:
+            parts: Iterator[list[Row]] = (list(part) for part in result.partitions())
+            if not self._looked_at:
+                yield from ((rows, None) for rows in parts)
+                return
+            yield from self._sifted(
+                (rows, Segments.of([row[:10] for row in rows]), _originals(rows)) for rows in parts
+            )
+
+    def segments(self) -> Iterator[Segments]:
+        """The hits as columns, in the order of ids, some at a time."""
+        left = self.filters.limit
+        statement = sql.segments(self.filters, self.plan.way, self._iid_ids)
+        for found in self._looked_at_segments(statement, _chunk(_SEGMENTS, left)):
+            if left is not None:
+                found = found.take(np.arange(min(left, len(found))))
+                left -= len(found)
+            yield found
+            if left == 0:
+                return
+
+    def _looked_at_segments(self, statement: Select[Any], size: int) -> Iterator[Segments]:
+        cursor = self.connection.execute(statement).cursor
+        assert cursor is not None
+        try:
+            parts = (Segments.of(rows) for rows in iter(lambda: cursor.fetchmany(size), []))
+            if not self._looked_at:
+                yield from parts
+                return
+            candidates = ((part, part, files_of(self.connection, part.file_id)) for part in parts)
+            for part, keep in self._sifted(candidates):
+                yield part.take(keep)
+        finally:
+            cursor.close()
+
+    def _sifted(
+        self, parts: Iterator[tuple[P, Segments, dict[int, Original]]]
+    ) -> Iterator[tuple[P, Bools]]:
+        """Look at the pixels of candidates; yield what came with them, and which are hits."""
+        filters, boxes = self.filters, self._looked_at
+        if filters.jobs == 1:
+            for payload, candidates, files in parts:
+                yield payload, sift(self._originals, files, candidates, boxes, filters.on_stale)
+            return
+        tasks = (
+            (payload, (files, candidates, boxes, filters.on_stale))
+            for payload, candidates, files in parts
+        )
+        for payload, found in in_order(look, tasks, filters.jobs):
+            for text in found.warnings:
+                warnings.warn(text, stacklevel=2)
+            yield payload, found.keep
+
+    def explain(self) -> str:
+        """The way chosen, the SQL, and the plan that the database makes for it."""
+        statement = sql.hits(self.filters, self.plan.way, self._iid_ids)
+        text, values = _rendered(self.connection, statement)
+        rows = self.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all()
+        return "\n".join([str(self.plan), "", text, "", *(f"plan: {row[3]}" for row in rows)])
+
+
+def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:
+    """Where files can be opened, by id."""
+    rows = connection.execute(sql.originals_of(np.unique(file_ids).tolist()))
+    return {row[0]: original(row[1:]) for row in rows}
+
+
+def original(row: Row) -> Original:
+    """From a path, a size, a time and the location of the root."""
+    return Original(os.path.join(row[3], row[0]), FileStamp(row[1], row[2]))
+
+
+def _originals(rows: Sequence[Row]) -> dict[int, Original]:
+    return {row[1]: original(row[12:]) for row in rows}
+
+
+def _chunk(size: int, limit: int | None) -> int:
+    """Somebody who asks for few should not have the pixels of many looked at."""
+    return size if limit is None else max(16, min(size, limit))
+
+
+def _resolved(connection: Connection, filters: Filters) -> list[int] | None:
+    """The ids of IIDs, if too many are asked for to be named in a statement."""
+    addresses, domains = filters.addresses, filters.domains
+    if max(len(addresses or ()), len(domains or ())) <= _MANY:
+        return None
+    wanted = None if domains is None else set(domains)
+    if addresses is None:
+        every = connection.exec_driver_sql("SELECT id, domain, address FROM iids")
+        found = [row for row in every if row[1] in (wanted or ())]
+    else:
+        found = []
+        for low in range(0, len(addresses), _PARAMETERS):
+            part = addresses[low : low + _PARAMETERS]
+            marks = ", ".join("?" * len(part))
+            rows = connection.exec_driver_sql(
+                f"SELECT id, domain, address FROM iids WHERE address IN ({marks})",  # noqa: S608
+                part,
+            )
+            found += [row for row in rows if wanted is None or row[1] in wanted]
+    prefix = filters.prefix or b""
+    return sorted(row[0] for row in found if row[2].startswith(prefix))
+
+
+def _rendered(connection: Connection, statement: Select[Any]) -> tuple[str, tuple[Any, ...]]:
+    compiled = statement.compile(connection.engine, compile_kwargs={"render_postcompile": True})
+    values = (compiled.params[name] for name in compiled.positiontup or ())
+    return str(compiled), tuple(
+        path_value(value) if isinstance(value, str) else value for value in values
+    )

@@ -1,0 +1,25 @@
+"""Overlaps that were counted, and the files whose overlaps they are."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    op.create_table(
+        "overlaps",
+        sa.Column("a_id", sa.Integer, sa.ForeignKey("entries.id"), primary_key=True),
+        sa.Column("b_id", sa.Integer, sa.ForeignKey("entries.id"), primary_key=True),
+        sa.Column("pixels", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_overlaps_b_id", "overlaps", ["b_id"])
+    op.create_table(
+        "overlap_files",
+        sa.Column("file_id", sa.Integer, sa.ForeignKey("files.id"), primary_key=True),
+    )
