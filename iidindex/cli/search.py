@@ -80,7 +80,8 @@ def region(
 def nearest(db: str, /, x: int, y: int, k: int, **options: Any) -> int:
     """Find the entries whose masks are nearest to a pixel.
 
-    It is in column X, row Y. The distance is Euclidean, in pixels, to the nearest pixel of the mask, and 0 inside.
+    It is in column X, row Y. The distance is Euclidean, in pixels, to the nearest pixel of the
+    mask, and 0 inside.
     """
     with Index(db) as index:
         return _answer(index, None, near=(x, y, k), **options)
