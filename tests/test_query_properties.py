@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import brute
@@ -47,7 +47,13 @@ def expected(slow, keeps):
     )
 
 
-@settings(phases=[__import__("hypothesis").Phase.reuse, __import__("hypothesis").Phase.generate], max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# An example takes half a second, so that making a failing one smaller would take minutes.
+@settings(
+    max_examples=40,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(archive=strategies.archives, data=st.data())
 def test_everything(archive, data):
     slow = {path: brute.read(content) for path, content in archive.items()}
