@@ -14,11 +14,11 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks import codec, ingest, overlaps
+from benchmarks import codec, ingest, overlaps, questions
 from benchmarks.runner import Line, Scale, ratio, run
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-FAMILIES = (codec.works, overlaps.works, ingest.works)
+FAMILIES = (codec.works, overlaps.works, ingest.works, questions.works)
 PACKAGES = ("numpy", "scikit-image", "rtree", "sqlalchemy", "iidfile", "pycocotools")
 
 HEAD = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -238,7 +239,7 @@ class Entries:
         segments = Segments.of([row[:10] for row in rows])
         columns: dict[str, npt.NDArray[Any]] = {
             "id": segments.id,
-            "path": _objects([row[12] for row in rows]),
+            "path": _objects([os.fsdecode(row[12]) for row in rows]),
             "location": _objects([original(row[12:]).location for row in rows]),
             "key": segments.key,
             "domain": _objects([row[10] for row in rows]),

@@ -26,54 +26,71 @@ class Entry:
 
     Attributes
     ----------
-    id : int
-        In the catalogue; may be another after the file has changed.
-    path : str
-        Inside its root, ``/``-separated.
-    location : str
-        Where the file can be opened.
-    key : int
-        In the file's lookup table.
-    iid : IID
-        ``entry.iid.address`` and ``entry.iid.domain``, bytes (or None).
-    bbox : BBox
-        ``(minr, minc, maxr, maxc)``, half-open, pixels.
-    area : int
-        Pixels in the mask.
-    bufloc : BufLoc
-        Where the encoded segment lies, from the start of the file, in bytes.
     distance : float or None
         Of the mask from the pixel that `Entries.nearest` asked for, in pixels.
     """
 
-    __slots__ = (
-        "_chunk",
-        "_stamp",
-        "area",
-        "bbox",
-        "bufloc",
-        "distance",
-        "file_id",
-        "id",
-        "iid",
-        "key",
-        "location",
-        "path",
-    )
+    __slots__ = ("_chunk", "_row", "distance")
 
     def __init__(self, row: Sequence[Any], chunk: Chunk, distance: float | None = None) -> None:
-        self.id: int = row[0]
-        self.file_id: int = row[1]
-        self.key: int = row[2]
-        self.bbox = BBox(*row[3:7])
-        self.area: int = row[7]
-        self.bufloc = BufLoc(row[8], row[9])
-        self.iid = IID(row[10], row[11])
-        self.path: str = row[12]
-        self.location = os.path.join(row[15], row[12])
-        self.distance = distance
-        self._stamp = FileStamp(row[13], row[14])
+        # In the order of `compile.HIT_COLUMNS`. Most who ask for many look at few fields.
+        self._row = row
         self._chunk = chunk
+        self.distance = distance
+
+    @property
+    def id(self) -> int:
+        """In the catalogue; may be another after the file has changed."""
+        found: int = self._row[0]
+        return found
+
+    @property
+    def file_id(self) -> int:
+        """The file's, in the catalogue."""
+        found: int = self._row[1]
+        return found
+
+    @property
+    def key(self) -> int:
+        """In the file's lookup table."""
+        found: int = self._row[2]
+        return found
+
+    @property
+    def bbox(self) -> BBox:
+        """``(minr, minc, maxr, maxc)``, half-open, pixels."""
+        return BBox(*self._row[3:7])
+
+    @property
+    def area(self) -> int:
+        """Pixels in the mask."""
+        found: int = self._row[7]
+        return found
+
+    @property
+    def bufloc(self) -> BufLoc:
+        """Where the encoded segment lies, from the start of the file, in bytes."""
+        return BufLoc(*self._row[8:10])
+
+    @property
+    def iid(self) -> IID:
+        """``entry.iid.address`` and ``entry.iid.domain``, bytes (or None)."""
+        return IID(self._row[10], self._row[11])
+
+    @property
+    def path(self) -> str:
+        """Inside its root, ``/``-separated."""
+        return os.fsdecode(self._row[12])
+
+    @property
+    def location(self) -> str:
+        """Where the file can be opened."""
+        return os.path.join(os.fsdecode(self._row[15]), self.path)
+
+    @property
+    def stamp(self) -> FileStamp:
+        """Size and time of the original when it was indexed."""
+        return FileStamp(*self._row[13:15])
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -104,18 +121,12 @@ class Entry:
             If the segment's regions are not valid.
         """
         crop = None if bbox is None else BBox.of(bbox)
-        place = (self.id, self.file_id, self.key, *self.bbox, self.area, *self.bufloc)
-        files = {self.file_id: Original(self.location, self._stamp)}
-        found = self._chunk.originals.read(files, Segments.of([place]))
+        files = {self.file_id: Original(self.location, self.stamp)}
+        found = self._chunk.originals.read(files, Segments.of([self._row[:10]]))
         with naming(self.location):
             return decode_mask(
                 found.data, int(found.offset[0]), int(found.length[0]), self.bbox, crop
             )
-
-    @property
-    def stamp(self) -> FileStamp:
-        """Size and time of the original when it was indexed."""
-        return self._stamp
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON can hold it.

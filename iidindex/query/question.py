@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from typing import Any, TypeVar
 
 import numpy as np
@@ -71,7 +72,8 @@ class Question:
         """Count the hits."""
         if self._looked_at:
             return sum(len(part) for part in self.segments())
-        statement = sql.count(self.filters, self.plan.way, self._iid_ids)
+        way = Way.FILES if sql.only_files(self.filters) else self.plan.way
+        statement = sql.count(self.filters, way, self._iid_ids)
         found: int = self.connection.execute(statement).scalar_one()
         return found
 
@@ -91,15 +93,23 @@ class Question:
     def _looked_at_rows(
         self, statement: Select[Any], size: int
     ) -> Iterator[tuple[list[Row], Bools | None]]:
-        result = self.connection.execution_options(yield_per=size).execute(statement)
-        with result:
-            parts: Iterator[list[Row]] = (list(part) for part in result.partitions())
+        with closing(self._fetched(statement, size)) as parts:
             if not self._looked_at:
                 yield from ((rows, None) for rows in parts)
                 return
             yield from self._sifted(
                 (rows, Segments.of([row[:10] for row in rows]), _originals(rows)) for rows in parts
             )
+
+    def _fetched(self, statement: Select[Any], size: int) -> Generator[list[Row], None, None]:
+        """Rows as the driver gives them, some at a time: paths may be text or bytes."""
+        cursor = self.connection.execute(statement).cursor
+        assert cursor is not None
+        try:
+            while rows := list(cursor.fetchmany(size)):
+                yield rows
+        finally:
+            cursor.close()
 
     def segments(self) -> Iterator[Segments]:
         """The hits as columns, in the order of ids, some at a time."""
@@ -114,18 +124,14 @@ class Question:
                 return
 
     def _looked_at_segments(self, statement: Select[Any], size: int) -> Iterator[Segments]:
-        cursor = self.connection.execute(statement).cursor
-        assert cursor is not None
-        try:
-            parts = (Segments.of(rows) for rows in iter(lambda: cursor.fetchmany(size), []))
+        with closing(self._fetched(statement, size)) as fetched:
+            parts = (Segments.of(rows) for rows in fetched)
             if not self._looked_at:
                 yield from parts
                 return
             candidates = ((part, part, files_of(self.connection, part.file_id)) for part in parts)
             for part, keep in self._sifted(candidates):
                 yield part.take(keep)
-        finally:
-            cursor.close()
 
     def _sifted(
         self, parts: Iterator[tuple[P, Segments, dict[int, Original]]]
@@ -161,7 +167,7 @@ def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:
 
 def original(row: Row) -> Original:
     """From a path, a size, a time and the location of the root."""
-    return Original(os.path.join(row[3], row[0]), FileStamp(row[1], row[2]))
+    return Original(os.path.join(os.fsdecode(row[3]), os.fsdecode(row[0])), FileStamp(*row[1:3]))
 
 
 def _originals(rows: Sequence[Row]) -> dict[int, Original]:

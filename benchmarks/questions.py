@@ -1,0 +1,142 @@
+"""Questions over an archive: against SQL alone, and against opening every file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+import iidindex
+from benchmarks import original
+from benchmarks.ingest import build
+from benchmarks.runner import Contender, Promise, Scale, Work, agree
+from iidindex.query import question as asking
+from iidindex.query.compile import Way
+from iidindex.query.entries import Entries
+from iidindex.query.plan import Plan
+
+_PER_FILE = 100
+_COLUMNS = (
+    "e.id, e.file_id, e.key, e.minr, e.minc, e.maxr, e.maxc, e.area, e.offset, e.length, "
+    "i.domain, i.address, f.path, f.size, f.mtime_ns, r.location"
+)
+_JOINED = (
+    "JOIN files f ON f.id = e.file_id JOIN roots r ON r.id = f.root_id "
+    "JOIN iids i ON i.id = e.iid_id"
+)
+_BOXES = (
+    f"SELECT {_COLUMNS} FROM entry_boxes b JOIN entries e ON e.id = b.id {_JOINED} "
+    "WHERE b.minr < ? AND b.maxr >= ? AND b.minc < ? AND b.maxc >= ? AND f.state = 'ok'"
+)
+_FOUND = (
+    f"SELECT {_COLUMNS} FROM iids x JOIN entries e ON e.iid_id = x.id {_JOINED} "
+    "WHERE x.address BETWEEN ? AND ? AND f.state = 'ok'"
+)
+
+
+def works(directory: Path, scale: Scale) -> Sequence[Work]:
+    """Finding, boxes, pixels, and the choice of a way."""
+    root = directory / "archive"
+    n_files = scale.of(10_000, 1_000)
+    build(root, n_files, _PER_FILE)
+    index = iidindex.open(directory / "index.db", create=True)
+    index.ingest(root)
+    raw = sqlite3.connect(directory / "index.db")
+    raw.execute("PRAGMA cache_size = -65536")
+    box = (1000, 1000, 1100, 1100)
+    return [
+        _against_sql(
+            "entries of some 100 individuals",
+            index.entries.where(prefix=b"0001"),
+            raw,
+            (_FOUND, (b"0001", b"0001\xff")),
+        ),
+        _against_sql(
+            "boxes that meet a box of 100 × 100",
+            index.entries.region(box, exact=False),
+            raw,
+            (_BOXES, (box[2], box[0], box[3], box[1])),
+        ),
+        _every_file(index, root, scale),
+        *_sweep(index, scale),
+    ]
+
+
+def _against_sql(
+    name: str, question: Entries, raw: sqlite3.Connection, sql: tuple[str, tuple[object, ...]]
+) -> Work:
+    def rows() -> list[tuple[object, ...]]:
+        return raw.execute(*sql).fetchall()
+
+    def check() -> None:
+        agree(name, sorted(question.ids().tolist()), sorted(int(str(row[0])) for row in rows()))
+        print(f"{name}: {question.count():,} hits")
+
+    return Work(
+        name=f"{name}, warm",
+        ours=[
+            Contender.of("list of Entry", lambda: list(question)),
+            Contender.of("ids", question.ids),
+        ],
+        theirs=Contender.of("the same rows from sqlite3", rows),
+        promise=Promise.slower(2),
+        repeats=15,
+        check=check,
+    )
+
+
+def _every_file(index: iidindex.Index, root: Path, scale: Scale) -> Work:
+    """One pixel of a whole archive; the other has no index and opens every file."""
+    below = "000/*" if scale.of(1, 0) else "000/0000*"
+    paths = sorted(root.glob(below))
+    # Not on the far edge of a mask, which the other counts as inside.
+    x, y = 1500, 1203
+
+    def theirs() -> list[tuple[str, int]]:
+        found = []
+        for path in paths:
+            with original.opened(path) as file:
+                found += [(path.name, entry.key) for entry in file.at(x, y)]
+        return found
+
+    def ours() -> list[tuple[str, int]]:
+        hits = index.entries.where(path=below).at(x, y)
+        return [(Path(hit.path).name, hit.key) for hit in hits]
+
+    return Work(
+        name=f"the masks at a pixel, exactly, in {len(paths):,} files × {_PER_FILE}",
+        ours=[Contender.of("index.entries.at", ours)],
+        theirs=Contender.of(f"{original.NAME}, opening each", theirs),
+        promise=Promise(f"≥ {100}×", 100),
+        repeats=3,
+        check=lambda: agree("pixel", ours(), theirs()),
+    )
+
+
+def _sweep(index: iidindex.Index, scale: Scale) -> Sequence[Work]:
+    """From a question that fits a millionth to one that fits all: no slower than a scan."""
+    found = []
+    for part in (0.00001, 0.001, 0.03, 0.3, 1.0):
+        side = max(1, round(3016 * np.sqrt(part)))
+        question = index.entries.region((0, 0, side, side), exact=False)
+
+        def scanned(question: Entries = question) -> int:
+            with patch.object(asking, "choose", lambda *_: Plan(Way.SCAN, {})):
+                return question.count()
+
+        found.append(
+            Work(
+                name=f"count boxes in a square of {part:.3%} of the frame",
+                ours=[Contender.of("the way chosen", question.count)],
+                theirs=Contender.of("a scan of all entries", scanned),
+                promise=Promise.slower(1.1),
+                repeats=scale.of(5, 3),
+                check=lambda question=question, scanned=scanned: agree(  # type: ignore[misc]
+                    "count", question.count(), scanned()
+                ),
+            )
+        )
+    return found
