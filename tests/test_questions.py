@@ -172,7 +172,7 @@ def test_metadata_of_every_kind(tmp_path):
     kinds = [
         {"a": True}, {"a": False}, {"a": "true"}, {"a": 1}, {"a": 1.5}, {"a": -0.0}, {"a": 2**70},
         {"a": "ü\u2028"}, {"a": ""}, {'q"u.o[t]e$': 1}, {"": 1}, {"ü": {"": {"a": 1}}}, {"a": [1]},
-        {"a": {}}, [1, {"a": 1}], None, "a", 7,
+        {"a": {}}, [1, {"a": 1}], None, "a", 7, {"a": "x\0y"}, {"a": "x"}, {"n\0m": 9}, {"n": 9},
     ]  # fmt: skip
     for number, meta in enumerate(kinds):
         file = IIDFile()
@@ -197,6 +197,10 @@ def test_metadata_of_every_kind(tmp_path):
         assert ask({'q"u.o[t]e$': 1}) == [9]
         assert ask({"": 1}) == [10]
         assert ask({"ü": {"": {"a": 1}}}) == [11]
+        assert ask({"a": "x\0y"}) == [18]
+        assert ask({"a": "x"}) == [19]
+        assert ask({"n\0m": 9}) == [20]
+        assert ask({"n": 9}) == [21]
         assert ask({}) == list(range(len(kinds)))
         for wrong in ([1], {"a": [1]}, {1: 2}, {"a": b"x"}, "a", {"a": "\ud800"}):
             with pytest.raises(QueryError):

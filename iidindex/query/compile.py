@@ -324,9 +324,15 @@ def _says(meta: Meta) -> ColumnElement[bool]:
             "key", "value", "type", name=f"level{len(levels)}"
         )
         levels.append(level)
-        conditions.append(level.c.key == name)
+        conditions.append(level.c.key == _before_nul(name))
         inside, kind = level.c.value, level.c.type
     conditions.append(_is(meta.value, kind, inside))
+    # SQLite ends a text at a NUL. Where there is one, what was written is looked for as well.
+    written = f"{json.dumps(meta.names[-1])}: {json.dumps(meta.value)}"
+    whole = func.instr(files.c.meta, written) > 0
+    if "\0" not in "".join(map(str, (*meta.names, meta.value))):
+        whole = or_(func.instr(files.c.meta, "\\u0000") == 0, whole)
+    conditions.append(whole)
     source: Any = levels[0]
     for level in levels[1:]:
         source = source.join(level, true())
@@ -339,10 +345,14 @@ def _is(
     if wanted is None or isinstance(wanted, bool):
         return kind == json.dumps(wanted)
     if isinstance(wanted, str):
-        return and_(kind == "text", value == wanted)
+        return and_(kind == "text", value == _before_nul(wanted))
     # An integer that no database holds is a float to it, in the metadata as well.
     number = wanted if -(2**63) <= wanted < 2**63 else float(wanted)
     return and_(kind.in_(("integer", "real")), value == bindparam(None, number, unique=True))
+
+
+def _before_nul(text: str) -> str:
+    return text.partition("\0")[0]
 
 
 def _iid_conditions(
