@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     )
     from iidindex.files.iidfile import IIDFile
     from iidindex.index import Index, open  # noqa: A004
+    from iidindex.ingestion.report import IngestReport
     from iidindex.model import IID, BBox, BufLoc, FileStamp
+    from iidindex.query.entries import Entries
+    from iidindex.query.entry import Entry
+    from iidindex.query.linkage import Cooccurrence, Related
+    from iidindex.query.links import Link
+    from iidindex.query.listing import GroupCount, IIDCount
+    from iidindex.query.overlaps import Overlap
 
 __version__ = "0.1.0"
 
@@ -33,14 +40,23 @@ __all__ = [
     "CatalogError",
     "CatalogLockedError",
     "CatalogNotFoundError",
+    "Cooccurrence",
     "EncodeError",
+    "Entries",
+    "Entry",
     "FileStamp",
+    "GroupCount",
+    "IIDCount",
     "IIDFile",
     "IIDFormatError",
     "IIDIndexError",
     "Index",
     "IngestError",
+    "IngestReport",
+    "Link",
+    "Overlap",
     "QueryError",
+    "Related",
     "SchemaVersionError",
     "SourceError",
     "SourceNotFoundError",
@@ -53,7 +69,14 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("BBox", "BufLoc", "FileStamp", "IID"), "iidindex.model"),
     **dict.fromkeys(("Index", "open"), "iidindex.index"),
+    **dict.fromkeys(("Cooccurrence", "Related"), "iidindex.query.linkage"),
+    **dict.fromkeys(("GroupCount", "IIDCount"), "iidindex.query.listing"),
+    "Entries": "iidindex.query.entries",
+    "Entry": "iidindex.query.entry",
     "IIDFile": "iidindex.files.iidfile",
+    "IngestReport": "iidindex.ingestion.report",
+    "Link": "iidindex.query.links",
+    "Overlap": "iidindex.query.overlaps",
 }
 
 

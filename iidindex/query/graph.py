@@ -58,6 +58,10 @@ def link_graph(catalog: Catalog, *, project: str | None = None) -> Any:
     ------
     QueryError
         If `project` is something else, or networkx is not installed.
+
+    Notes
+    -----
+    Everything is in memory at once: some kilobyte for each node and edge.
     """
     if project not in (None, "files", "iids"):
         raise QueryError(f"project is {project!r}; expected 'files' or 'iids'")

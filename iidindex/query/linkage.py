@@ -120,6 +120,11 @@ def related(catalog: Catalog, path: str, *, k: int | None = 10) -> list[Related]
     list of Related
         By score, to nine decimals, and number of IIDs, the largest first, then by path. Files
         that share nothing are not in it.
+
+    Notes
+    -----
+    It takes a row of an index for every appearance of every IID of the file, and memory for
+    two numbers a file of the archive.
     """
     k = check_number(k, "k")
     with catalog.reading() as connection:
@@ -175,6 +180,11 @@ def cooccurring(
     ------
     QueryError
         If `by` is something else.
+
+    Notes
+    -----
+    Files and groups take a row for every entry of the files the IID is in, a bounded number
+    at a time; overlaps, the masks that meet its own.
     """
     check_bytes(address, "address")
     if domain is not None:

@@ -60,6 +60,10 @@ def iids(
     -------
     list of IIDCount
         By address, then by domain, none first.
+
+    Notes
+    -----
+    It takes a row of an index for every entry of the IIDs listed; `limit` ends it early.
     """
     conditions, parameters = ["f.state = 'ok'"], list[object]()
     if prefix is not None:

@@ -88,6 +88,10 @@ def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Iterat
         If the question has an order or a limit of its own.
     SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
         As `Entry.mask`.
+
+    Notes
+    -----
+    One file is in memory at a time: its hits, and the bytes of those masks whose boxes meet.
     """
     if filters.order_by or filters.near is not None or filters.limit is not None:
         raise QueryError("overlaps come file by file; leave order_by, limit and nearest out")
