@@ -15,6 +15,7 @@ from conftest import write_garden
 from iidindex.catalog import rtree
 from iidindex.catalog.migrate import migrate
 from iidindex.ingestion import pool, run
+from iidindex.query import overlaps as counting
 from test_faults import sound
 from test_ingest import content
 from test_migrate import newer  # noqa: F401  (a fixture)
@@ -48,6 +49,9 @@ def rows(db):
         "files": "SELECT path, size, mtime_ns, state, n_entries FROM files ORDER BY 1",
         "iids": "SELECT domain, address FROM iids ORDER BY 1, 2",
         "groups": "SELECT name FROM groups ORDER BY 1",
+        "overlaps": "SELECT path, e.key, pixels FROM overlaps JOIN entries e ON e.id = a_id "
+        "JOIN files f ON f.id = e.file_id ORDER BY 1, 2, 3",
+        "overlap_files": "SELECT path FROM overlap_files JOIN files ON id = file_id ORDER BY 1",
         "indexes": "SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY 1",
     }
     result = {name: connection.execute(query).fetchall() for name, query in found.items()}
@@ -144,6 +148,27 @@ def test_optimize(changed, archive):
             index.optimize()
 
     assert at_every_moment(changed, work) > 5
+
+
+def test_storing_overlaps(changed, monkeypatch, archive):
+    ingesting(changed, archive)()
+    monkeypatch.setattr(counting, "_COMMIT_SECONDS", 0)
+
+    def work():
+        with iidindex.open(changed) as index:
+            assert len(list(index.overlaps(store=True))) > 9
+
+    assert at_every_moment(changed, work, step=3) > 40
+
+
+def test_ingest_of_files_whose_overlaps_are_kept(changed, archive):
+    with iidindex.open(changed) as index:
+        index.overlaps(store=True, path="202*")
+        index.overlaps(store=True, path="5.iid")
+    os.utime(archive / "5.iid", (5, 5))
+    for path in (archive / "2020").iterdir():
+        write_garden(path, shift=9)
+    assert at_every_moment(changed, ingesting(changed, archive), step=5) > 40
 
 
 def test_relocate(changed, archive, tmp_path):

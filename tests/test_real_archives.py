@@ -4,7 +4,7 @@ The answers come a second time from the slow reader in ``brute.py``, which opens
 compares every pixel.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
@@ -164,6 +164,50 @@ def test_overlaps(archive):
     with IIDFile(root / path) as file:
         _, edges = file.overlap_graph()
     assert {(a.key, b.key): pixels for a, b, pixels in edges} == slow[path].overlaps()
+
+
+def test_overlaps_from_the_index(archive):
+    _, slow, index = archive
+    path = min(slow, key=lambda path: abs(len(slow[path].entries) - 120))
+    found = {(pair.a.key, pair.b.key): pair.pixels for pair in index.overlaps(path)}
+    assert found == slow[path].overlaps()
+
+
+def test_nearest(archive):
+    _, slow, index = archive
+    path = min(slow, key=lambda path: abs(len(slow[path].entries) - 120))
+    pixels = [
+        (entry.key, np.argwhere(entry.mask) + entry.bbox[:2])
+        for entry in slow[path].entries
+        if entry.mask.any()
+    ]
+    for x, y in interesting_pixels({path: slow[path]}, 4):
+        away = sorted(np.sqrt(((at - (y, x)) ** 2).sum(axis=1).min()) for _, at in pixels)
+        found = index.entries.where(path=path).nearest(x, y, 9)
+        assert [entry.distance for entry in found] == away[:9]
+
+
+def test_linkage(archive):
+    _, slow, index = archive
+    iids = {
+        path: {(entry.domain, entry.address) for entry in file.entries}
+        for path, file in slow.items()
+    }
+    one, other = min(slow), max(slow)
+    shared = {(iid.domain or b"", iid.address) for iid in index.shared(one, other)}
+    assert shared == iids[one] & iids[other]
+    related = {file.path: file.shared for file in index.related(one, k=None)}
+    counts = {path: len(iids[one] & found) for path, found in iids.items() if path != one}
+    assert related == {path: count for path, count in counts.items() if count}
+    domain, address = min(iids[one])
+    together = {
+        (found.iid.domain or b"", found.iid.address): found.count
+        for found in index.cooccurring(address, domain=domain)
+    }
+    meeting = Counter(iid for found in iids.values() if (domain, address) in found for iid in found)
+    del meeting[domain, address]
+    assert together == meeting
+    assert len(index.iids()) == len(set().union(*iids.values()))
 
 
 def test_scan_agrees_with_the_file(archive):
