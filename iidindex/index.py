@@ -230,6 +230,12 @@ class Index:
 
         return verify(self._catalog, checksum=checksum)
 
+    def doctor(self) -> dict[str, Any]:
+        """Versions, what this build of SQLite can do, and the state of the index, by name."""
+        from iidindex.query.doctor import doctor
+
+        return doctor(self._catalog)
+
     def close(self) -> None:
         """Close the database and all originals."""
         self._originals.close()

@@ -1,5 +1,6 @@
 """Roots, relocation, pruning, repacking, verifying, dry runs."""
 
+import json
 import os
 import sqlite3
 
@@ -8,6 +9,7 @@ import pytest
 import iidindex
 from conftest import write_garden
 from iidindex import CatalogError, IngestError, QueryError
+from iidindex.catalog import schema
 from iidindex.cli.main import run
 from test_ingest import content, counts, fresh, later
 
@@ -217,3 +219,17 @@ def test_verbs(index, archive, tmp_path, capsys):
     assert run([*db, "prune"]) == run([*db, "optimize"]) == 0
     assert run([*db, "relocate", "nothing", str(archive)]) == 2
     assert run([*db, "relocate", "archive", str(archive)]) == 0
+
+
+def test_doctor(index, archive, tmp_path, capsys):
+    (archive / "2020" / "a.iid").unlink()
+    os.utime(archive / "2020" / "b.iid", (5, 5))
+    found = index.doctor()
+    assert (found["schema"], found["files"], found["changed_or_gone"]) == (schema.HEAD, 3, 2)
+    assert found["sqlite"] == sqlite3.sqlite_version
+    assert found["writes_packed_rtree"] is True
+    assert found["bytes"] == (tmp_path / "index.db").stat().st_size
+    assert run(["--db", str(tmp_path / "index.db"), "doctor"]) == 0
+    assert f"schema                 {schema.HEAD}\n" in capsys.readouterr().out
+    assert run(["--db", str(tmp_path / "index.db"), "doctor", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == found

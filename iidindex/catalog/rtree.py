@@ -14,6 +14,7 @@ tells the leaf of every entry, ``_parent`` the parent of every other node but th
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -172,6 +173,19 @@ def _cells_between(connection: Connection, low: int, high: int) -> Cells:
     while rows := cursor.fetchmany(10_000):
         parts.append(np.array(rows, np.int64))
     return np.concatenate(parts)
+
+
+def can_pack() -> bool:
+    """Whether this build of SQLite lets its shadow tables be written."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        connection.execute("CREATE VIRTUAL TABLE t USING rtree_i32(id, a, b)")
+        connection.execute("UPDATE t_node SET data = data")
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def _may_pack(connection: Connection) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from iidindex.cli.main import DONE, NOTHING_FOUND, STALE, printable
@@ -51,6 +53,27 @@ def verify(db: str, /, checksum: bool, form: str) -> int:
     rows = [{"path": problem.location, **problem._asdict()} for problem in problems]
     code = write(rows, form, ("location", "problem"))
     return DONE if code == NOTHING_FOUND else STALE
+
+
+@click.command()
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.pass_obj
+def doctor(db: str, /, form: str) -> int:
+    """Tell versions, what SQLite can do here, and the state of the index.
+
+    What somebody needs to know who is asked for help. No original is opened.
+    """
+    with Index(db) as index:
+        found = index.doctor()
+    if form == "json":
+        click.echo(json.dumps(found))
+        return DONE
+    for name, value in found.items():
+        told = " ".join(value) if isinstance(value, list) else str(value)
+        click.echo(f"{name:22} {printable(told)}")
+    return DONE
 
 
 @click.command()

@@ -30,6 +30,7 @@ VERBS = {
     "roots": ("keep", "List the directories that files are recorded relative to."),
     "relocate": ("keep", "Record that a root now lies elsewhere."),
     "verify": ("keep", "Compare the originals and the index with what was indexed."),
+    "doctor": ("keep", "Tell versions, what SQLite can do here, and the state of the index."),
     "prune": ("keep", "Delete what is known of files that are missing."),
     "migrate": ("keep", "Bring an index of an older version to this one."),
     "optimize": ("keep", "Pack the index anew, after many small changes."),

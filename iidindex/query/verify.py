@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from sqlalchemy import select
@@ -37,18 +38,23 @@ def verify(catalog: Catalog, *, checksum: bool = False) -> list[Problem]:
     """
     with catalog.reading() as connection:
         found = [Problem(catalog.name, text) for text in damage(connection)]
-        statement = (
-            select(roots.c.location, files.c.path, files.c.size, files.c.mtime_ns, files.c.digest)
-            .join(roots, roots.c.id == files.c.root_id)
-            .where(files.c.state == OK)
-            .order_by(files.c.id)
-        )
+    return [*found, *changed_files(catalog, checksum=checksum)]
+
+
+def changed_files(catalog: Catalog, *, checksum: bool = False) -> Iterator[Problem]:
+    """Compare every indexed file with what was indexed; yield those that differ."""
+    statement = (
+        select(roots.c.location, files.c.path, files.c.size, files.c.mtime_ns, files.c.digest)
+        .join(roots, roots.c.id == files.c.root_id)
+        .where(files.c.state == OK)
+        .order_by(files.c.id)
+    )
+    with catalog.reading() as connection:
         for root, path, size, mtime_ns, digest in connection.execute(statement):
             location = os.path.join(root, path)
             problem = _compare(location, size, mtime_ns, digest if checksum else None)
             if problem is not None:
-                found.append(Problem(location, problem))
-    return found
+                yield Problem(location, problem)
 
 
 def _compare(location: str, size: int, mtime_ns: int, digest: bytes | None) -> str | None:
