@@ -52,6 +52,8 @@ _ENTRY_COLUMNS = [
     "length",
 ]
 
+# Tables whose ids are never given twice.
+_NUMBERED = ("files", "entries", "groups")
 # Entries are held back until there are so many of them, and written no more than these at a
 # time: a transaction has only some ten images.
 _ENOUGH = 90_000
@@ -84,8 +86,11 @@ class Loader:
         self._interner = interner
         self._now = now
         self._next = {
-            table: self._scalar(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")  # noqa: S608
-            for table in ("files", "entries", "groups")
+            table: self._scalar(
+                f"SELECT 1 + max((SELECT coalesce(max(id), 0) FROM {table}), "  # noqa: S608
+                f"(SELECT coalesce(max(id), 0) FROM last_ids WHERE name = '{table}'))"
+            )
+            for table in _NUMBERED
         }
         self._entries_before = self._next["entries"]
         known_groups = writer.connection.exec_driver_sql("SELECT name, id FROM groups").all()
@@ -184,7 +189,8 @@ class Loader:
             cells = np.concatenate(self._cells)
             self._cells = []
             add_boxes(self._writer, tree, cells, self._entries_before)
-        _ = self._writer.connection  # wait for all
+        last = [value for table in _NUMBERED for value in (table, self._next[table] - 1)]
+        insert(self._writer.connection, "last_ids", ["name", "id"], last, replace=True)
 
     def _insert(self, table: str, columns: list[str], pairs: Ints) -> None:
         """Insert pairs in the order of the table's key."""

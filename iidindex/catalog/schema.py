@@ -165,6 +165,14 @@ overlap_files = Table(
     Column("file_id", Integer, ForeignKey("files.id"), primary_key=True),
 )
 
+# The largest id that a table ever had: an id that somebody keeps is never given to another.
+last_ids = Table(
+    "last_ids",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("id", BigInteger, nullable=False),
+)
+
 # SQLite's R*Tree over integers. Its boxes are closed: maxr and maxc are the last row and
 # column inside, one less than in `entries`. An entry whose box holds no pixel is not in it.
 # It is described outside `metadata`, as it is no table that could be created like others.

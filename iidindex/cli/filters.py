@@ -83,6 +83,8 @@ _OPTIONS = [
     ),
     click.option("--area", type=AreaRange(), help="Pixels, inclusive."),
     click.option("--key", "keys", type=int, multiple=True, help="Any of these keys."),
+]
+_PAGING = [
     click.option("--limit", type=click.IntRange(min=0), help="So many at the most."),
     click.option(
         "--after",
@@ -101,7 +103,14 @@ _OPTIONS = [
 
 
 def filter_options(function: F) -> F:
-    """Give a verb the filters."""
+    """Give a verb the filters, an order and a limit."""
+    for option in reversed(_PAGING):
+        function = option(function)
+    return selection_options(function)
+
+
+def selection_options(function: F) -> F:
+    """Give a verb the filters alone."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function

@@ -146,7 +146,10 @@ def graph(db: str, /, output: str | None, project: str | None) -> int:
         return NOTHING_FOUND
     import networkx
 
-    networkx.write_graphml(found, sys.stdout.buffer if output is None else output)
+    try:
+        networkx.write_graphml(found, sys.stdout.buffer if output is None else output)
+    except FileNotFoundError as error:
+        raise click.FileError(str(output), error.strerror) from None
     return DONE
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from iidindex.cli.filters import filter_options, narrowed
+from iidindex.cli.filters import narrowed, selection_options
 from iidindex.cli.main import DONE
 from iidindex.cli.output import format_option, write
 from iidindex.index import Index
@@ -17,7 +17,7 @@ _COLUMNS = ("path", "a_key", "b_key", "a_address", "b_address", "pixels", "iou")
 
 @click.command()
 @click.argument("paths", nargs=-1)
-@filter_options
+@selection_options
 @click.option("--store", is_flag=True, help="Keep them in the index, and tell nothing.")
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes that count.")
 @format_option

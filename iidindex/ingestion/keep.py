@@ -35,7 +35,7 @@ def relocate(
         if found is not None:
             return found._replace(location=location)
     catalog.check_writable()
-    with sole_writer(catalog.name), catalog.writing() as connection:
+    with sole_writer(str(catalog.path)), catalog.writing() as connection:
         return places.relocate(connection, name, location)
 
 
@@ -45,12 +45,12 @@ def prune(catalog: Catalog, *, dry_run: bool = False) -> list[str]:
         with catalog.reading() as connection:
             return [path for _, path in upkeep.missing_files(connection)]
     catalog.check_writable()
-    with sole_writer(catalog.name), catalog.writing() as connection:
+    with sole_writer(str(catalog.path)), catalog.writing() as connection:
         return upkeep.prune(connection)
 
 
 def optimize(catalog: Catalog) -> None:
     """Pack the R-tree anew and gather statistics."""
     catalog.check_writable()
-    with sole_writer(catalog.name), catalog.writing() as connection:
+    with sole_writer(str(catalog.path)), catalog.writing() as connection:
         upkeep.optimize(connection)

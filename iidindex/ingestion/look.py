@@ -67,7 +67,11 @@ def places_of(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
 
 
 def _checked(path: str | os.PathLike[str]) -> str:
-    place = os.path.realpath(os.fsdecode(path))
+    try:
+        place = os.path.realpath(os.fsdecode(path))
+        os.fsencode(place)
+    except (TypeError, ValueError):
+        raise IngestError(f"{path!r}: is no path") from None
     if not os.path.exists(place):
         raise IngestError(f"{os.fsdecode(path)}: there is no such file or directory")
     if not os.path.isdir(place) and not is_iid(place):

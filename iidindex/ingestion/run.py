@@ -78,13 +78,13 @@ def ingest(
         After an interrupt; what was read until then is committed.
     """
     places = places_of(paths)
-    if jobs is not None and jobs < 1:
-        raise IngestError(f"jobs is {jobs}; expected at least 1")
+    if jobs is not None and not (hasattr(jobs, "__index__") and jobs >= 1):
+        raise IngestError(f"jobs is {jobs!r}; expected an integer from 1")
     if not dry_run:
         catalog.check_writable()
     report = IngestReport()
     begin = time.perf_counter()
-    with nullcontext() if dry_run else sole_writer(catalog.name), Interrupt() as interrupt:
+    with nullcontext() if dry_run else sole_writer(str(catalog.path)), Interrupt() as interrupt:
         view = look(catalog, places, checksum, dry_run, report)
         _carry_out(catalog, view, jobs, dry_run, progress, report, interrupt)
     report.seconds = time.perf_counter() - begin

@@ -113,6 +113,11 @@ def segments(filters: Filters, way: Way, iid_ids: Sequence[int] | None = None) -
     return _limited(statement.order_by(entries.c.id), filters)
 
 
+def which_exist(ids: Sequence[int]) -> Select[Any]:
+    """Select those ids that are of entries."""
+    return select(entries.c.id).where(entries.c.id.in_(_array(ids)))
+
+
 def hits_of_file(file_id: int) -> Select[Any]:
     """Select the columns of ``HIT_COLUMNS`` of a file's entries, in the order of ids."""
     last = files.c.first_entry_id + files.c.n_entries - 1
@@ -297,7 +302,7 @@ def _fits(wanted: str) -> ColumnElement[bool]:
     # An exact path is a hit even if it is no pattern of itself, as "a[1].iid".
     # Casting lets a pattern meet names that are no text, which are stored as bytes.
     pattern = cast(type_coerce(wanted, PathText), Text)
-    return or_(path == wanted, cast(path, Text).op("GLOB")(pattern))
+    return or_(cast(path, Text) == pattern, cast(path, Text).op("GLOB")(pattern))
 
 
 def _location() -> ColumnElement[str]:

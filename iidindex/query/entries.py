@@ -302,8 +302,8 @@ class Entries:
         ----------
         store : bool
             Keep the overlaps in the catalogue, in the table ``overlaps``: of whole files only,
-            so ask by `path`, `root` or `meta`. They are then not counted again, until the
-            file changes.
+            so ask by `path`, `root` or `meta`. They are then not counted again until an
+            ingest finds that the file has changed.
         jobs : int, optional
             As in `reading`.
 

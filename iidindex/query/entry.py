@@ -14,9 +14,11 @@ from sqlalchemy import Connection
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.read import groups_of_entries
 from iidindex.codec.decode import decode_mask
+from iidindex.errors import QueryError
 from iidindex.files.part import naming
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp, entry_row
+from iidindex.query import compile as sql
 from iidindex.query.originals import Originals
 from iidindex.query.segments import Original, Segments
 
@@ -94,7 +96,13 @@ class Entry:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Names of the groups the entry is in, sorted."""
+        """Names of the groups the entry is in, sorted.
+
+        Raises
+        ------
+        QueryError
+            If an ingest has put other entries in its place since it was found.
+        """
         return self._chunk.groups_of(self.id)
 
     def mask(self, bbox: BBoxLike | None = None) -> Bool2D:
@@ -174,10 +182,18 @@ class Chunk:
         self.originals = originals
 
     def groups_of(self, entry_id: int) -> tuple[str, ...]:
-        """The groups of one of the entries."""
+        """The groups of one of the entries.
+
+        Raises
+        ------
+        QueryError
+            If an ingest has put other entries in its place since it was found.
+        """
         if self._groups is None:
             self._groups = self._look_up()
-        return tuple(sorted(self._groups.get(entry_id, ())))
+        if entry_id not in self._groups:
+            raise QueryError("the entry is no longer in the index; ask for it again")
+        return tuple(sorted(self._groups[entry_id]))
 
     def _look_up(self) -> dict[int, list[str]]:
         spans = [
@@ -187,9 +203,13 @@ class Chunk:
                 for file_id, places in groupby(sorted(self._places), key=itemgetter(0))
             )
         ]
-        found: dict[int, list[str]] = {}
+        ids = [entry_id for _, entry_id in self._places]
         streaming = not self._connection.closed
         with nullcontext(self._connection) if streaming else self._catalog.reading() as connection:
+            found: dict[int, list[str]] = {
+                entry_id: [] for entry_id in connection.execute(sql.which_exist(ids)).scalars()
+            }
             for entry_id, name in groups_of_entries(connection, spans):
-                found.setdefault(entry_id, []).append(name)
+                if entry_id in found:
+                    found[entry_id].append(name)
         return found

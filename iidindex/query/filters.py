@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any, NamedTuple, Self
+
+import numpy as np
 
 from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.errors import QueryError
@@ -15,6 +19,11 @@ from iidindex.query.originals import OnStale
 
 # The largest that SQLite holds.
 _MAX_INTEGER = 2**63 - 1
+
+# Squares of distances from here fit the integers they are counted in.
+_FARTHEST = 2**30
+# Names of metadata inside each other: each is a table joined.
+_DEEPEST = 32
 
 ORDERS = ("id", "path", "key", "area", "address", "domain")
 
@@ -116,12 +125,12 @@ class Filters:
                 raise QueryError(f"{name} was given before, as {known!r}")
         readers: tuple[tuple[str, object, Callable[[Any], object]], ...] = (
             ("addresses", address, lambda given: _both(self.addresses, given, bytes, "address")),
-            ("prefix", prefix, lambda given: _several(given, bytes, "prefix")[0]),
+            ("prefix", prefix, _one_prefix),
             ("domains", domain, lambda given: _both(self.domains, given, bytes, "domain")),
             ("groups", group, _group_names),
             ("keys", key, lambda given: _both(self.keys, given, int, "key")),
-            ("path", path, lambda given: _one_text(given, "path")),
-            ("root", root, lambda given: _one_text(given, "root")),
+            ("path", path, _one_path),
+            ("root", root, lambda given: _encodable(_one_text(given, "root"))),
             ("area", area, _range),
             ("meta", meta, lambda given: (*self.meta, *_meta(given, ()))),
         )
@@ -146,6 +155,8 @@ class Filters:
                 raise QueryError(f"{name} must be an integer, not {value!r}") from None
         if k < 1:
             raise QueryError(f"k is {k}; expected at least 1")
+        if max(abs(number) for number in numbers[:2]) > _FARTHEST:
+            raise QueryError(f"({x}, {y}) is too far away; expected at most {_FARTHEST} pixels")
         if self.near is not None:
             raise QueryError("nearest was asked for before")
         return replace(self, near=Near(numbers[1], numbers[0], numbers[2]))
@@ -220,19 +231,40 @@ def _several(values: Any, kind: type, name: str) -> tuple[Any, ...]:
 
 def _meta(wanted: Any, names: tuple[str, ...]) -> Iterable[Meta]:
     """Conditions for every value of a mapping, which may hold mappings."""
+    if len(names) > _DEEPEST:
+        raise QueryError(f"meta is nested deeper than {_DEEPEST} names")
     if isinstance(wanted, Mapping):
+        if names and not wanted:
+            raise QueryError(f"meta {'.'.join(names)} is an empty mapping, which asks for nothing")
         for name, value in wanted.items():
             yield from _meta(value, (*names, _encodable(_one_text(name, "a name in meta"))))
     elif not names:
         raise QueryError(f"meta must be a mapping, such as {{'camera': 'x'}}, not {wanted!r}")
-    elif wanted is None or isinstance(wanted, (bool, int, float)):
-        yield Meta(names, wanted)
+    elif wanted is None or isinstance(wanted, (bool, np.bool_)):
+        yield Meta(names, None if wanted is None else bool(wanted))
+    elif isinstance(wanted, Real):
+        yield Meta(names, _number(wanted, names))
     elif isinstance(wanted, str):
         yield Meta(names, _encodable(wanted))
     else:
         raise QueryError(
             f"meta {'.'.join(names)} must be text, a number, True, False or None, not {wanted!r}"
         )
+
+
+def _number(wanted: Any, names: tuple[str, ...]) -> float:
+    try:
+        number: float = operator.index(wanted) if hasattr(wanted, "__index__") else float(wanted)
+        float(number)
+    except OverflowError:
+        raise QueryError(f"meta {'.'.join(names)}: {wanted!r:.40} is too large") from None
+    return number
+
+
+def _one_prefix(given: Any) -> bytes:
+    if not isinstance(given, bytes):
+        raise QueryError(f"prefix must be bytes, not {type(given).__name__}: {given!r}")
+    return given
 
 
 def _encodable(text: str) -> str:
@@ -254,6 +286,14 @@ def _one_text(value: Any, name: str) -> str:
     if not isinstance(value, str):
         raise QueryError(f"{name} must be text, not {type(value).__name__}: {value!r}")
     return value
+
+
+def _one_path(value: Any) -> str:
+    try:
+        os.fsencode(_one_text(value, "path"))
+    except UnicodeEncodeError:
+        raise QueryError(f"{value!r}: no file can have this path") from None
+    return str(value)
 
 
 def _both(known: tuple[Any, ...] | None, given: Any, kind: type, name: str) -> tuple[Any, ...]:

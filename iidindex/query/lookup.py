@@ -118,8 +118,8 @@ def check_number(value: object, name: str) -> int | None:
     if value is None:
         return None
     number = one_integer(value, name)  # type: ignore[arg-type]
-    if number < 0:
-        raise QueryError(f"{name} is {number}; expected 0 or more")
+    if not 0 <= number < 2**63:
+        raise QueryError(f"{name} is {number}; expected 0 … {2**63 - 1}")
     return number
 
 

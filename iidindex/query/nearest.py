@@ -84,13 +84,17 @@ def _measure(
     on_stale: OnStale,
 ) -> tuple[Ints, Floats]:
     """The distances of the candidates that may be among the nearest."""
-    bound = np.hypot(
-        _away(candidates.bbox[:, 0], candidates.bbox[:, 2], near.row),
-        _away(candidates.bbox[:, 1], candidates.bbox[:, 3], near.col),
-    )
-    # A mask that fills its box is as far as that.
     size_of = candidates.bbox[:, 2:] - candidates.bbox[:, :2]
     full = candidates.area == size_of[:, 0] * size_of[:, 1]
+    changed = originals.changed(files, np.unique(candidates.file_id[full]), on_stale)
+    current = ~np.isin(candidates.file_id, changed)
+    candidates, full = candidates.take(current), full[current]
+    # Squares are whole numbers, so that equal distances are equal.
+    bound = np.sqrt(
+        _away(candidates.bbox[:, 0], candidates.bbox[:, 2], near.row) ** 2
+        + _away(candidates.bbox[:, 1], candidates.bbox[:, 3], near.col) ** 2
+    )
+    # A mask that fills its box is as far as that.
     ids: list[int] = candidates.id[full].tolist()
     distances: list[float] = bound[full].tolist()
     order = np.lexsort((candidates.id, bound))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from iidindex.codec import layout
 from iidindex.codec.reader import Bytes, Ints, as_bytes, heads_at
 from iidindex.errors import SourceError, SourceNotFoundError, StaleFileError
-from iidindex.files.source import LocalFile
+from iidindex.files.source import LocalFile, stamp_of
 from iidindex.model import FileStamp
 from iidindex.query.segments import Original, Segments
 
@@ -95,6 +95,31 @@ class Originals:
         found = Read(data, wanted.offset + moved[run_of], wanted.length, (sizes == size)[run_of])
         return self._checked(files, wanted, found, on_stale)
 
+    def changed(
+        self, files: Mapping[int, Original], file_ids: Ints, on_stale: OnStale
+    ) -> list[int]:
+        """Which files are not those that were indexed; none is opened.
+
+        Raises
+        ------
+        SourceNotFoundError, SourceError, StaleFileError
+            As `read`.
+        """
+        found = []
+        for file_id in file_ids.tolist():
+            file = files[file_id]
+            try:
+                stamp = stamp_of(file.location)
+                if stamp != file.stamp:
+                    raise _stale(file, stamp)
+            except SourceNotFoundError:
+                _tell(_gone(file), on_stale)
+                found.append(file_id)
+            except SourceError as error:
+                _tell(error, on_stale)
+                found.append(file_id)
+        return found
+
     def _ranges(
         self, file: Original, ranges: list[tuple[int, int]], on_stale: OnStale
     ) -> list[bytes]:
@@ -123,10 +148,7 @@ class Originals:
             try:
                 known = LocalFile(file.location)
             except SourceNotFoundError:
-                raise SourceNotFoundError(
-                    f"{file.location}: is not there any more; ingest its directory again, "
-                    "or tell where it is now with `iidindex relocate`"
-                ) from None
+                raise _gone(file) from None
             if known.stamp != file.stamp:
                 found = known.stamp
                 known.close()
@@ -174,6 +196,13 @@ def _tell(error: SourceError, on_stale: OnStale) -> None:
         raise error
     if on_stale == "warn":
         warnings.warn(f"left out: {error}", stacklevel=2)
+
+
+def _gone(file: Original) -> SourceNotFoundError:
+    return SourceNotFoundError(
+        f"{file.location}: is not there any more; ingest its directory again, "
+        "or tell where it is now with `iidindex relocate`"
+    )
 
 
 def _stale(file: Original, found: FileStamp) -> StaleFileError:

@@ -61,11 +61,15 @@ class Overlap(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Overlaps as columns of int64: rows of two entries, and the pixels they share."""
+    """Overlaps as columns of int64: rows of two entries, and the pixels they share.
+
+    ``is_whole`` is False if something could not be read, and that was no error.
+    """
 
     a: Ints
     b: Ints
     pixels: Ints
+    is_whole: bool = True
 
 
 def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Iterator[Overlap]:
@@ -109,7 +113,7 @@ def _stream(catalog: Catalog, originals: Originals, filters: Filters) -> Iterato
                 place: Entry(rows[place], chunk)
                 for place in np.unique(np.concatenate([pairs.a, pairs.b])).tolist()
             }
-            for a, b, pixels in zip(*(column.tolist() for column in pairs), strict=True):
+            for a, b, pixels in zip(*(column.tolist() for column in pairs[:3]), strict=True):
                 yield Overlap(entries[a], entries[b], pixels)
 
 
@@ -203,15 +207,16 @@ def count_pairs(
         (rows, table)
         for rows, table in regions_of(originals, files, segments, np.flatnonzero(meet), on_stale)
     ]
+    is_whole = sum(len(rows) for rows, _ in parts) == np.count_nonzero(meet)
     if not parts:
-        return Pairs(nothing, nothing, nothing)
+        return Pairs(nothing, nothing, nothing, is_whole)
     owner = np.concatenate([rows[table.segment] for rows, table in parts])
     regions = parts[0][1].regions if len(parts) == 1 else join([t.regions for _, t in parts])
     a, b, pixels = overlapping(regions, owner)
     if own is not None:
         across = is_own[a] != is_own[b]
         a, b, pixels = a[across], b[across], pixels[across]
-    return Pairs(a, b, pixels)
+    return Pairs(a, b, pixels, is_whole)
 
 
 def _kept(connection: Connection) -> set[int]:
@@ -235,8 +240,8 @@ def _stored(connection: Connection, rows: Sequence[Row]) -> Pairs:
 def store(catalog: Catalog, originals: Originals, filters: Filters) -> None:
     """Count the overlaps of whole files and keep them in the catalogue, but for those it has.
 
-    What is committed after each few seconds stays if it is interrupted. Of files that change
-    afterwards, they are forgotten.
+    What is committed after each few seconds stays if it is interrupted. Of files that the
+    next ingest finds changed, they are forgotten; of files that cannot be read, none are kept.
 
     Raises
     ------
@@ -252,7 +257,7 @@ def store(catalog: Catalog, originals: Originals, filters: Filters) -> None:
             "only the overlaps of whole files can be stored: ask by path, root or meta"
         )
     catalog.check_writable()
-    with sole_writer(catalog.name):
+    with sole_writer(str(catalog.path)):
         after: int | None = 0
         while after is not None:
             after = _store_some(catalog, originals, filters, after)
@@ -268,7 +273,7 @@ def _store_some(catalog: Catalog, originals: Originals, filters: Filters, after:
         question = Question(connection, originals, filters.following(after))
         for rows, pairs in _counted(question, originals, kept):
             after = rows[-1][0]
-            if pairs is not None:
+            if pairs is not None and pairs.is_whole:
                 ids = np.array([row[0] for row in rows], np.int64)
                 found = np.column_stack([ids[pairs.a], ids[pairs.b], pairs.pixels])
                 flat += found.ravel().tolist()

@@ -33,7 +33,11 @@ def entry_of(entries: Entries, path: str, key: int) -> Entry | None:
         If files of several roots have that path.
     """
     question = entries.where(key=key)
-    place = os.path.realpath(path)
+    question.where(path=path)  # for its checks
+    try:
+        place = os.path.realpath(path)
+    except ValueError:
+        raise QueryError(f"{path!r}: no file can have this path") from None
     for entry in question.where(path=place):
         if entry.location == place:
             return entry

@@ -45,12 +45,15 @@ def sift(
 
     Notes
     -----
-    A mask that fills its box needs no look. Of the others, neighbours in a file are read
-    together, those of many files are looked at together, and nothing is unpacked.
+    A mask that fills its box needs no look, only its file's stamp. Of the others, neighbours
+    in a file are read together, those of many files are looked at together, and nothing is
+    unpacked.
     """
     size = candidates.bbox[:, 2:] - candidates.bbox[:, :2]
     keep: Bools = candidates.area == size[:, 0] * size[:, 1]
-    for rows, table in regions_of(originals, files, candidates, np.flatnonzero(~keep), on_stale):
+    doubtful = np.flatnonzero(~keep)
+    looked_at = np.zeros(len(candidates), np.bool_)
+    for rows, table in regions_of(originals, files, candidates, doubtful, on_stale):
         hits = np.ones(len(rows), np.bool_)
         for box in boxes:
             inside = (
@@ -62,7 +65,12 @@ def sift(
             hit[table.segment[inside]] = True
             hits &= hit
         keep[rows] = hits
-    return keep
+        looked_at[rows] = True
+    read = np.unique(candidates.file_id[doubtful])
+    stale = np.setdiff1d(read, candidates.file_id[looked_at])
+    others = np.setdiff1d(candidates.file_id, read)
+    changed = originals.changed(files, others, on_stale)
+    return keep & ~np.isin(candidates.file_id, [*stale.tolist(), *changed])
 
 
 class Look(NamedTuple):

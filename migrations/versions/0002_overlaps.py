@@ -1,4 +1,4 @@
-"""Overlaps that were counted, and the files whose overlaps they are."""
+"""Overlaps that were counted, the files they are of, and the last ids that were given."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,4 +22,9 @@ def upgrade() -> None:
     op.create_table(
         "overlap_files",
         sa.Column("file_id", sa.Integer, sa.ForeignKey("files.id"), primary_key=True),
+    )
+    op.create_table(
+        "last_ids",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("id", sa.BigInteger, nullable=False),
     )
