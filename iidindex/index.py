@@ -171,7 +171,12 @@ class Index:
         return link_graph(self._catalog, project=project)
 
     def overlaps(
-        self, path: str | None = None, *, store: bool = False, jobs: int | None = None
+        self,
+        path: str | None = None,
+        *,
+        store: bool = False,
+        jobs: int | None = None,
+        progress: Callable[[Any], object] | None = None,
     ) -> Iterator[Overlap]:
         """Pairs of entries that share pixels, within each file: ``a b pixels iou a_in_b b_in_a``.
 
@@ -183,9 +188,11 @@ class Index:
             Keep them in the catalogue, as in `Entries.overlaps`.
         jobs : int, optional
             Processes that count; 1 without this.
+        progress : callable, optional
+            Called while they are stored, as in `Entries.overlaps`.
         """
         question = self.entries if path is None else self.entries.where(path=path)
-        return question.overlaps(store=store, jobs=jobs)
+        return question.overlaps(store=store, jobs=jobs, progress=progress)
 
     def files(self, *, state: str | None = None) -> list[IndexedFile]:
         """Files by root and path: ``path location state reason entries size``.

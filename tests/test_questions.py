@@ -373,7 +373,10 @@ def test_nothing_is_stored_of_files_that_cannot_be_read(archive, tmp_path):
             assert list(question.overlaps(store=True)) == []
         (tmp_path / "away").rename(archive)
         assert len(list(index.overlaps())) == 3
-        assert len(list(index.overlaps(store=True))) == len(kept(index)) == 3
+        told = []
+        assert len(list(index.overlaps(store=True, progress=told.append))) == 3
+        assert len(kept(index)) == 3
+        assert [str(step) for step in told] == [f"{n} of 3 files" for n in (1, 2, 3)]
 
 
 def test_ids_are_never_given_twice(index, archive, tmp_path):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from iidindex.cli.bar import Bar
 from iidindex.cli.main import DONE, SOME_FAILED, printable
 from iidindex.index import Index
-from iidindex.ingestion.report import IngestReport, Progress
+from iidindex.ingestion.report import IngestReport
 
 _form = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -44,7 +44,7 @@ def ingest(
     Directories are searched for .iid files. Files that have not changed are not opened. The
     index is made if there is none. Originals are never written to.
     """
-    with Index(db, create=not dry_run) as index, _Bar() as bar:
+    with Index(db, create=not dry_run) as index, Bar("ingesting") as bar:
         report = index.ingest(
             paths, jobs=jobs, checksum=checksum, dry_run=dry_run, progress=bar.show
         )
@@ -70,35 +70,6 @@ def _tell(report: IngestReport) -> None:
         )
     for location, reason in [*report.failures.items(), *report.unreadable.items()]:
         click.echo(f"could not read {printable(location)}: {printable(reason)}", err=True)
-
-
-class _Bar:
-    """A progress bar on a terminal, nothing elsewhere."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-
-    def show(self, progress: Progress) -> None:
-        """Take note of how far the ingest is."""
-        if not sys.stderr.isatty():
-            return
-        if self._bar is None or self._bar.length != progress.total:
-            self.__exit__()
-            self._bar = click.progressbar(
-                length=progress.total,
-                label="ingesting",
-                file=sys.stderr,
-                item_show_func=lambda item: None if item is None else str(item),
-            )
-            self._bar.__enter__()
-        self._bar.update(progress.files - self._bar.pos, progress)
 
 
 @click.command()

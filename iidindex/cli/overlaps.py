@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from iidindex.cli.bar import Bar
 from iidindex.cli.filters import narrowed, selection_options
 from iidindex.cli.main import DONE
 from iidindex.cli.output import format_option, write
@@ -36,8 +37,9 @@ def overlaps(
             narrowed(index, **filters | {"path": path}) for path in paths or (filters["path"],)
         ]
         if store:
-            for question in questions:
-                question.overlaps(store=True, jobs=jobs)
+            with Bar("counting") as bar:
+                for question in questions:
+                    question.overlaps(store=True, jobs=jobs, progress=bar.show)
             return DONE
         found = (pair for question in questions for pair in question.overlaps(jobs=jobs))
         return write(map(_row, found), form, _COLUMNS)

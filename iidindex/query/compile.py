@@ -145,6 +145,12 @@ def count(filters: Filters, way: Way, iid_ids: Sequence[int] | None = None) -> S
     return select(func.count()).select_from(inner.subquery())
 
 
+def count_filled_files(filters: Filters) -> Select[Any]:
+    """Count the files that fit and have entries."""
+    conditions = [*_file_conditions(filters), files.c.n_entries > 0]
+    return select(func.count()).select_from(files).where(and_(*conditions))
+
+
 def originals_of(file_ids: Sequence[int]) -> Select[Any]:
     """Select id, path, size, mtime_ns and the root's location of files."""
     return (

@@ -8,7 +8,6 @@ import sqlite3
 from importlib.metadata import version
 from typing import Any
 
-import iidindex
 from iidindex.catalog.bulk import lacks_late_indexes
 from iidindex.catalog.engine import Catalog, revision_of
 from iidindex.catalog.image import most_images
@@ -33,7 +32,7 @@ def doctor(catalog: Catalog) -> dict[str, Any]:
             for name in ("page_size", "journal_mode", "freelist_count")
         }
         found = {
-            "iidindex": iidindex.__version__,
+            "iidindex": version("iidindex"),
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
             "sqlite_options": sorted(

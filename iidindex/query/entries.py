@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -295,7 +295,13 @@ class Entries:
                 for place, mask in read_masks(self._originals, files, segments, filters.on_stale):
                     yield Entry(rows[place], chunk), mask
 
-    def overlaps(self, *, store: bool = False, jobs: int | None = None) -> Iterator[Overlap]:
+    def overlaps(
+        self,
+        *,
+        store: bool = False,
+        jobs: int | None = None,
+        progress: Callable[[Any], object] | None = None,
+    ) -> Iterator[Overlap]:
         """Count the shared pixels of the hits that overlap, within each file.
 
         Parameters
@@ -306,6 +312,9 @@ class Entries:
             ingest finds that the file has changed.
         jobs : int, optional
             As in `reading`.
+        progress : callable, optional
+            Called while they are stored, with something that has ``files`` and ``total`` and
+            prints as a line of text.
 
         Yields
         ------
@@ -323,7 +332,7 @@ class Entries:
 
         filters = self._filters.reading(None, jobs)
         if store:
-            overlaps.store(self._catalog, self._originals, filters)
+            overlaps.store(self._catalog, self._originals, filters, progress)
         return overlaps.overlaps(self._catalog, self._originals, filters)
 
     def explain(self) -> str:

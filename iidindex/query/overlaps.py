@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import groupby
 from typing import NamedTuple
 
@@ -33,8 +34,9 @@ from iidindex.query.question import Question, Row, original
 from iidindex.query.segments import Ints, Original, Segments
 from iidindex.query.spatial import regions_of
 
-# Seconds after which what was counted is committed.
-_COMMIT_SECONDS = 5.0
+# Seconds and numbers after which what was counted is committed.
+_COMMIT_SECONDS = 20.0
+_COMMIT_NUMBERS = 3_000_000
 
 
 class Overlap(NamedTuple):
@@ -119,7 +121,7 @@ def _stream(catalog: Catalog, originals: Originals, filters: Filters) -> Iterato
 
 def _counted(
     question: Question, originals: Originals, kept: Collection[int]
-) -> Iterator[tuple[list[Row], Pairs | None]]:
+) -> Generator[tuple[list[Row], Pairs | None], None, None]:
     """The hits of each file, and their overlaps; None for files whose overlaps are kept."""
     filters = question.filters
     if filters.jobs == 1:
@@ -237,11 +239,26 @@ def _stored(connection: Connection, rows: Sequence[Row]) -> Pairs:
     return Pairs(found[:, 0] - first, found[:, 1] - first, found[:, 2])
 
 
-def store(catalog: Catalog, originals: Originals, filters: Filters) -> None:
+class Progress(NamedTuple):
+    """How many files were looked at, of how many; as text, one line for a person."""
+
+    files: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.files} of {self.total} files"
+
+
+Tell = Callable[[Progress], object]
+
+
+def store(
+    catalog: Catalog, originals: Originals, filters: Filters, progress: Tell | None = None
+) -> None:
     """Count the overlaps of whole files and keep them in the catalogue, but for those it has.
 
-    What is committed after each few seconds stays if it is interrupted. Of files that the
-    next ingest finds changed, they are forgotten; of files that cannot be read, none are kept.
+    What is committed every now and then stays if it is interrupted. Of files that the next
+    ingest finds changed, they are forgotten; of files that cannot be read, none are kept.
 
     Raises
     ------
@@ -258,35 +275,57 @@ def store(catalog: Catalog, originals: Originals, filters: Filters) -> None:
         )
     catalog.check_writable()
     with sole_writer(str(catalog.path)):
-        after: int | None = 0
-        while after is not None:
-            after = _store_some(catalog, originals, filters, after)
+        with catalog.reading() as connection:
+            total: int = connection.execute(sql.count_filled_files(filters)).scalar_one()
+        done, after = 0, 0
+        while done < total:
+            with catalog.reading() as connection:
+                kept = _kept(connection)
+                question = Question(connection, originals, filters.following(after))
+                counted = _counted(question, originals, kept)
+                with closing(counted):
+                    batch = _Batch()
+                    for rows, pairs in counted:
+                        done, after = done + 1, rows[-1][0]
+                        batch.add(rows, pairs)
+                        if progress is not None:
+                            progress(Progress(done, total))
+                        if batch.is_full:
+                            break
+                    else:
+                        done = total
+            batch.write(catalog)
 
 
-def _store_some(catalog: Catalog, originals: Originals, filters: Filters, after: int) -> int | None:
-    """Store files after an entry, for a while; return the last entry, or None at the end."""
-    begin = time.monotonic()
-    done: list[int] = []
-    flat: list[int] = []
-    with catalog.reading() as connection:
-        kept = _kept(connection)
-        question = Question(connection, originals, filters.following(after))
-        for rows, pairs in _counted(question, originals, kept):
-            after = rows[-1][0]
-            if pairs is not None and pairs.is_whole:
-                ids = np.array([row[0] for row in rows], np.int64)
-                found = np.column_stack([ids[pairs.a], ids[pairs.b], pairs.pixels])
-                flat += found.ravel().tolist()
-                done.append(rows[0][1])
-            if time.monotonic() - begin > _COMMIT_SECONDS:
-                break
-        else:
-            after = 0
-    if done:
-        with catalog.writing() as connection:
-            insert(connection, "overlaps", ["a_id", "b_id", "pixels"], flat)
-            insert(connection, "overlap_files", ["file_id"], done)
-    return after or None
+class _Batch:
+    """Overlaps that are committed together."""
+
+    def __init__(self) -> None:
+        self._begin = time.monotonic()
+        self._files: list[int] = []
+        self._flat: list[int] = []
+
+    @property
+    def is_full(self) -> bool:
+        """Whether they are many, or were long in coming."""
+        waited = time.monotonic() - self._begin
+        return waited > _COMMIT_SECONDS or len(self._flat) > _COMMIT_NUMBERS
+
+    def add(self, rows: Sequence[Row], pairs: Pairs | None) -> None:
+        """Take in a file, unless its overlaps are kept, or part of it could not be read."""
+        if pairs is None or not pairs.is_whole:
+            return
+        ids = np.array([row[0] for row in rows], np.int64)
+        found = np.column_stack([ids[pairs.a], ids[pairs.b], pairs.pixels])
+        self._flat += found.ravel().tolist()
+        self._files.append(rows[0][1])
+
+    def write(self, catalog: Catalog) -> None:
+        """Write and commit them."""
+        if self._files:
+            with catalog.writing() as connection:
+                insert(connection, "overlaps", ["a_id", "b_id", "pixels"], self._flat)
+                insert(connection, "overlap_files", ["file_id"], self._files)
 
 
 def cooccurring_by_overlap(
