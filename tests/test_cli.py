@@ -301,6 +301,15 @@ def test_nearest_verb(call):
     assert call("nearest", 70, 99, "--count", "--address", "nobody")[:2] == (1, "0\n")
 
 
+def test_negative_coordinates(call):
+    assert call("at", -5, 3)[:2] == (1, "")
+    assert len(rows_of(call, "region", -9, -9, 300, 300)) == 8
+    assert rows_of(call, "nearest", -5, -7)[0]["distance"] > 5
+    code, _, err = call("at", 5, 3, "--limt", 2)
+    assert code == 2
+    assert "--limit" in err
+
+
 def test_overlaps_verb(call, archive):
     rows = rows_of(call, "overlaps", "2020/a.iid")
     assert [(row["a_address"], row["b_address"], row["pixels"]) for row in rows] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
@@ -22,6 +23,15 @@ def _answerable(verb: F) -> F:
     return filter_options(_count(_explain(format_option(verb))))
 
 
+class _Signed(click.Command):
+    """A verb whose numbers may be negative, which look like options otherwise."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take a minus and digits for a number."""
+        ctx.ignore_unknown_options = any(re.fullmatch(r"-\d+", text) for text in args)
+        return super().parse_args(ctx, args)
+
+
 _boxes = click.option("--boxes", is_flag=True, help="Answer from bounding boxes; read no file.")
 
 
@@ -40,7 +50,7 @@ def find(
         return _answer(index, None, addresses=(*address, *addresses), **options)
 
 
-@click.command()
+@click.command(cls=_Signed)
 @click.argument("x", type=int)
 @click.argument("y", type=int)
 @_answerable
@@ -52,7 +62,7 @@ def at(db: str, /, x: int, y: int, boxes: bool, **options: Any) -> int:
         return _answer(index, ((y, x, y + 1, x + 1), not boxes), **options)
 
 
-@click.command()
+@click.command(cls=_Signed)
 @click.argument("minr", type=int)
 @click.argument("minc", type=int)
 @click.argument("maxr", type=int)
@@ -71,7 +81,7 @@ def region(
         return _answer(index, ((minr, minc, maxr, maxc), not boxes), **options)
 
 
-@click.command()
+@click.command(cls=_Signed)
 @click.argument("x", type=int)
 @click.argument("y", type=int)
 @click.option("-k", type=click.IntRange(min=1), default=1, show_default=True, help="So many.")
