@@ -48,16 +48,17 @@ def choose(filters: Filters, count: Callable[[Way, int], int]) -> Plan:
     Counting is bounded by a small part of what answering costs, whichever way is taken.
     """
     possible = ways(filters)
-    total = count(Way.SCAN, 1)
-    if not possible:
-        return Plan(Way.SCAN, {Way.SCAN: total})
+    found = {way: count(way, _LEVELS[0]) for way in possible}
+    few = {way: n * _COSTS[way] for way, n in found.items() if n < _LEVELS[0]}
+    if few and min(few.values()) <= _FEW:
+        # Cheaper than looking at every entry of any archive.
+        return Plan(min(few, key=few.__getitem__), found)
+    total = found[Way.SCAN] = count(Way.SCAN, 1)
     costs = {Way.SCAN: _FEW + total * _COSTS[Way.SCAN]}
-    found = {Way.SCAN: total}
     for most in (*_LEVELS, max(_LEVELS[-1], total // _PART)):
         for way in possible:
-            if way is Way.FILES and way in found:
-                continue  # files are all counted at once
-            found[way] = count(way, most)
+            if most > _LEVELS[0] and way is not Way.FILES:  # files are all counted at once
+                found[way] = count(way, most)
             # A way that leads to more than were counted may lead to all.
             many = found[way] >= most and way is not Way.FILES
             costs[way] = (total if many else found[way]) * _COSTS[way]
