@@ -233,3 +233,17 @@ def test_doctor(index, archive, tmp_path, capsys):
     assert f"schema                 {schema.HEAD}\n" in capsys.readouterr().out
     assert run(["--db", str(tmp_path / "index.db"), "doctor", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out) == found
+
+
+def test_a_dry_run_of_relocating_refuses_what_a_real_one_does(archive, tmp_path):
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest([archive / "2020", archive / "2021"])
+        before = index.roots()
+        for name, place in (("2020", archive / "2021"), ("nobody", tmp_path)):
+            for dry_run in (True, False):
+                with pytest.raises(CatalogError):
+                    index.relocate(name, place, dry_run=dry_run)
+        (tmp_path / "new").mkdir()
+        moved = index.relocate("2020", tmp_path / "new", dry_run=True)
+        assert moved.location == str(tmp_path / "new")
+        assert index.roots() == before

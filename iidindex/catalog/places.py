@@ -90,6 +90,19 @@ def relocate(connection: Connection, name: str, location: str) -> Root:
     Raises
     ------
     CatalogError
+        As `relocated`.
+    """
+    root = relocated(connection, name, location)
+    connection.execute(roots.update().where(roots.c.id == root.id).values(location=location))
+    return root
+
+
+def relocated(connection: Connection, name: str, location: str) -> Root:
+    """What a root would be elsewhere; nothing is changed.
+
+    Raises
+    ------
+    CatalogError
         If there is no root of that name, or another root lies there.
     """
     known = all_roots(connection)
@@ -100,7 +113,6 @@ def relocate(connection: Connection, name: str, location: str) -> Root:
     for other in known:
         if other != root and _meet(other.location, location):
             raise CatalogError(f"{location}: meets the root {other.name!r}, {other.location}")
-    connection.execute(roots.update().where(roots.c.id == root.id).values(location=location))
     return root._replace(location=location)
 
 

@@ -31,9 +31,8 @@ def relocate(
     if not os.path.isdir(location):
         raise CatalogError(f"{os.fspath(place)}: there is no such directory")
     if dry_run:
-        found = next((root for root in roots(catalog) if root.name == name), None)
-        if found is not None:
-            return found._replace(location=location)
+        with catalog.reading() as connection:
+            return places.relocated(connection, name, location)
     catalog.check_writable()
     with sole_writer(str(catalog.path)), catalog.writing() as connection:
         return places.relocate(connection, name, location)
