@@ -26,7 +26,7 @@ from iidindex.errors import (
 # A database without tables is no larger than a page.
 _BLANK_BYTES = 65536
 
-# Of a new database: written some 8 % faster than at SQLite's 4,096, read as fast, 1 % smaller.
+# Of a new database: filled 1.13 times as fast as at SQLite's 4,096, read as fast, 1 % smaller.
 _PAGE_BYTES = 8192
 _JOURNAL = "WAL"
 

@@ -21,7 +21,8 @@ from iidindex.words import IIDWords
 Ints = npt.NDArray[np.int64]
 Work = Callable[[Connection], object]
 
-# Fewer rows than these are quicker inserted than copied from an image.
+# Copying is quicker from 200 rows of entries on, 1.5 times at these. For fewer, none of the
+# images is spent, of which a transaction has some ten.
 _COPY_FROM = 500
 # Works that may wait; each holds the rows of one image.
 _AHEAD = 4

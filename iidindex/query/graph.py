@@ -61,7 +61,7 @@ def link_graph(catalog: Catalog, *, project: str | None = None) -> Any:
 
     Notes
     -----
-    Everything is in memory at once: some kilobyte for each node and edge.
+    Everything is in memory at once.
     """
     if project not in (None, "files", "iids"):
         raise QueryError(f"project is {project!r}; expected 'files' or 'iids'")
