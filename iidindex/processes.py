@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -46,8 +47,10 @@ def starting() -> Iterator[None]:
 
 def in_order(
     function: Callable[..., T], tasks: Iterable[Task[P]], jobs: int
-) -> Iterator[tuple[P, T]]:
+) -> Generator[tuple[P, T], None, None]:
     """Call a function for each task, in other processes, and yield the results in order.
+
+    What it warns of there, it warns of here.
 
     Parameters
     ----------
@@ -68,20 +71,22 @@ def in_order(
         for payload, arguments in waiting:
             yield payload, function(*arguments)
         return
-    under_way: deque[tuple[P, Future[T]]] = deque()
+    under_way: deque[tuple[P, Future[tuple[T, list[str]]]]] = deque()
     pool = new_pool(jobs)
 
     def submit(some: Iterable[Task[P]]) -> None:
         for payload, arguments in some:
             with starting():
-                under_way.append((payload, pool.submit(function, *arguments)))
+                under_way.append((payload, pool.submit(_recorded, function, arguments)))
 
     try:
         submit(islice(waiting, _AHEAD * jobs))
         while under_way:
             payload, future = under_way.popleft()
-            result = future.result()
+            result, told = future.result()
             submit(islice(waiting, 1))
+            for text in told:
+                warnings.warn(text, stacklevel=2)
             yield payload, result
     except BrokenProcessPool as error:
         raise IIDIndexError(
@@ -90,6 +95,14 @@ def in_order(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _recorded(function: Callable[..., T], arguments: tuple[Any, ...]) -> tuple[T, list[str]]:
+    """Call a function; return what it warned of, too, which nobody hears in this process."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        result = function(*arguments)
+    return result, [str(warning.message) for warning in told]
 
 
 @contextmanager

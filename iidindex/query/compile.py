@@ -110,27 +110,23 @@ def which_exist(ids: Sequence[int]) -> Select[Any]:
 
 def hits_of_file(file_id: int) -> Select[Any]:
     """Select the columns of ``HIT_COLUMNS`` of a file's entries, in the order of ids."""
-    last = files.c.first_entry_id + files.c.n_entries - 1
-    source = _with_names(
-        _Ordered(files, entries, entries.c.id.between(files.c.first_entry_id, last))
-    )
-    statement = select(*HIT_COLUMNS).select_from(source)
+    statement = select(*HIT_COLUMNS).select_from(_with_names(_from_files()))
     return statement.where(files.c.id == file_id).order_by(entries.c.id)
 
 
 def hits_of(ids: Sequence[int]) -> Select[Any]:
     """Select the columns of ``HIT_COLUMNS`` of entries with these ids."""
-    source = _with_names(_Ordered(entries, files, files.c.id == entries.c.file_id))
-    return select(*HIT_COLUMNS).select_from(source).where(entries.c.id.in_(array(ids)))
+    return (
+        select(*HIT_COLUMNS)
+        .select_from(_with_names(_from_entries()))
+        .where(entries.c.id.in_(array(ids)))
+    )
 
 
 def count(filters: Filters, way: Way, iid_ids: Sequence[int] | None = None) -> Select[Any]:
     """Count the hits in SQL; only where no pixel has to be looked at."""
     if way is Way.FILES and only_files(filters):
-        found: Select[Any] = select(func.coalesce(func.sum(files.c.n_entries), 0)).where(
-            and_(*of_files(filters))
-        )
-        return found
+        return _entries_of_files(filters)
     inner = _limited(_joined(select(entries.c.id), filters, way, iid_ids), filters)
     return select(func.count()).select_from(inner.subquery())
 
@@ -178,7 +174,7 @@ def candidates(
     if way is Way.SCAN:
         return select(func.coalesce(func.max(entries.c.id), 0))
     if way is Way.FILES:
-        return select(func.coalesce(func.sum(files.c.n_entries), 0)).where(and_(*of_files(filters)))
+        return _entries_of_files(filters)
     if way is Way.BOXES:
         inner = boxes_near(smallest(filters))
     elif way is Way.GROUPS:
@@ -203,6 +199,12 @@ def only_files(filters: Filters) -> bool:
     return not filters.regions and all(value is None for value in asked)
 
 
+def _entries_of_files(filters: Filters) -> Select[Any]:
+    """Count the entries of the files that fit."""
+    total = func.coalesce(func.sum(files.c.n_entries), 0)
+    return select(total).where(and_(*of_files(filters)))
+
+
 def _limited(statement: Select[Any], filters: Filters) -> Select[Any]:
     if filters.limit is None or needs_pixels(filters):
         return statement
@@ -212,13 +214,7 @@ def _limited(statement: Select[Any], filters: Filters) -> Select[Any]:
 def _joined(
     statement: Select[Any], filters: Filters, way: Way, iid_ids: Sequence[int] | None
 ) -> Select[Any]:
-    last = files.c.first_entry_id + files.c.n_entries - 1
-    both = (
-        _Ordered(files, entries, entries.c.id.between(files.c.first_entry_id, last))
-        if way is Way.FILES
-        else _Ordered(entries, files, files.c.id == entries.c.file_id)
-    )
-    source = _with_names(both)
+    source = _with_names(_from_files() if way is Way.FILES else _from_entries())
     conditions = [
         *of_files(filters),
         *of_iids(filters, way is Way.IIDS, iid_ids),
@@ -257,6 +253,16 @@ def _cross_join(element: _Ordered, compiler: Any, **options: Any) -> str:
 
 def _without_linter(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name not in ("from_linter", "asfrom")}
+
+
+def _from_files() -> Join:
+    """From files to the ranges of their entries."""
+    last = files.c.first_entry_id + files.c.n_entries - 1
+    return _Ordered(files, entries, entries.c.id.between(files.c.first_entry_id, last))
+
+
+def _from_entries() -> Join:
+    return _Ordered(entries, files, files.c.id == entries.c.file_id)
 
 
 def _with_names(source: Join) -> Join:

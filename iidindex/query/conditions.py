@@ -169,7 +169,7 @@ def of_groups(filters: Filters, leads: bool) -> list[ColumnElement[bool]]:
         return []
     if leads:
         return [entries.c.id.in_(members(filters))]
-    named = select(groups.c.id).where(any_of(groups.c.name, filters.groups))
+    named = _named(filters)
     member: Select[Any] = select(literal_column("1")).where(
         entry_groups.c.group_id.in_(named), entry_groups.c.entry_id == entries.c.id
     )
@@ -178,9 +178,12 @@ def of_groups(filters: Filters, leads: bool) -> list[ColumnElement[bool]]:
 
 def members(filters: Filters) -> Select[Any]:
     """Select the entries in the groups asked for."""
+    return select(entry_groups.c.entry_id).where(entry_groups.c.group_id.in_(_named(filters)))
+
+
+def _named(filters: Filters) -> Select[Any]:
     assert filters.groups is not None
-    named = select(groups.c.id).where(any_of(groups.c.name, filters.groups))
-    return select(entry_groups.c.entry_id).where(entry_groups.c.group_id.in_(named))
+    return select(groups.c.id).where(any_of(groups.c.name, filters.groups))
 
 
 def of_boxes(filters: Filters, leads: bool) -> list[ColumnElement[bool]]:

@@ -21,7 +21,7 @@ from iidindex.query.entry import Chunk, Entry
 from iidindex.query.filters import Filters
 from iidindex.query.nearest import nearest
 from iidindex.query.originals import OnStale, Originals
-from iidindex.query.question import Question, Row, files_of, original
+from iidindex.query.question import Question, Row, files_of, original, places_of
 from iidindex.query.segments import Original, Segments, concatenate
 from iidindex.query.spatial import read_masks
 
@@ -176,8 +176,9 @@ class Entries:
             What to do about files that cannot be read, or have changed since: raise an error,
             as without this; leave their entries out; or leave them out with a warning.
         jobs : int, optional
-            Processes that look at pixels and count overlaps; 1 without this. They take a
-            third of a second to start: worth while from some ten thousand masks.
+            Processes that look at pixels and count overlaps; 1 without this. They have to be
+            started: of masks 16 pixels across, two processes look at 600,000 in 0.86 of the
+            time, but at 26,000 in 1.4 times the time.
         """
         return self._with(self._filters.reading(on_stale, jobs))
 
@@ -290,8 +291,7 @@ class Entries:
         with self._with(filters)._asked() as question:
             for rows in question.rows():
                 chunk = Chunk(self._catalog, self._originals, rows, question.connection)
-                segments = Segments.of([row[:10] for row in rows])
-                files = {row[1]: original(row[12:]) for row in rows}
+                segments, files = places_of(rows)
                 for place, mask in read_masks(self._originals, files, segments, filters.on_stale):
                     yield Entry(rows[place], chunk), mask
 

@@ -84,8 +84,7 @@ def _measure(
     on_stale: OnStale,
 ) -> tuple[Ints, Floats]:
     """The distances of the candidates that may be among the nearest."""
-    size_of = candidates.bbox[:, 2:] - candidates.bbox[:, :2]
-    full = candidates.area == size_of[:, 0] * size_of[:, 1]
+    full = candidates.fills_box
     changed = originals.changed(files, np.unique(candidates.file_id[full]), on_stale)
     current = ~np.isin(candidates.file_id, changed)
     candidates, full = candidates.take(current), full[current]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import groupby
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -41,7 +42,10 @@ class Read(NamedTuple):
 
 
 class Originals:
-    """The original files, a bounded number of them open. May be shared by threads."""
+    """The original files, a bounded number of them open. May be shared by threads.
+
+    Sent to another process, they are those that this process has open.
+    """
 
     def __init__(self) -> None:
         self._open: OrderedDict[Original, LocalFile] = OrderedDict()
@@ -183,12 +187,20 @@ class Originals:
         wrong = np.isin(wanted.file_id, np.unique(wanted.file_id[there[differs]]))
         return found._replace(is_there=found.is_there & ~wrong)
 
+    def __reduce__(self) -> tuple[Callable[[], Originals], tuple[()]]:
+        return _of_this_process, ()
+
     def close(self) -> None:
         """Close all files; they are opened again when they are needed."""
         with self._lock:
             for source in self._open.values():
                 source.close()
             self._open.clear()
+
+
+@lru_cache(maxsize=1)
+def _of_this_process() -> Originals:
+    return Originals()
 
 
 def _tell(error: SourceError, on_stale: OnStale) -> None:

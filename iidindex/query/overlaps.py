@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -30,7 +29,7 @@ from iidindex.query.entry import Chunk, Entry
 from iidindex.query.filters import Filters
 from iidindex.query.linkage import Cooccurrence
 from iidindex.query.originals import OnStale, Originals
-from iidindex.query.question import Question, Row, original
+from iidindex.query.question import Question, Row, places_of
 from iidindex.query.segments import Ints, Original, Segments
 from iidindex.query.spatial import regions_of
 
@@ -124,44 +123,22 @@ def _counted(
 ) -> Generator[tuple[list[Row], Pairs | None], None, None]:
     """The hits of each file, and their overlaps; None for files whose overlaps are kept."""
     filters = question.filters
-    if filters.jobs == 1:
-        for rows in _by_file(question):
-            yield rows, None if rows[0][1] in kept else _count(originals, rows, filters.on_stale)
-        return
     tasks = (
-        (rows, (None if rows[0][1] in kept else _essence(rows), filters.on_stale))
+        (rows, (originals, None if rows[0][1] in kept else places_of(rows), filters.on_stale))
         for rows in _by_file(question)
     )
-    for rows, (pairs, told) in in_order(_count_elsewhere, tasks, filters.jobs):
-        for text in told:
-            warnings.warn(text, stacklevel=2)
-        yield rows, pairs
+    yield from in_order(_count, tasks, filters.jobs)
 
 
-Essence = tuple[dict[int, Original], Segments]
-
-
-def _essence(rows: Sequence[Row]) -> Essence:
-    """What has to be known of a file's hits to count their overlaps."""
-    return {rows[0][1]: original(rows[0][12:])}, Segments.of([row[:10] for row in rows])
-
-
-def _count(originals: Originals, rows: Sequence[Row], on_stale: OnStale) -> Pairs:
-    files, segments = _essence(rows)
+def _count(
+    originals: Originals,
+    places: tuple[Segments, Mapping[int, Original]] | None,
+    on_stale: OnStale,
+) -> Pairs | None:
+    if places is None:
+        return None
+    segments, files = places
     return count_pairs(originals, files, segments, on_stale)
-
-
-# Those of a worker process.
-_own_originals = Originals()
-
-
-def _count_elsewhere(essence: Essence | None, on_stale: OnStale) -> tuple[Pairs | None, list[str]]:
-    if essence is None:
-        return None, []
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        pairs = count_pairs(_own_originals, *essence, on_stale)
-    return pairs, [str(warning.message) for warning in told]
 
 
 def _by_file(question: Question) -> Iterator[list[Row]]:
@@ -338,8 +315,7 @@ def cooccurring_by_overlap(
     with catalog.reading() as connection:
         for own in _by_file(Question(connection, originals, mine)):
             rows = _rows_of_file(connection, own[0][1])
-            segments = Segments.of([row[:10] for row in rows])
-            files = {own[0][1]: original(own[0][12:])}
+            segments, files = places_of(rows)
             places = np.searchsorted(segments.id, np.array([row[0] for row in own], np.int64))
             pairs = count_pairs(originals, files, segments, "error", places)
             others = np.where(np.isin(pairs.a, places), pairs.b, pairs.a)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any, TypeVar
@@ -20,7 +19,7 @@ from iidindex.query.filters import Filters
 from iidindex.query.originals import Originals
 from iidindex.query.plan import choose
 from iidindex.query.segments import Ints, Original, Segments
-from iidindex.query.spatial import Bools, look, sift
+from iidindex.query.spatial import Bools, sift
 
 Row = Sequence[Any]
 P = TypeVar("P")
@@ -97,9 +96,7 @@ class Question:
             if not self._looked_at:
                 yield from ((rows, None) for rows in parts)
                 return
-            yield from self._sifted(
-                (rows, Segments.of([row[:10] for row in rows]), _originals(rows)) for rows in parts
-            )
+            yield from self._sifted((rows, *places_of(rows)) for rows in parts)
 
     def _fetched(self, statement: Select[Any], size: int) -> Generator[list[Row], None, None]:
         """Rows as the driver gives them, some at a time: paths may be text or bytes."""
@@ -137,19 +134,12 @@ class Question:
         self, parts: Iterator[tuple[P, Segments, dict[int, Original]]]
     ) -> Iterator[tuple[P, Bools]]:
         """Look at the pixels of candidates; yield what came with them, and which are hits."""
-        filters, boxes = self.filters, self._looked_at
-        if filters.jobs == 1:
-            for payload, candidates, files in parts:
-                yield payload, sift(self._originals, files, candidates, boxes, filters.on_stale)
-            return
+        filters = self.filters
         tasks = (
-            (payload, (files, candidates, boxes, filters.on_stale))
+            (payload, (self._originals, files, candidates, self._looked_at, filters.on_stale))
             for payload, candidates, files in parts
         )
-        for payload, found in in_order(look, tasks, filters.jobs):
-            for text in found.warnings:
-                warnings.warn(text, stacklevel=2)
-            yield payload, found.keep
+        yield from in_order(sift, tasks, filters.jobs)
 
     def explain(self) -> str:
         """The way chosen, the SQL, and the plan that the database makes for it."""
@@ -170,8 +160,10 @@ def original(row: Row) -> Original:
     return Original(os.path.join(os.fsdecode(row[3]), os.fsdecode(row[0])), FileStamp(*row[1:3]))
 
 
-def _originals(rows: Sequence[Row]) -> dict[int, Original]:
-    return {row[1]: original(row[12:]) for row in rows}
+def places_of(rows: Sequence[Row]) -> tuple[Segments, dict[int, Original]]:
+    """Where the segments of rows of ``HIT_COLUMNS`` lie, and their files."""
+    segments = Segments.of([row[:10] for row in rows])
+    return segments, {row[1]: original(row[12:]) for row in rows}
 
 
 def _chunk(size: int, limit: int | None) -> int:

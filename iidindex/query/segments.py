@@ -58,6 +58,13 @@ class Segments:
     def __len__(self) -> int:
         return len(self.id)
 
+    @property
+    def fills_box(self) -> npt.NDArray[np.bool_]:
+        """Which masks have every pixel of their box, so that their bits need no look."""
+        size = self.bbox[:, 2:] - self.bbox[:, :2]
+        fills: npt.NDArray[np.bool_] = self.area == size[:, 0] * size[:, 1]
+        return fills
+
     def take(self, rows: Ints | npt.NDArray[np.bool_]) -> Self:
         """Some of them."""
         return type(self)(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,8 +47,7 @@ def sift(
     in a file are read together, those of many files are looked at together, and nothing is
     unpacked.
     """
-    size = candidates.bbox[:, 2:] - candidates.bbox[:, :2]
-    keep: Bools = candidates.area == size[:, 0] * size[:, 1]
+    keep = candidates.fills_box
     doubtful = np.flatnonzero(~keep)
     looked_at = np.zeros(len(candidates), np.bool_)
     for rows, table in regions_of(originals, files, candidates, doubtful, on_stale):
@@ -71,30 +68,6 @@ def sift(
     others = np.setdiff1d(candidates.file_id, read)
     changed = originals.changed(files, others, on_stale)
     return keep & ~np.isin(candidates.file_id, [*stale.tolist(), *changed])
-
-
-class Look(NamedTuple):
-    """What came of looking at candidates elsewhere: which are hits, and what was to be told."""
-
-    keep: Bools
-    warnings: list[str]
-
-
-# Those of a worker process, which keeps its files open from one task to the next.
-_own_originals = Originals()
-
-
-def look(
-    files: Mapping[int, Original],
-    candidates: Segments,
-    boxes: Sequence[BBox],
-    on_stale: OnStale,
-) -> Look:
-    """`sift` for a worker process."""
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        keep = sift(_own_originals, files, candidates, boxes, on_stale)
-    return Look(keep, [str(warning.message) for warning in told])
 
 
 def regions_of(
