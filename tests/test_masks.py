@@ -12,7 +12,8 @@ import build
 import strategies
 from iidindex import EncodeError
 from iidindex.masks import regions as packed
-from iidindex.masks.measure import Overlap, any_in, areas, distance, hull, overlap, place, union
+from iidindex.masks.distance import distance, distances
+from iidindex.masks.measure import Overlap, any_in, areas, hull, overlap, place, union
 from iidindex.masks.overlaps import overlapping
 from iidindex.masks.regions import LEAD, Regions, join, paint, pixel_in, row_blocks
 from iidindex.masks.split import split
@@ -353,6 +354,27 @@ def test_distance_over_blocks(row, col):
     mask[[20, 1100, 1900, 2990], [1100, 90, 500, 30]] = True
     placed = [((0, 0, 3000, 1200), mask)]
     assert distance(regions_of(placed), row, col) == pytest.approx(nearest(placed, row, col))
+
+
+@given(st.lists(several, max_size=6), st.integers(-5, 60), st.integers(-5, 60))
+def test_distances_of_many(many, row, col):
+    tall = np.zeros((300, 80), bool)
+    tall[[10, 250], [70, 3]] = True
+    many = [*many, [((2, 3, 302, 83), tall)], *many[:2]]
+    each = [regions_of(placed) for placed in many]
+    of_mask = np.repeat(np.arange(len(each)), [len(regions) for regions in each])
+    found = distances(join(each), of_mask, len(each), row, col)
+    assert found.tolist() == [distance(regions, row, col) for regions in each]
+    assert found == pytest.approx([nearest(placed, row, col) for placed in many])
+
+
+def test_distances_heed_no_bits_after_the_last():
+    careless = Regions(
+        np.array([0] * 8 + [0b00000001, 0xFF], np.uint8),
+        np.array([8]),
+        np.array([[0, 0, 1, 7]]),
+    )
+    assert distances(careless, np.array([0]), 1, 0, 0).tolist() == [np.inf]
 
 
 # ---------------------------------------------------------------- regions that share pixels

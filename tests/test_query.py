@@ -6,6 +6,8 @@ import threading
 import numpy as np
 import pytest
 
+import build
+import iidindex
 from conftest import disk, write_garden
 from iidindex import IID, QueryError, SourceNotFoundError, StaleFileError
 from iidindex.files.source import LocalFile
@@ -215,9 +217,41 @@ def test_same_size_and_time_but_other_segments(index, archive):
         entry.mask()
 
 
-def test_more_files_than_handles(tmp_path):
-    import iidindex
+def test_same_size_time_and_boxes_but_other_keys(tmp_path):
+    box, masks = (3, 4, 5, 6), np.eye(2, dtype=bool)[[[0, 1], [1, 0]]]
+    rows = [build.row_of(key, b"d", b"a%d" % key, box, mask) for key, mask in enumerate(masks)]
+    path = tmp_path / "files" / "a.iid"
+    path.parent.mkdir()
+    path.write_bytes(build.odd_file(rows))
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(path.parent)
+        os.utime(path, (9, 9))
+        index.ingest(path.parent)
+        for entry, mask in zip(index.entries, masks, strict=True):
+            assert (entry.mask() == mask).all()
+    path.write_bytes(build.odd_file(rows, backwards=True))
+    os.utime(path, (9, 9))
+    with iidindex.open(tmp_path / "x.db") as index:
+        for entry in index.entries:
+            with pytest.raises(StaleFileError, match=f"key {entry.key} had .* now key"):
+                entry.mask()
+        assert index.entries.at(4, 3, on_stale="skip").count() == 0
 
+
+def test_segments_that_repeat_another_key(tmp_path):
+    mask = np.array([[True, False], [True, True]])
+    rows = [build.row_of(key, b"d", b"a", (key, 0, key + 2, 2), mask) for key in range(3)]
+    rows[1].seg_key = 7
+    (tmp_path / "a.iid").write_bytes(build.odd_file(rows))
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path)
+        assert all((entry.mask() == mask).all() for entry in index.entries)
+        assert (
+            index.entries.at(0, 2).ids().tolist() == index.entries.where(key=[1, 2]).ids().tolist()
+        )
+
+
+def test_more_files_than_handles(tmp_path):
     for number in range(150):
         write_garden(tmp_path / "many" / f"{number}.iid", shift=number % 3)
     with iidindex.open(tmp_path / "many.db", create=True) as index:
@@ -277,8 +311,6 @@ def test_numbers_that_no_database_holds(index):
 
 
 def test_globs_meet_names_that_are_no_text(tmp_path):
-    import iidindex
-
     name = os.fsdecode(b"\xff1.iid")
     for path in ("a1.iid", "a[1].iid", name):
         write_garden(tmp_path / "odd" / path)
@@ -292,7 +324,6 @@ def test_globs_meet_names_that_are_no_text(tmp_path):
 
 def test_entries_come_in_the_order_of_their_keys(tmp_path):
     import build
-    import iidindex
 
     mask = np.ones((2, 2), bool)
     rows = [build.row_of(key, b"d", b"%d" % key, (key, 0, key + 2, 2), mask) for key in (2, 0, 1)]
@@ -324,8 +355,6 @@ def test_masks_with_a_limit(index):
 
 
 def test_relative_path_and_another_directory(archive, tmp_path, monkeypatch):
-    import iidindex
-
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     with iidindex.open("x.db", create=True) as index:

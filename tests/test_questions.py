@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import sqlite3
+import tracemalloc
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -24,6 +25,7 @@ from iidindex import (
 )
 from iidindex.catalog.lock import sole_writer
 from iidindex.files.source import LocalFile
+from iidindex.query import nearest
 
 N_FILES, PER_FILE, FRAME = 60, 60, 400
 
@@ -105,6 +107,14 @@ def test_nearest(blobs, k):
             assert question.nearest(x, y, k).limit(2).ids().tolist() == [e.id for e in found[:2]]
 
 
+def test_nearest_in_processes(blobs, monkeypatch):
+    index, _ = blobs
+    expected = list(index.entries.nearest(7, 390, 500))
+    monkeypatch.setattr(nearest, "_WORTHWHILE", 1)
+    found = list(index.entries.nearest(7, 390, 500, jobs=2))
+    assert [(e.id, e.distance) for e in found] == [(e.id, e.distance) for e in expected]
+
+
 def test_nearest_among_those_that_hold_a_pixel(blobs):
     index, slow = blobs
     for x, y in ((200, 200), (50, 300)):
@@ -128,6 +138,33 @@ def test_nearest_reads_only_what_may_be_near(blobs, monkeypatch):
         monkeypatch.setattr(LocalFile, "__init__", noted)
         assert len(list(question.nearest(100, 100, 3))) == 3
     assert len(opened) == 1
+
+
+def test_hits_stream(tmp_path):
+    """However many there are, few are in memory at a time."""
+    file = IIDFile()
+    dot = np.ones((1, 1), bool)
+    for nth in range(40_000):
+        row, col = divmod(nth, 200)
+        file.add(b"%d" % nth, b"d", (row, col, row + 1, col + 1), dot)
+    (tmp_path / "files").mkdir()
+    file.save(tmp_path / "files" / "a.iid")
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path / "files", jobs=1)
+        for entry in index.entries:  # what is made once is made before
+            assert entry.key == 0
+            break
+        for question in (index.entries, index.entries.region((0, 0, 300, 300), exact=False)):
+            tracemalloc.start()
+            try:
+                assert sum(1 for _ in question) == 40_000
+                streamed = tracemalloc.get_traced_memory()[1]
+                tracemalloc.reset_peak()
+                assert len(list(question)) == 40_000
+                kept = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+            assert streamed < kept / 8
 
 
 def test_exact_questions_over_many_files(blobs):

@@ -1,15 +1,14 @@
-"""Questions about placed masks: overlap, union, IoU, containment, distance."""
+"""Questions about placed masks: overlap, union, IoU, containment."""
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from iidindex.masks.boxes import BoxIndex
-from iidindex.masks.regions import Bool2D, Regions, paint, row_blocks
+from iidindex.masks.regions import Bool2D, Regions, paint
 from iidindex.masks.split import split
 from iidindex.masks.windows import count_common, count_inside
 from iidindex.model import BBox
@@ -117,66 +116,3 @@ def union(a: Regions, b: Regions) -> tuple[BBox, Bool2D]:
     mask = paint(full[0], box)
     mask |= paint(full[-1], box)
     return box, mask
-
-
-_BLOCK_PIXELS = 1 << 20
-
-
-def distance(regions: Regions, row: int, col: int) -> float:
-    """Euclidean distance in pixels from a pixel to the nearest pixel of a mask.
-
-    Parameters
-    ----------
-    regions : Regions
-        The regions of one mask.
-    row, col : int
-        Image coordinates of the pixel.
-
-    Returns
-    -------
-    float
-        0.0 if the pixel is in the mask; ``inf`` if the mask is empty.
-
-    Notes
-    -----
-    Regions are visited in the order of their boxes' distance and left when no closer pixel
-    is possible; within a region, so are blocks of rows.
-    """
-    box = regions.bbox
-    away_r = np.maximum(0, np.maximum(box[:, 0] - row, row - box[:, 2] + 1))
-    away_c = np.maximum(0, np.maximum(box[:, 1] - col, col - box[:, 3] + 1))
-    bound = away_r**2 + away_c**2
-    best = math.inf
-    for which in np.argsort(bound, kind="stable").tolist():
-        if bound[which] >= best:
-            break
-        best = min(best, _region_distance(regions, which, row, col, best))
-    return math.sqrt(best)
-
-
-def _region_distance(regions: Regions, which: int, row: int, col: int, best: float) -> float:
-    """Squared distance to one region, or `best` if it is not closer."""
-    minr, minc, maxr, _ = regions.bbox[which].tolist()
-    pivot = min(max(row, minr), maxr)
-    below = row_blocks(regions, which, pivot, maxr, max_pixels=_BLOCK_PIXELS)
-    for first, block in below:
-        if (max(0, first - row)) ** 2 >= best:
-            break
-        best = min(best, _block_distance(block, first - row, minc - col))
-    # Rows above the pixel, nearest block first.
-    step = max(1, _BLOCK_PIXELS // max(1, int(regions.bbox[which, 3]) - minc))
-    for last in range(pivot, minr, -step):
-        if (row - last + 1) ** 2 >= best and last <= row:
-            break
-        first = max(minr, last - step)
-        for at, block in row_blocks(regions, which, first, last, max_pixels=_BLOCK_PIXELS):
-            best = min(best, _block_distance(block, at - row, minc - col))
-    return best
-
-
-def _block_distance(block: Bool2D, row: int, col: int) -> float:
-    """Squared distance from the origin to a block whose first pixel lies at `row`, `col`."""
-    rows, cols = np.nonzero(block)
-    if not len(rows):
-        return math.inf
-    return float(((rows + row) ** 2 + (cols + col) ** 2).min())

@@ -139,14 +139,22 @@ class Entries:
         """
         return self._with(self._filters.within(bbox, exact).reading(on_stale, jobs))
 
-    def nearest(self, x: int, y: int, k: int = 1, *, on_stale: OnStale | None = None) -> Entries:
+    def nearest(
+        self,
+        x: int,
+        y: int,
+        k: int = 1,
+        *,
+        on_stale: OnStale | None = None,
+        jobs: int | None = None,
+    ) -> Entries:
         """Ask for the `k` masks nearest to the pixel in column `x`, row `y`, nearest first.
 
         The distance is Euclidean, in pixels, to the nearest pixel of the mask, and 0 inside;
         each hit carries it as ``distance``. Of equal ones, the lower id comes first. Empty
-        masks are near to nothing. `on_stale` is that of `reading`.
+        masks are near to nothing. `on_stale` and `jobs` are those of `reading`.
         """
-        return self._with(self._filters.nearest(x, y, k).reading(on_stale, None))
+        return self._with(self._filters.nearest(x, y, k).reading(on_stale, jobs))
 
     def order_by(self, *names: str) -> Entries:
         """Ask for an order: ``path key area address domain``, with ``-`` for descending."""
@@ -178,7 +186,8 @@ class Entries:
         jobs : int, optional
             Processes that look at pixels and count overlaps; 1 without this. They have to be
             started: of masks 16 pixels across, two processes look at 600,000 in 0.86 of the
-            time, but at 26,000 in 1.4 times the time.
+            time, but at 26,000 in 1.4 times the time. `nearest` starts them only for tens of
+            thousands of masks, and gained nothing by them where all files were cached.
         """
         return self._with(self._filters.reading(on_stale, jobs))
 
@@ -255,13 +264,10 @@ class Entries:
         return columns
 
     def __iter__(self) -> Iterator[Entry]:
-        if self._filters.near is not None:
-            yield from self._nearest_entries()
-            return
-        with self._asked() as question:
-            for rows in question.rows():
-                chunk = Chunk(self._catalog, self._originals, rows, question.connection)
-                yield from (Entry(row, chunk) for row in rows)
+        with self._asked_rows() as (connection, parts):
+            for rows in parts:
+                chunk = Chunk(self._catalog, self._originals, rows, connection)
+                yield from (Entry(row, chunk, *row[16:]) for row in rows)
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """All hits as `Entry.to_dict` gives them."""
@@ -343,26 +349,27 @@ class Entries:
     def __repr__(self) -> str:
         return f"<Entries {self._filters}>"
 
-    def _rows(self) -> Iterator[list[Row]]:
+    @contextmanager
+    def _asked_rows(self) -> Iterator[tuple[Connection, Iterator[list[Row]]]]:
         """The hits as rows of ``HIT_COLUMNS``; with the distance behind, if it is asked for."""
         if self._filters.near is None:
             with self._asked() as question:
-                yield from question.rows()
+                yield question.connection, question.rows()
             return
         with self._catalog.reading() as connection:
-            ids, distances = self._nearest(connection)
-            found = connection.execute(sql.hits_of(ids.tolist()))
-            by_id: dict[int, Row] = {row[0]: row for row in found}
-            yield [
-                (*by_id[entry_id], distance)
-                for entry_id, distance in zip(ids.tolist(), distances, strict=True)
-            ]
+            yield connection, iter([self._nearest_rows(connection)])
 
-    def _nearest_entries(self) -> Iterator[Entry]:
-        for rows in self._rows():
-            with self._catalog.reading() as connection:
-                chunk = Chunk(self._catalog, self._originals, rows, connection)
-            yield from (Entry(row, chunk, row[16]) for row in rows)
+    def _rows(self) -> Iterator[list[Row]]:
+        with self._asked_rows() as (_, parts):
+            yield from parts
+
+    def _nearest_rows(self, connection: Connection) -> list[Row]:
+        ids, distances = self._nearest(connection)
+        by_id: dict[int, Row] = {
+            row[0]: row for row in connection.execute(sql.hits_of(ids.tolist()))
+        }
+        away = zip(ids.tolist(), distances, strict=True)
+        return [(*by_id[entry_id], distance) for entry_id, distance in away]
 
     def _nearest(self, connection: Connection) -> tuple[npt.NDArray[np.int64], list[float]]:
         self._filters.check()
@@ -380,7 +387,7 @@ class Entries:
         def files(file_ids: npt.NDArray[np.int64]) -> dict[int, Original]:
             return files_of(connection, file_ids)
 
-        ids, distances = nearest(self._originals, near, find, files, filters.on_stale)
+        ids, distances = nearest(self._originals, near, find, files, filters.on_stale, filters.jobs)
         return ids[:limit], distances[:limit]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from iidindex.codec.layout import MAX_COORDINATE
-from iidindex.masks.measure import distance
+from iidindex.masks.distance import distances
 from iidindex.model import BBox
+from iidindex.processes import in_order
 from iidindex.query.filters import Near
 from iidindex.query.originals import OnStale, Originals
 from iidindex.query.segments import Ints, Original, Segments
@@ -17,6 +19,8 @@ from iidindex.query.spatial import regions_of
 
 # Half the side of the first square that is looked at.
 _FIRST_REACH = 32
+# So many masks are worth a process of their own: it takes some 0.3 s to start.
+_WORTHWHILE = 1 << 15
 
 Floats = npt.NDArray[np.float64]
 Find = Callable[[BBox], Segments]
@@ -24,7 +28,7 @@ Files = Callable[[Ints], Mapping[int, Original]]
 
 
 def nearest(
-    originals: Originals, near: Near, find: Find, files: Files, on_stale: OnStale
+    originals: Originals, near: Near, find: Find, files: Files, on_stale: OnStale, jobs: int = 1
 ) -> tuple[Ints, list[float]]:
     """Find the `k` masks nearest to a pixel.
 
@@ -37,6 +41,8 @@ def nearest(
     files : callable
         Tells where the files of candidates can be opened.
     on_stale : {"error", "skip", "warn"}
+    jobs : int
+        Processes that read masks, if there are many to read.
 
     Returns
     -------
@@ -52,7 +58,7 @@ def nearest(
     """
     reach = _FIRST_REACH
     ids = np.empty(0, np.int64)
-    distances = np.empty(0)
+    away = np.empty(0)
     seen = np.empty(0, np.int64)
     while True:
         square = BBox(
@@ -61,13 +67,14 @@ def nearest(
         found = find(square & BBox(0, 0, MAX_COORDINATE + 1, MAX_COORDINATE + 1))
         new = found.take(~np.isin(found.id, seen))
         seen = np.concatenate([seen, new.id])
-        more_ids, more = _measure(originals, near, new, files(new.file_id), distances, on_stale)
-        ids, distances = np.concatenate([ids, more_ids]), np.concatenate([distances, more])
-        order = np.lexsort((ids, distances))[: near.k]
-        ids, distances = ids[order], distances[order]
-        enough = len(ids) == near.k and distances[-1] <= reach
+        reading = _Reading(originals, near, files(new.file_id), on_stale, jobs)
+        more_ids, more = _measure(reading, new, away)
+        ids, away = np.concatenate([ids, more_ids]), np.concatenate([away, more])
+        order = np.lexsort((ids, away))[: near.k]
+        ids, away = ids[order], away[order]
+        enough = len(ids) == near.k and away[-1] <= reach
         if enough or _covers(square):
-            return ids, distances.tolist()
+            return ids, away.tolist()
         reach *= 2
 
 
@@ -75,17 +82,22 @@ def _covers(square: BBox) -> bool:
     return max(square[:2]) <= 0 and min(square[2:]) > MAX_COORDINATE
 
 
-def _measure(
-    originals: Originals,
-    near: Near,
-    candidates: Segments,
-    files: Mapping[int, Original],
-    known: Floats,
-    on_stale: OnStale,
-) -> tuple[Ints, Floats]:
+class _Reading(NamedTuple):
+    """How masks are read: from where, by how many."""
+
+    originals: Originals
+    near: Near
+    files: Mapping[int, Original]
+    on_stale: OnStale
+    jobs: int
+
+
+def _measure(reading: _Reading, candidates: Segments, known: Floats) -> tuple[Ints, Floats]:
     """The distances of the candidates that may be among the nearest."""
-    full = candidates.fills_box
-    changed = originals.changed(files, np.unique(candidates.file_id[full]), on_stale)
+    near, full = reading.near, candidates.fills_box
+    changed = reading.originals.changed(
+        reading.files, np.unique(candidates.file_id[full]), reading.on_stale
+    )
     current = ~np.isin(candidates.file_id, changed)
     candidates, full = candidates.take(current), full[current]
     # Squares are whole numbers, so that equal distances are equal.
@@ -94,27 +106,55 @@ def _measure(
         + _away(candidates.bbox[:, 1], candidates.bbox[:, 3], near.col) ** 2
     )
     # A mask that fills its box is as far as that.
-    ids: list[int] = candidates.id[full].tolist()
-    distances: list[float] = bound[full].tolist()
+    away = np.where(full, bound, np.inf)
     order = np.lexsort((candidates.id, bound))
     order = order[~full[order]]
     low, size = 0, max(16, 2 * near.k)
     while low < len(order):
-        best = np.sort(np.concatenate([known, distances]))
+        best = np.sort(np.concatenate([known, away]))
         if len(best) >= near.k and bound[order[low]] > best[near.k - 1]:
             break
-        part = order[low : low + size]
+        _read_distances(reading, candidates, order[low : low + size], away)
         low, size = low + size, size * 2
-        for rows, table in regions_of(originals, files, candidates, np.sort(part), on_stale):
-            edges = np.searchsorted(table.segment, np.arange(len(rows) + 1))
-            for nth, row in enumerate(rows.tolist()):
-                if edges[nth] < edges[nth + 1]:
-                    mask = table.regions[np.arange(edges[nth], edges[nth + 1])]
-                    away = distance(mask, near.row, near.col)
-                    if away < np.inf:
-                        ids.append(int(candidates.id[row]))
-                        distances.append(away)
-    return np.array(ids, np.int64), np.array(distances)
+    there = np.isfinite(away)
+    return candidates.id[there], away[there]
+
+
+def _read_distances(reading: _Reading, candidates: Segments, rows: Ints, away: Floats) -> None:
+    """Fill in the distances of some candidates."""
+    jobs = max(1, min(reading.jobs, len(rows) // _WORTHWHILE))
+    by_file = rows[np.lexsort((candidates.offset[rows], candidates.file_id[rows]))]
+    tasks = (
+        (
+            part,
+            (
+                reading.originals,
+                reading.files,
+                candidates.take(part),
+                *reading.near[:2],
+                reading.on_stale,
+            ),
+        )
+        for part in np.array_split(by_file, jobs)
+    )
+    for part, found in in_order(_distances_of, tasks, jobs):
+        away[part] = found
+
+
+def _distances_of(
+    originals: Originals,
+    files: Mapping[int, Original],
+    candidates: Segments,
+    row: int,
+    col: int,
+    on_stale: OnStale,
+) -> Floats:
+    """How far masks are; ``inf`` if they are empty or cannot be read."""
+    away = np.full(len(candidates), np.inf)
+    every = np.arange(len(candidates))
+    for rows, table in regions_of(originals, files, candidates, every, on_stale):
+        away[rows] = distances(table.regions, table.segment, len(rows), row, col)
+    return away
 
 
 def _away(low: Ints, high: Ints, at: int) -> Ints:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from iidindex.codec import layout
 from iidindex.codec.reader import Bytes, Ints, as_bytes, heads_at
-from iidindex.errors import SourceError, SourceNotFoundError, StaleFileError
+from iidindex.errors import IIDFormatError, SourceError, SourceNotFoundError, StaleFileError
+from iidindex.files.scan import scan
 from iidindex.files.source import LocalFile, stamp_of
 from iidindex.model import FileStamp
 from iidindex.query.segments import Original, Segments
@@ -172,6 +173,10 @@ class Originals:
         heads = heads_at(found.data, found.offset[there], layout.SEGMENT_HEAD)
         differs = (heads["bbox"] != wanted.bbox[there]).any(axis=1)
         differs |= heads["area"] != wanted.area[there]
+        other_key = np.flatnonzero(~differs & (heads["key"] != wanted.key[there]))
+        for file_id in np.unique(wanted.file_id[there[other_key]]).tolist():
+            of_file = other_key[wanted.file_id[there[other_key]] == file_id]
+            differs[of_file] = self._renumbered(files[file_id], wanted.take(there[of_file]))
         if not differs.any():
             return found
         nth = int(np.argmax(differs))
@@ -179,13 +184,31 @@ class Originals:
         error = StaleFileError(
             f"{files[int(wanted.file_id[row])].location}: has changed since it was indexed: the "
             f"segment of key {wanted.key[row]} had bbox {tuple(wanted.bbox[row].tolist())} and "
-            f"area {wanted.area[row]}, now bbox {tuple(heads['bbox'][nth].tolist())} and area "
-            f"{heads['area'][nth]}; ingest it again"
+            f"area {wanted.area[row]}, now key {heads['key'][nth]}, bbox "
+            f"{tuple(heads['bbox'][nth].tolist())} and area {heads['area'][nth]}; ingest it again"
         )
         _tell(error, on_stale)
         # Nothing of such a file can be trusted.
         wrong = np.isin(wanted.file_id, np.unique(wanted.file_id[there[differs]]))
         return found._replace(is_there=found.is_there & ~wrong)
+
+    def _renumbered(self, file: Original, wanted: Segments) -> npt.NDArray[np.bool_]:
+        """Which segments have other keys in the lookup table than in the catalogue.
+
+        A segment repeats its key, but nothing makes a file's writer repeat the right one.
+        """
+        try:
+            now = scan(file.location)
+        except (SourceError, IIDFormatError):
+            return np.ones(len(wanted), np.bool_)
+        if not len(now.key):
+            return np.ones(len(wanted), np.bool_)
+        row = np.searchsorted(now.key, wanted.key).clip(max=len(now.key) - 1)
+        same = now.key[row] == wanted.key
+        same &= now.offset[row] == wanted.offset
+        same &= now.length[row] == wanted.length
+        renumbered: npt.NDArray[np.bool_] = ~same
+        return renumbered
 
     def __reduce__(self) -> tuple[Callable[[], Originals], tuple[()]]:
         return _of_this_process, ()
