@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from iidindex.catalog.engine import Catalog
@@ -22,6 +22,7 @@ from iidindex.query.links import Link, links
 from iidindex.query.listing import GroupCount, IIDCount, groups, iids
 from iidindex.query.originals import Originals
 from iidindex.query.places import entry_of
+from iidindex.query.statements import Value, ask
 from iidindex.query.stats import Stats, stats
 
 if TYPE_CHECKING:
@@ -242,6 +243,26 @@ class Index:
         from iidindex.query.doctor import doctor
 
         return doctor(self._catalog)
+
+    def sql(
+        self, statement: str, parameters: Mapping[str, Value] | None = None
+    ) -> Iterator[dict[str, Value]]:
+        """Ask in SQL: run a statement that reads, over tables and views, and stream its rows.
+
+        Parameters
+        ----------
+        statement : str
+            In SQLite's SQL. The views are ``found indexed_files members appearances
+            overlapping``.
+        parameters : mapping, optional
+            What ``:name`` in it stands for.
+
+        Raises
+        ------
+        QueryError
+            If the statement is not valid, or does more than read.
+        """
+        return ask(self._catalog, statement, parameters)
 
     def close(self) -> None:
         """Close the database and all originals."""

@@ -42,6 +42,11 @@ _PRAGMAS = (
 )
 
 
+# Steps of SQLite's machine after which Python may look for signals: some 10 ms, and no cost
+# that could be measured.
+_STEPS_BETWEEN_SIGNALS = 1_000_000
+
+
 class Catalog:
     """An open catalogue. It can be shared by threads; each gets connections of its own.
 
@@ -244,6 +249,9 @@ def make_engine(url: URL, path: Path, read_only: bool) -> Engine:
             connection.execute(pragma)
         if read_only:
             connection.execute("PRAGMA query_only = ON")
+        # Python hears of Ctrl-C only when it runs something. An exception in here, such as
+        # KeyboardInterrupt, makes SQLite give up the statement.
+        connection.set_progress_handler(_go_on, _STEPS_BETWEEN_SIGNALS)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -260,6 +268,10 @@ def make_engine(url: URL, path: Path, read_only: bool) -> Engine:
     return engine
 
 
+def _go_on() -> int:
+    return 0
+
+
 @contextmanager
 def translated(name: str) -> Iterator[None]:
     """Turn the driver's errors into ours."""
@@ -271,7 +283,9 @@ def translated(name: str) -> Iterator[None]:
         raise _as_catalog_error(name, str(error)) from error
 
 
-def _as_catalog_error(name: str, reason: str) -> CatalogError:
+def _as_catalog_error(name: str, reason: str) -> BaseException:
+    if reason == "interrupted":
+        return KeyboardInterrupt()
     if "locked" in reason or "busy" in reason:
         return CatalogLockedError(
             f"{name}: another process is writing to this catalogue; try again when it is done"

@@ -51,6 +51,7 @@ VERBS = {
     ),
     "chain": ("links", "Find the shortest chain of files that leads from individual A to B."),
     "graph": ("links", "Write the graph of individuals and files as GraphML."),
+    "sql": ("sql", "Answer a question in SQL, over the index opened read-only."),
     "show": ("show", "Show what is in a .iid file; needs no index."),
     "mask": ("mask", "Write the mask of an entry as a PNG or NPY file."),
     "demo": ("demo", "Build a small archive of real pictures and take a tour of it."),
@@ -139,7 +140,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             click.echo("--db goes before the verb: iidindex --db PATH VERB …", err=True)
         return ERROR
     except (click.Abort, KeyboardInterrupt):
-        message = "iidindex: interrupted; what was done so far is kept, run it again to go on"
+        message = "iidindex: interrupted; whatever was finished is kept"
         click.echo(message, err=True)
         return INTERRUPTED
     except (BrokenPipeError, SystemExit):

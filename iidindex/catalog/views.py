@@ -1,0 +1,114 @@
+"""The catalogue for people who write SQL: read-only, with views that join its tables."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from iidindex.catalog.engine import Catalog
+
+_LOCATION = "rtrim(r.location, '/') || '/' || f.path"
+# What is no UTF-8 is seen by the bytes beside it.
+_IID = (
+    "CAST(i.domain AS TEXT) AS domain, CAST(i.address AS TEXT) AS address, "
+    "i.domain AS domain_bytes, i.address AS address_bytes"
+)
+_OVERLAP = (
+    "o.pixels, o.pixels * 1.0 / (a.area + b.area - o.pixels) AS iou, "
+    "o.pixels * 1.0 / a.area AS a_in_b, o.pixels * 1.0 / b.area AS b_in_a"
+)
+
+# What each view holds, and the statement it stands for. Their columns are a promise.
+VIEWS = {
+    "indexed_files": (
+        "every file, whatever its state",
+        f"SELECT f.id, r.name AS root, f.path, {_LOCATION} AS location, f.state, f.reason, "  # noqa: S608
+        "f.n_entries AS entries, f.size, f.mtime_ns, f.indexed_at, f.meta "
+        "FROM files f JOIN roots r ON r.id = f.root_id",
+    ),
+    "found": (
+        "every entry of the files that could be read and are there",
+        f"SELECT e.id, r.name AS root, f.path, {_LOCATION} AS location, e.key, {_IID}, "  # noqa: S608
+        'e.minr, e.minc, e.maxr, e.maxc, e.area, e."offset", e.length, e.file_id, e.iid_id '
+        "FROM entries e JOIN iids i ON i.id = e.iid_id JOIN files f ON f.id = e.file_id "
+        "JOIN roots r ON r.id = f.root_id WHERE f.state = 'ok'",
+    ),
+    "members": (
+        "every entry of every group, once for each group it is in",
+        'SELECT g.name AS "group", m.entry_id AS id, e.file_id, e.iid_id, f.path, e.key '
+        "FROM entry_groups m JOIN groups g ON g.id = m.group_id "
+        "JOIN entries e ON e.id = m.entry_id JOIN files f ON f.id = e.file_id "
+        "WHERE f.state = 'ok'",
+    ),
+    "appearances": (
+        "every IID in every file that it is in, with its entries and their pixels together",
+        f"SELECT {_IID}, f.path, {_LOCATION} AS location, count(*) AS entries, "  # noqa: S608
+        "sum(e.area) AS area, e.file_id, e.iid_id "
+        "FROM entries e JOIN iids i ON i.id = e.iid_id JOIN files f ON f.id = e.file_id "
+        "JOIN roots r ON r.id = f.root_id WHERE f.state = 'ok' GROUP BY e.iid_id, e.file_id",
+    ),
+    "overlapping": (
+        "every pair of entries that share pixels, of the files whose overlaps are stored",
+        "SELECT f.path, a.key AS a_key, b.key AS b_key, CAST(p.domain AS TEXT) AS a_domain, "  # noqa: S608
+        "CAST(p.address AS TEXT) AS a_address, CAST(q.domain AS TEXT) AS b_domain, "
+        f"CAST(q.address AS TEXT) AS b_address, a.area AS a_area, b.area AS b_area, {_OVERLAP}, "
+        "o.a_id, o.b_id, a.file_id FROM overlaps o JOIN entries a ON a.id = o.a_id "
+        "JOIN entries b ON b.id = o.b_id JOIN iids p ON p.id = a.iid_id "
+        "JOIN iids q ON q.id = b.iid_id JOIN files f ON f.id = a.file_id WHERE f.state = 'ok'",
+    ),
+}
+
+# What a statement may do: read. A pragma may only tell.
+_ALLOWED = {
+    sqlite3.SQLITE_SELECT,
+    sqlite3.SQLITE_READ,
+    sqlite3.SQLITE_FUNCTION,
+    sqlite3.SQLITE_RECURSIVE,
+}
+_TELLING = {
+    "table_info",
+    "table_xinfo",
+    "table_list",
+    "index_list",
+    "index_info",
+    "index_xinfo",
+    "foreign_key_list",
+    "compile_options",
+    "function_list",
+    "data_version",
+}
+
+
+@contextmanager
+def with_views(catalog: Catalog) -> Iterator[Connection]:
+    """Hold a connection that has the views, and on which nothing can be changed."""
+    with Catalog(catalog.path, read_only=True) as own, own.reading() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        # The views are of this connection alone; even so they count as writing.
+        driver.execute("PRAGMA query_only = OFF")
+        for name, (_, statement) in VIEWS.items():
+            driver.execute(f"CREATE TEMP VIEW {name} AS {statement}")
+        driver.execute("PRAGMA query_only = ON")
+        driver.text_factory = _text
+        driver.set_authorizer(_authorize)
+        try:
+            yield connection
+        finally:
+            driver.set_authorizer(None)
+
+
+def _text(data: bytes) -> str:
+    """Text, even if it is no UTF-8: as Python knows paths."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+    if action in _ALLOWED or (
+        action == sqlite3.SQLITE_PRAGMA and (second is None or first in _TELLING)
+    ):
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY

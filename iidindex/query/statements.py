@@ -1,0 +1,81 @@
+"""Answers to questions that people put in SQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from sqlalchemy import Connection
+
+from iidindex.catalog.engine import Catalog
+from iidindex.catalog.views import VIEWS, with_views
+from iidindex.errors import QueryError
+
+Value: TypeAlias = str | int | float | bytes | None
+
+_ROWS = 1024
+
+
+def ask(
+    catalog: Catalog, statement: str, parameters: Mapping[str, Value] | None = None
+) -> Iterator[dict[str, Value]]:
+    """Run a statement that reads, and stream its rows.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    statement : str
+        One statement in SQLite's SQL, over the tables and the views of the catalogue.
+    parameters : mapping of str to str, int, float, bytes or None, optional
+        What ``:name`` in the statement stands for.
+
+    Yields
+    ------
+    dict
+        The values of a row by the names of its columns.
+
+    Raises
+    ------
+    QueryError
+        If the statement is not valid, would change something, needs other parameters, or has
+        two columns of one name.
+    """
+    if not isinstance(statement, str):
+        raise QueryError(f"statement must be text, not {type(statement).__name__}")
+    values = dict(parameters or {})
+    for name, value in values.items():
+        if not isinstance(value, (str, int, float, bytes, type(None))):
+            raise QueryError(f"parameter {name} must be text, a number, bytes or None: {value!r}")
+    with with_views(catalog) as connection:
+        yield from _rows(connection, statement, values)
+
+
+def _rows(
+    connection: Connection, statement: str, values: dict[str, Value]
+) -> Iterator[dict[str, Value]]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    try:
+        cursor = driver.execute(statement, values)
+    except (sqlite3.Warning, sqlite3.Error, ValueError, OverflowError) as error:
+        if str(error) == "interrupted":
+            raise
+        raise QueryError(_said(str(error))) from None
+    names = [column[0] for column in cursor.description or ()]
+    for name in names:
+        if names.count(name) > 1:
+            raise QueryError(f"two columns are called {name}; name them apart with AS")
+    while rows := cursor.fetchmany(_ROWS):
+        for row in rows:
+            yield dict(zip(names, row, strict=True))
+
+
+def _said(reason: str) -> str:
+    if "prohibited" in reason or "not authorized" in reason:
+        return f"SQL: {reason}; a statement may only read"
+    if "no such table" in reason:
+        return f"SQL: {reason}; the views are {', '.join(VIEWS)}"
+    if "one statement at a time" in reason:
+        return "SQL: one statement at a time"
+    return f"SQL: {reason}"

@@ -1,0 +1,126 @@
+"""Questions in SQL: the views, what is refused, and stopping in the middle."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from iidindex import QueryError
+from iidindex.cli.main import run
+
+
+def test_views_say_what_the_api_says(index, archive):
+    list(index.overlaps(store=True))
+    rows = list(index.sql("SELECT * FROM found ORDER BY id"))
+    assert len(rows) == index.entries.count()
+    for row, entry in zip(rows, index.entries, strict=True):
+        told = (row["path"], row["location"], row["key"], row["area"], row["offset"], row["length"])
+        loc = entry.bufloc
+        assert told == (entry.path, entry.location, entry.key, entry.area, loc.offset, loc.length)
+        assert (row["minr"], row["minc"], row["maxr"], row["maxc"]) == entry.bbox
+        assert (row["domain_bytes"] or None, row["address_bytes"]) == entry.iid
+        assert row["address"] == entry.iid.address.decode("utf-8", "surrogateescape")
+    assert [row["path"] for row in index.sql("SELECT path FROM indexed_files ORDER BY path")] == [
+        file.path for file in index.files()
+    ]
+    links = index.sql(
+        "SELECT path, entries, area FROM appearances WHERE address_bytes = :a ORDER BY path",
+        {"a": b"tree"},
+    )
+    assert [tuple(row.values()) for row in links] == [tuple(link) for link in index.links(b"tree")]
+    members = index.sql('SELECT "group", count(*) n FROM members GROUP BY 1 ORDER BY 1')
+    assert [tuple(row.values()) for row in members] == [
+        (group.name, group.entries) for group in index.groups()
+    ]
+    pairs = {(p.a.id, p.b.id): (p.pixels, p.iou, p.a_in_b, p.b_in_a) for p in index.overlaps()}
+    told = index.sql("SELECT a_id, b_id, pixels, iou, a_in_b, b_in_a FROM overlapping")
+    stored = {(row["a_id"], row["b_id"]): tuple(row.values())[2:] for row in told}
+    assert stored.keys() == pairs.keys() != set()
+    assert all(stored[pair] == pytest.approx(pairs[pair]) for pair in pairs)
+
+
+def test_what_is_gone_is_in_no_view_but_that_of_files(index, archive):
+    (archive / "2020" / "a.iid").unlink()
+    index.ingest(archive)
+    gone = index.sql("SELECT path FROM indexed_files WHERE state = 'missing'")
+    assert [row["path"] for row in gone] == ["2020/a.iid"]
+    for view in ("found", "members", "appearances"):
+        statement = f"SELECT count(*) n FROM {view} WHERE path = '2020/a.iid'"
+        assert next(index.sql(statement)) == {"n": 0}
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters", "message"),
+    [
+        ("DELETE FROM files", {}, "only read"),
+        ("DROP VIEW found", {}, "only read"),
+        ("CREATE TEMP TABLE x (a)", {}, "only read"),
+        ("ATTACH 'other.db' AS other", {}, "only read"),
+        ("VACUUM INTO 'other.db'", {}, "VACUUM"),
+        ("PRAGMA query_only = OFF", {}, "only read"),
+        ("PRAGMA user_version = 5", {}, "only read"),
+        ("BEGIN", {}, "only read"),
+        ("SELECT 1; SELECT 2", {}, "one statement"),
+        ("SELECT * FROM nowhere", {}, "the views are indexed_files, found"),
+        ("SELECT", {}, "syntax|incomplete"),
+        ("SELECT 'a\0'", {}, "null|unrecognized"),
+        ("SELECT 1 AS a, 2 AS a", {}, "two columns are called a"),
+        ("SELECT :a", {}, "binding|parameter"),
+        ("SELECT :a", {"a": [1]}, "parameter a must be"),
+        ("SELECT :a", {"a": 2**70}, "too large"),
+        (b"SELECT 1", {}, "must be text"),
+    ],
+)
+def test_what_is_refused(index, tmp_path, statement, parameters, message):
+    before = sorted(os.listdir(tmp_path))
+    with pytest.raises(QueryError, match=message):
+        list(index.sql(statement, parameters))
+    assert sorted(os.listdir(tmp_path)) == before
+    assert next(index.sql("SELECT count(*) AS n FROM found")) == {"n": index.entries.count()}
+
+
+def test_the_verb(index, archive, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        code = run(["--db", "index.db", "sql", *arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    code, out, _ = call(
+        "SELECT address_bytes AS a, area, path FROM found WHERE address = :who ORDER BY path",
+        *("-p", "who=tree", "--format", "jsonl"),
+    )
+    row = json.loads(out.splitlines()[0])
+    assert code == 0
+    assert (row["a"], row["a_b64"], row["path"]) == ("tree", "dHJlZQ==", "2020/a.iid")
+    code, out, _ = call(
+        "SELECT address_bytes FROM found WHERE address_bytes = :b", "-p", "b=hex:ff0062696e"
+    )
+    assert (code, out.splitlines()[-1]) == (0, "hex:ff0062696e")
+    assert call("SELECT :n + 1 AS n", "-p", "n=2.5", "--format", "csv")[:2] == (0, "n\n3.5\n")
+    assert call("SELECT 1 WHERE 0")[:2] == (1, "")
+    code, _, err = call("SELECT nowhere FROM found")
+    assert (code, err) == (2, "iidindex: SQL: no such column: nowhere\n")
+    assert call("SELECT 1", "-p", "n")[0] == 2
+    assert call("SELECT char(27) || '[2J' AS name")[1].splitlines()[-1] == "\\x1b[2J"
+
+
+def test_ctrl_c_ends_a_long_statement(index, tmp_path):
+    database = str(tmp_path / "index.db")
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    command = [sys.executable, "-m", "iidindex", "--db", database, "sql", endless]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    handles = Path("/proc", str(process.pid), "fd")
+    while database not in {os.path.realpath(handle) for handle in handles.iterdir()}:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert err.strip().startswith("iidindex: interrupted")
