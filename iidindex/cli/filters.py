@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from iidindex.cli.iidtext import IID_TEXT
+from iidindex.cli.completion import ADDRESS, DOMAIN, GROUP, PATH, ROOT
 from iidindex.index import Index
 from iidindex.query.entries import Entries
 from iidindex.query.filters import ORDERS
@@ -63,17 +63,18 @@ class MetaValue(click.ParamType):
 
 
 _OPTIONS = [
-    click.option("--address", "addresses", type=IID_TEXT, multiple=True, help="Any of these."),
+    click.option("--address", "addresses", type=ADDRESS, multiple=True, help="Any of these."),
     click.option(
-        "--domain", "domains", type=IID_TEXT, multiple=True, help="Any of these; '' for none."
+        "--domain", "domains", type=DOMAIN, multiple=True, help="Any of these; '' for none."
     ),
-    click.option("--prefix", type=IID_TEXT, help="What the address begins with."),
-    click.option("--group", "groups", multiple=True, help="In any of these groups."),
+    click.option("--prefix", type=ADDRESS, help="What the address begins with."),
+    click.option("--group", "groups", type=GROUP, multiple=True, help="In any of these groups."),
     click.option(
         "--path",
+        type=PATH,
         help="A path inside its root, or on disk if it begins with /; or a glob, * crosses /.",
     ),
-    click.option("--root", help="In the root of this name."),
+    click.option("--root", type=ROOT, help="In the root of this name."),
     click.option(
         "--meta",
         "metas",

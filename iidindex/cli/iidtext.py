@@ -60,6 +60,3 @@ class IIDText(click.ParamType):
             return parse(value)
         except (ValueError, binascii.Error) as error:
             self.fail(f"{value!r}: {error}", param, ctx)
-
-
-IID_TEXT = IIDText()

@@ -7,18 +7,18 @@ from typing import Any
 
 import click
 
-from iidindex.cli.iidtext import IID_TEXT
+from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.main import DONE, NOTHING_FOUND
 from iidindex.cli.output import format_option, write
 from iidindex.index import Index
 from iidindex.model import IID, iid_row
 
-_domain = click.option("--domain", type=IID_TEXT, help="In this domain only; '' for none.")
+_domain = click.option("--domain", type=DOMAIN, help="In this domain only; '' for none.")
 _most = click.option("-k", type=click.IntRange(min=1), help="So many at the most.")
 
 
 @click.command()
-@click.argument("address", type=IID_TEXT)
+@click.argument("address", type=ADDRESS)
 @_domain
 @format_option
 @click.pass_obj
@@ -33,7 +33,7 @@ def links(db: str, /, address: bytes, domain: bytes | None, form: str) -> int:
 
 
 @click.command()
-@click.option("--prefix", type=IID_TEXT, help="What the address begins with.")
+@click.option("--prefix", type=ADDRESS, help="What the address begins with.")
 @_domain
 @click.option("--limit", type=click.IntRange(min=0), help="So many at the most.")
 @format_option
@@ -59,7 +59,7 @@ def groups(db: str, /, form: str) -> int:
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True)
+@click.argument("paths", nargs=-1, required=True, type=PATH)
 @format_option
 @click.pass_obj
 def shared(db: str, /, paths: tuple[str, ...], form: str) -> int:
@@ -70,7 +70,7 @@ def shared(db: str, /, paths: tuple[str, ...], form: str) -> int:
 
 
 @click.command()
-@click.argument("path")
+@click.argument("path", type=PATH)
 @_most
 @format_option
 @click.pass_obj
@@ -85,7 +85,7 @@ def related(db: str, /, path: str, k: int | None, form: str) -> int:
 
 
 @click.command()
-@click.argument("address", type=IID_TEXT)
+@click.argument("address", type=ADDRESS)
 @_domain
 @click.option(
     "--by",
@@ -109,9 +109,9 @@ def cooccur(
 
 
 @click.command()
-@click.argument("a", type=IID_TEXT)
-@click.argument("b", type=IID_TEXT)
-@click.option("--domain", type=IID_TEXT, help="Of both, if the addresses are in several domains.")
+@click.argument("a", type=ADDRESS)
+@click.argument("b", type=ADDRESS)
+@click.option("--domain", type=DOMAIN, help="Of both, if the addresses are in several domains.")
 @format_option
 @click.pass_obj
 def chain(db: str, /, a: bytes, b: bytes, domain: bytes | None, form: str) -> int:

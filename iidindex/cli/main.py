@@ -54,6 +54,7 @@ VERBS = {
     "sql": ("sql", "Answer a question in SQL, over the index opened read-only."),
     "show": ("show", "Show what is in a .iid file; needs no index."),
     "mask": ("mask", "Write the mask of an entry as a PNG or NPY file."),
+    "completion": ("completion", "Write what makes bash, zsh or fish complete what you type."),
     "demo": ("demo", "Build a small archive of real pictures and take a tour of it."),
 }
 

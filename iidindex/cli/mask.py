@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from iidindex.cli.completion import PATH
 from iidindex.cli.main import DONE, NOTHING_FOUND, printable
 from iidindex.files.source import write_atomically
 from iidindex.index import Index
@@ -11,7 +12,7 @@ from iidindex.render.write import encode, suffix_of
 
 
 @click.command()
-@click.argument("path", type=click.Path())
+@click.argument("path", type=PATH)
 @click.argument("key", type=int)
 @click.option(
     "--output",

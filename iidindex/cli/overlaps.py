@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from iidindex.cli.bar import Bar
+from iidindex.cli.completion import PATH
 from iidindex.cli.filters import narrowed, selection_options
 from iidindex.cli.main import DONE
 from iidindex.cli.output import format_option, write
@@ -17,7 +18,7 @@ _COLUMNS = ("path", "a_key", "b_key", "a_address", "b_address", "pixels", "iou")
 
 
 @click.command()
-@click.argument("paths", nargs=-1)
+@click.argument("paths", nargs=-1, type=PATH)
 @selection_options
 @click.option("--store", is_flag=True, help="Keep them in the index, and tell nothing.")
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes that count.")

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from iidindex.cli.completion import ADDRESS
 from iidindex.cli.filters import ENTRY_COLUMNS, F, filter_options, narrowed
-from iidindex.cli.iidtext import IID_TEXT
 from iidindex.cli.main import DONE, NOTHING_FOUND
 from iidindex.cli.output import format_option, write
 from iidindex.index import Index
@@ -36,7 +36,7 @@ _boxes = click.option("--boxes", is_flag=True, help="Answer from bounding boxes;
 
 
 @click.command()
-@click.argument("address", nargs=-1, type=IID_TEXT)
+@click.argument("address", nargs=-1, type=ADDRESS)
 @_answerable
 @click.pass_obj
 def find(
