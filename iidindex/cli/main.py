@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -71,6 +72,10 @@ class Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module = import_module(f"iidindex.cli.{VERBS[cmd_name][0]}")
+        if not gc.isenabled():
+            # What was imported stays to the end; nobody need look through it again.
+            gc.freeze()
+            gc.enable()
         command: click.Command = getattr(module, cmd_name)
         return command
 
@@ -193,4 +198,7 @@ def printable(text: str) -> str:
 
 def main() -> None:
     """Run as a program."""
+    # Until a verb is imported, there is no garbage to speak of: a quarter of the time that
+    # `find` takes went into looking for it.
+    gc.disable()
     sys.exit(run())
