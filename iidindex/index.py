@@ -228,15 +228,18 @@ class Index:
         """Pack the R-tree anew and gather statistics, after many small changes."""
         optimize(self._catalog)
 
-    def verify(self, *, checksum: bool = False) -> list[Problem]:
+    def verify(
+        self, *, checksum: bool = False, progress: Callable[[Any], object] | None = None
+    ) -> list[Problem]:
         """Compare the originals and the database with what was indexed.
 
         With `checksum`, files are read, but for their masks; otherwise sizes and times are
         compared. Returns what is wrong, as ``location problem``; nothing, if all is well.
+        `progress` is called with something that prints as a line of text.
         """
         from iidindex.query.verify import verify
 
-        return verify(self._catalog, checksum=checksum)
+        return verify(self._catalog, checksum=checksum, progress=progress)
 
     def doctor(self) -> dict[str, Any]:
         """Versions, what this build of SQLite can do, and the state of the index, by name."""

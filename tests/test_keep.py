@@ -247,3 +247,9 @@ def test_a_dry_run_of_relocating_refuses_what_a_real_one_does(archive, tmp_path)
         moved = index.relocate("2020", tmp_path / "new", dry_run=True)
         assert moved.location == str(tmp_path / "new")
         assert index.roots() == before
+
+
+def test_verify_tells_how_far_it_is(index):
+    told = []
+    assert index.verify(progress=told.append) == []
+    assert (told[-1].files, told[-1].total, str(told[-1])) == (3, 3, "3 of 3 files")

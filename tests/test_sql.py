@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -111,16 +113,42 @@ def test_the_verb(index, archive, tmp_path, monkeypatch, capsys):
     assert call("SELECT char(27) || '[2J' AS name")[1].splitlines()[-1] == "\\x1b[2J"
 
 
-def test_ctrl_c_ends_a_long_statement(index, tmp_path):
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+
+
+def started(tmp_path, stderr):
     database = str(tmp_path / "index.db")
-    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
-    command = [sys.executable, "-m", "iidindex", "--db", database, "sql", endless]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    handles = Path("/proc", str(process.pid), "fd")
-    while database not in {os.path.realpath(handle) for handle in handles.iterdir()}:
-        time.sleep(0.05)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
-    assert process.returncode == 130
-    assert err.strip().startswith("iidindex: interrupted")
+    command = [sys.executable, "-m", "iidindex", "--db", database, "sql", ENDLESS]
+    return subprocess.Popen(command, stderr=stderr, stdout=subprocess.PIPE, text=True)
+
+
+def test_ctrl_c_ends_a_long_statement(index, tmp_path):
+    with started(tmp_path, subprocess.PIPE) as process:
+        handles = Path("/proc", str(process.pid), "fd")
+        while str(tmp_path / "index.db") not in {
+            os.path.realpath(one) for one in handles.iterdir()
+        }:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    assert err.strip() == "iidindex: interrupted; whatever was finished is kept"
+
+
+def test_who_waits_at_a_terminal_sees_the_seconds(index, tmp_path):
+    terminal, end = os.openpty()
+    shown = b""
+    with started(tmp_path, end) as process:
+        os.close(end)
+        while b" s\r" not in shown:
+            shown += os.read(terminal, 100)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate()
+    with suppress(OSError):  # the other end is closed
+        while more := os.read(terminal, 100):
+            shown += more
+    os.close(terminal)
+    assert out == ""
+    assert re.match("\r… \\d+ s\r", shown.decode())
+    assert shown.rstrip().endswith(b"\x1b[Kiidindex: interrupted; whatever was finished is kept")

@@ -7,6 +7,8 @@ from typing import Any, Protocol, Self
 
 import click
 
+from iidindex.cli.waiting import Waiting
+
 
 class Progress(Protocol):
     """So many files of a total; as text, a line for a person."""
@@ -38,6 +40,7 @@ class Bar:
         """Take note of how far the work is."""
         if not sys.stderr.isatty():
             return
+        Waiting.hush()
         if self._bar is None or self._bar.length != progress.total:
             self.__exit__()
             self._bar = click.progressbar(

@@ -6,6 +6,7 @@ import json
 
 import click
 
+from iidindex.cli.bar import Bar
 from iidindex.cli.main import DONE, NOTHING_FOUND, STALE, printable
 from iidindex.cli.output import format_option, write
 from iidindex.index import Index
@@ -48,8 +49,8 @@ def verify(db: str, /, checksum: bool, form: str) -> int:
 
     Lists what is wrong, and exits with 3 if anything is.
     """
-    with Index(db) as index:
-        problems = index.verify(checksum=checksum)
+    with Index(db) as index, Bar("verifying") as bar:
+        problems = index.verify(checksum=checksum, progress=bar.show)
     rows = [{"path": problem.location, **problem._asdict()} for problem in problems]
     code = write(rows, form, ("location", "problem"))
     return DONE if code == NOTHING_FOUND else STALE

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -136,7 +137,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        code = cli.main(list(arguments), prog_name="iidindex", standalone_mode=False)
+        code = _called(arguments)
         sys.stdout.flush()  # what cannot be written is to be found out here
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -159,6 +160,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         return _tell(error)
     return code if isinstance(code, int) else DONE
+
+
+def _called(arguments: list[str]) -> Any:
+    from iidindex.cli.waiting import Waiting
+
+    with Waiting():
+        return cli.main(arguments, prog_name="iidindex", standalone_mode=False)
 
 
 def _drop_output() -> None:

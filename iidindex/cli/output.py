@@ -15,6 +15,7 @@ import click
 
 from iidindex.cli.iidtext import show
 from iidindex.cli.main import DONE, NOTHING_FOUND, printable
+from iidindex.cli.waiting import Waiting
 
 FORMATS = ("table", "jsonl", "json", "csv", "paths")
 Row = Mapping[str, Any]
@@ -51,6 +52,7 @@ def write(rows: Iterable[Row], form: str, columns: Sequence[str]) -> int:
     """
     rows = iter(rows)
     first = next(rows, None)
+    Waiting.hush()
     if first is None:
         if form == "json":
             click.echo("[]")

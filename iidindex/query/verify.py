@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.catalog.upkeep import damage
 from iidindex.errors import IIDFormatError
 from iidindex.files.scan import scan
+
+# How often progress is told.
+_FILES_BETWEEN = 100
 
 
 class Problem(NamedTuple):
@@ -22,7 +25,22 @@ class Problem(NamedTuple):
     problem: str
 
 
-def verify(catalog: Catalog, *, checksum: bool = False) -> list[Problem]:
+class Verified(NamedTuple):
+    """How many files have been looked at."""
+
+    files: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.files} of {self.total} files"
+
+
+def verify(
+    catalog: Catalog,
+    *,
+    checksum: bool = False,
+    progress: Callable[[Verified], object] | None = None,
+) -> list[Problem]:
     """Compare every indexed file with what was indexed, and check the database.
 
     Parameters
@@ -30,6 +48,8 @@ def verify(catalog: Catalog, *, checksum: bool = False) -> list[Problem]:
     catalog : Catalog
     checksum : bool
         Read every file, but for its masks; otherwise sizes and times are compared.
+    progress : callable, optional
+        Called with a `Verified`, which prints as a line of text.
 
     Returns
     -------
@@ -38,10 +58,15 @@ def verify(catalog: Catalog, *, checksum: bool = False) -> list[Problem]:
     """
     with catalog.reading() as connection:
         found = [Problem(catalog.name, text) for text in damage(connection)]
-    return [*found, *changed_files(catalog, checksum=checksum)]
+    return [*found, *changed_files(catalog, checksum=checksum, progress=progress)]
 
 
-def changed_files(catalog: Catalog, *, checksum: bool = False) -> Iterator[Problem]:
+def changed_files(
+    catalog: Catalog,
+    *,
+    checksum: bool = False,
+    progress: Callable[[Verified], object] | None = None,
+) -> Iterator[Problem]:
     """Compare every indexed file with what was indexed; yield those that differ."""
     statement = (
         select(roots.c.location, files.c.path, files.c.size, files.c.mtime_ns, files.c.digest)
@@ -50,7 +75,12 @@ def changed_files(catalog: Catalog, *, checksum: bool = False) -> Iterator[Probl
         .order_by(files.c.id)
     )
     with catalog.reading() as connection:
-        for root, path, size, mtime_ns, digest in connection.execute(statement):
+        count = select(func.count()).select_from(files).where(files.c.state == OK)
+        total: int = connection.execute(count).scalar_one()
+        rows = connection.execute(statement)
+        for nth, (root, path, size, mtime_ns, digest) in enumerate(rows, start=1):
+            if progress is not None and (nth % _FILES_BETWEEN == 0 or nth == total):
+                progress(Verified(nth, total))
             location = os.path.join(root, path)
             problem = _compare(location, size, mtime_ns, digest if checksum else None)
             if problem is not None:
