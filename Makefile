@@ -48,8 +48,9 @@ lint: $(VENV)/.installed-lint  ## check style, types and the order of imports
 bench: $(VENV)/.installed-bench  ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/.installed-test  ## write docs/cli.md
+docs: $(VENV)/.installed-test  ## write docs/cli.md and docs/api.md
 	$(BIN)/python docs/reference.py
+	$(BIN)/python docs/api.py
 
 clean:
 	rm -rf $(VENV) demo dist build

@@ -1,5 +1,6 @@
 """What the documentation shows is what happens."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -31,13 +32,19 @@ def test_blocks_run_in_their_order(page, tmp_path):
         assert (tmp_path / "tree.png").exists()
 
 
-def test_command_line_reference_is_current():
-    sys.path.insert(0, str(HERE / "docs"))
-    try:
-        from reference import reference
-    finally:
-        sys.path.pop(0)
-    assert (HERE / "docs" / "cli.md").read_text("utf-8") == reference(), "run `make docs`"
+@pytest.mark.parametrize(("page", "writer"), [("cli.md", "reference"), ("api.md", "api")])
+def test_references_are_current(page, writer, monkeypatch):
+    monkeypatch.syspath_prepend(HERE / "docs")
+    written = importlib.import_module(writer).reference()
+    assert (HERE / "docs" / page).read_text("utf-8") == written, "run `make docs`"
+
+
+def test_every_public_name_is_in_the_reference():
+    import iidindex
+
+    page = (HERE / "docs" / "api.md").read_text("utf-8")
+    for name in iidindex.__all__:
+        assert re.search(rf"^(### (iidindex\.)?{name}\b|- `{name}`)", page, re.M), name
 
 
 def test_links_lead_somewhere():
