@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import operator
-from base64 import b64encode
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Self, SupportsIndex, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple, Self, SupportsIndex, TypeAlias
 
 from iidindex.errors import QueryError
 
@@ -170,47 +169,3 @@ class FileStamp(NamedTuple):
 
     size: int
     mtime_ns: int
-
-
-def entry_row(
-    path: str,
-    key: int,
-    iid: IID,
-    bbox: BBox,
-    area: int,
-    bufloc: BufLoc,
-    groups: Iterable[str],
-) -> dict[str, Any]:
-    """What every listing says of an entry, as JSON can hold it.
-
-    Addresses and domains are text where they are UTF-8 and None where they are not;
-    ``address_b64`` and ``domain_b64`` are always exact.
-    """
-    return {
-        "path": path,
-        "key": key,
-        **iid_row(iid),
-        "bbox": list(bbox),
-        "area": area,
-        "offset": bufloc.offset,
-        "length": bufloc.length,
-        "groups": list(groups),
-    }
-
-
-def iid_row(iid: IID) -> dict[str, Any]:
-    """What every listing says of an IID, as JSON can hold it."""
-    domain = iid.domain or b""
-    return {
-        "address": _text(iid.address),
-        "domain": _text(domain),
-        "address_b64": b64encode(iid.address).decode(),
-        "domain_b64": b64encode(domain).decode(),
-    }
-
-
-def _text(value: bytes) -> str | None:
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return None

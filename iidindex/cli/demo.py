@@ -6,8 +6,9 @@ import click
 
 from iidindex.cli.filters import ENTRY_COLUMNS
 from iidindex.cli.main import DONE
-from iidindex.cli.output import write
+from iidindex.cli.output import Form, write
 from iidindex.demo.tour import Question, tour
+from iidindex.rows import ENTRY
 
 
 @click.command()
@@ -21,7 +22,7 @@ def demo(directory: str) -> int:
     def ask(question: Question) -> None:
         click.echo(f"\n{question.text}\n$ {question.command}")
         columns = (*ENTRY_COLUMNS[:-1], "offset", "length")
-        write((entry.to_dict() for entry in question.answer), "table", columns)
+        write(question.answer, Form(), ENTRY, columns)
 
     place = tour(directory, click.echo, ask)
     click.echo(f"\nA picture of it all, drawn from the masks: {place.picture}")

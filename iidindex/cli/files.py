@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import click
 
-from iidindex.cli.output import format_option, write
+from iidindex.cli.output import Form, row_options, write
 from iidindex.index import Index
+from iidindex.rows import FILE
 
 
 @click.command()
 @click.option("--state", type=click.Choice(["ok", "missing", "failed"]), help="Only these.")
-@format_option
+@row_options(FILE)
 @click.pass_obj
-def files(db: str, /, state: str | None, form: str) -> int:
+def files(db: str, /, state: str | None, form: Form) -> int:
     """List the indexed files, and those that are missing or failed.
 
     A file that failed has its reason with it.
     """
     with Index(db) as index:
-        rows = (file._asdict() for file in index.files(state=state))
-        return write(rows, form, ("path", "entries", "state", "reason", "location"))
+        shown = ("path", "entries", "state", "reason", "location")
+        return write(index.files(state=state), form, FILE, shown)

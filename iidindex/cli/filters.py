@@ -15,7 +15,7 @@ from iidindex.query.filters import ORDERS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-ENTRY_COLUMNS = ("path", "key", "domain", "address", "bbox", "area", "groups")
+ENTRY_COLUMNS: tuple[str, ...] = ("path", "key", "domain", "address", "bbox", "area", "groups")
 
 
 class AreaRange(click.ParamType):

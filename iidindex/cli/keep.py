@@ -8,20 +8,20 @@ import click
 
 from iidindex.cli.bar import Bar
 from iidindex.cli.main import DONE, NOTHING_FOUND, STALE, printable
-from iidindex.cli.output import format_option, write
+from iidindex.cli.output import Form, row_options, write
 from iidindex.index import Index
+from iidindex.rows import PROBLEM, ROOT
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Tell what would be done; change nothing.")
 
 
 @click.command()
-@format_option
+@row_options(ROOT)
 @click.pass_obj
-def roots(db: str, /, form: str) -> int:
+def roots(db: str, /, form: Form) -> int:
     """List the directories that files are recorded relative to."""
     with Index(db) as index:
-        rows = [{"path": root.location, **root._asdict()} for root in index.roots()]
-        return write(rows, form, ("name", "location", "files"))
+        return write(index.roots(), form, ROOT, ("name", "location", "files"))
 
 
 @click.command()
@@ -42,17 +42,16 @@ def relocate(db: str, /, name: str, place: str, dry_run: bool) -> int:
 
 @click.command()
 @click.option("--checksum", is_flag=True, help="Read every file, but for its masks.")
-@format_option
+@row_options(PROBLEM)
 @click.pass_obj
-def verify(db: str, /, checksum: bool, form: str) -> int:
+def verify(db: str, /, checksum: bool, form: Form) -> int:
     """Compare the originals and the index with what was indexed.
 
     Lists what is wrong, and exits with 3 if anything is.
     """
     with Index(db) as index, Bar("verifying") as bar:
         problems = index.verify(checksum=checksum, progress=bar.show)
-    rows = [{"path": problem.location, **problem._asdict()} for problem in problems]
-    code = write(rows, form, ("location", "problem"))
+    code = write(problems, form, PROBLEM, ("location", "problem"))
     return DONE if code == NOTHING_FOUND else STALE
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import click
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.main import DONE, NOTHING_FOUND
-from iidindex.cli.output import format_option, write
+from iidindex.cli.output import Form, row_options, write
 from iidindex.index import Index
-from iidindex.model import IID, iid_row
+from iidindex.model import IID
+from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED, STEP
 
 _domain = click.option("--domain", type=DOMAIN, help="In this domain only; '' for none.")
 _most = click.option("-k", type=click.IntRange(min=1), help="So many at the most.")
@@ -20,68 +20,63 @@ _most = click.option("-k", type=click.IntRange(min=1), help="So many at the most
 @click.command()
 @click.argument("address", type=ADDRESS)
 @_domain
-@format_option
+@row_options(LINK)
 @click.pass_obj
-def links(db: str, /, address: bytes, domain: bytes | None, form: str) -> int:
+def links(db: str, /, address: bytes, domain: bytes | None, form: Form) -> int:
     """List the files in which an individual appears.
 
     For each file: how many entries carry the IID, and their pixels together.
     """
     with Index(db) as index:
-        rows = (link._asdict() for link in index.links(address, domain=domain))
-        return write(rows, form, ("path", "entries", "area"))
+        return write(index.links(address, domain=domain), form, LINK)
 
 
 @click.command()
 @click.option("--prefix", type=ADDRESS, help="What the address begins with.")
 @_domain
 @click.option("--limit", type=click.IntRange(min=0), help="So many at the most.")
-@format_option
+@row_options(IID_COUNT)
 @click.pass_obj
 def iids(
-    db: str, /, prefix: bytes | None, domain: bytes | None, limit: int | None, form: str
+    db: str, /, prefix: bytes | None, domain: bytes | None, limit: int | None, form: Form
 ) -> int:
     """List the individuals, and in how many files and entries they appear."""
     with Index(db) as index:
         found = index.iids(prefix=prefix, domain=domain, limit=limit)
-        rows = (_told(one.iid, files=one.files, entries=one.entries) for one in found)
-        return write(rows, form, ("domain", "address", "files", "entries"))
+        return write(found, form, IID_COUNT, ("domain", "address", "files", "entries"))
 
 
 @click.command()
-@format_option
+@row_options(GROUP)
 @click.pass_obj
-def groups(db: str, /, form: str) -> int:
+def groups(db: str, /, form: Form) -> int:
     """List the groups, and how many files and entries they have."""
     with Index(db) as index:
-        rows = (group._asdict() for group in index.groups())
-        return write(rows, form, ("name", "files", "entries"))
+        return write(index.groups(), form, GROUP)
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=PATH)
-@format_option
+@row_options(IID_ALONE)
 @click.pass_obj
-def shared(db: str, /, paths: tuple[str, ...], form: str) -> int:
+def shared(db: str, /, paths: tuple[str, ...], form: Form) -> int:
     """List the individuals that appear in every one of the files named."""
     with Index(db) as index:
-        rows = (_told(iid) for iid in index.shared(*paths))
-        return write(rows, form, ("domain", "address"))
+        return write(index.shared(*paths), form, IID_ALONE, ("domain", "address"))
 
 
 @click.command()
 @click.argument("path", type=PATH)
 @_most
-@format_option
+@row_options(RELATED)
 @click.pass_obj
-def related(db: str, /, path: str, k: int | None, form: str) -> int:
+def related(db: str, /, path: str, k: int | None, form: Form) -> int:
     """List the files that share individuals with a file, the closest first.
 
     Individuals that are in few files weigh more than those that are in many.
     """
     with Index(db) as index:
-        rows = (one._asdict() for one in index.related(path, k=k))
-        return write(rows, form, ("path", "shared", "score"))
+        return write(index.related(path, k=k), form, RELATED)
 
 
 @click.command()
@@ -95,26 +90,25 @@ def related(db: str, /, path: str, k: int | None, form: str) -> int:
     help="What is counted: files in common, groups of files in common, or overlapping pairs.",
 )
 @_most
-@format_option
+@row_options(COOCCURRENCE)
 @click.pass_obj
 def cooccur(
-    db: str, /, address: bytes, domain: bytes | None, by: str, k: int | None, form: str
+    db: str, /, address: bytes, domain: bytes | None, by: str, k: int | None, form: Form
 ) -> int:
     """List the individuals that appear together with another, most often first."""
     with Index(db) as index:
         found = index.cooccurring(address, domain=domain, by=by, k=k)
-        rows = (_told(one.iid, count=one.count, pixels=one.pixels) for one in found)
-        columns = ("domain", "address", "count", *(("pixels",) if by == "overlap" else ()))
-        return write(rows, form, columns)
+        shown = ("domain", "address", "count", *(("pixels",) if by == "overlap" else ()))
+        return write(found, form, COOCCURRENCE, shown)
 
 
 @click.command()
 @click.argument("a", type=ADDRESS)
 @click.argument("b", type=ADDRESS)
 @click.option("--domain", type=DOMAIN, help="Of both, if the addresses are in several domains.")
-@format_option
+@row_options(STEP)
 @click.pass_obj
-def chain(db: str, /, a: bytes, b: bytes, domain: bytes | None, form: str) -> int:
+def chain(db: str, /, a: bytes, b: bytes, domain: bytes | None, form: Form) -> int:
     """Find the shortest chain of files that leads from individual A to B.
 
     Two individuals of a file are linked by it.
@@ -123,11 +117,7 @@ def chain(db: str, /, a: bytes, b: bytes, domain: bytes | None, form: str) -> in
         ends = [_only(index, address, domain) for address in (a, b)]
         first, last = ends
         found = None if first is None or last is None else index.chain(first, last)
-        steps = (
-            _told(step, path=None) if isinstance(step, IID) else {"path": step}
-            for step in found or ()
-        )
-        return write(steps, form, ("domain", "address", "path"))
+        return write(found or (), form, STEP, ("domain", "address", "path"))
 
 
 @click.command()
@@ -151,10 +141,6 @@ def graph(db: str, /, output: str | None, project: str | None) -> int:
     except FileNotFoundError as error:
         raise click.FileError(str(output), error.strerror) from None
     return DONE
-
-
-def _told(iid: IID, **more: Any) -> dict[str, Any]:
-    return iid_row(iid) | more
 
 
 def _only(index: Index, address: bytes, domain: bytes | None) -> IID | None:

@@ -8,59 +8,185 @@ import json
 import sys
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import wraps
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import click
 
 from iidindex.cli.iidtext import show
 from iidindex.cli.main import DONE, NOTHING_FOUND, printable
 from iidindex.cli.waiting import Waiting
+from iidindex.errors import QueryError
+from iidindex.rows import VERSIONS, Kind
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS = ("table", "jsonl", "json", "csv", "paths")
 Row = Mapping[str, Any]
 
-format_option = click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="How to write what is found.",
-)
-
 # Rows of a table whose columns are made equally wide; a larger table streams in pieces.
 _TABLE_ROWS = 1000
 
+# The columns of which `--format paths` can write one.
+_PATHS = ("path", "location")
 
-def write(rows: Iterable[Row], form: str, columns: Sequence[str]) -> int:
-    """Write rows to standard output.
+# What makes a spreadsheet take a cell for a formula, at its beginning; see OWASP, "CSV
+# Injection". Spreadsheets may drop a NUL or a line break and then look at what follows.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")
+
+
+@dataclass(frozen=True)
+class Form:
+    """How rows are written.
+
+    Attributes
+    ----------
+    name : str
+        One of ``FORMATS``.
+    fields : tuple of str, optional
+        The columns wanted, in their order; as many as the format shows without it.
+    end : str
+        What follows each path.
+    """
+
+    name: str = "table"
+    fields: tuple[str, ...] | None = None
+    end: str = "\n"
+
+
+def row_options(kind: Kind) -> Callable[[F], F]:
+    """Give a verb that writes rows of this kind the options for it, as a `Form` named ``form``."""
+    formats = FORMATS if "path" in kind.names else FORMATS[:-1]
+    options = [
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(formats),
+            help="How to write what is found; table without this.",
+        ),
+        click.option(
+            "--fields",
+            metavar="A,B,…",
+            callback=lambda ctx, param, value: _fields(kind, ctx, param, value),
+            help=f"Only these, in this order: {', '.join(kind.names)}.",
+        ),
+        click.option(
+            "--format-version",
+            metavar="N",
+            callback=_check_version,
+            help="The version of the rows that is expected; there is 1.",
+        ),
+    ]
+    if "path" in kind.names:
+        options.append(
+            click.option(
+                "-0", "nul", is_flag=True, help="Paths, each with NUL behind it, for xargs -0."
+            )
+        )
+
+    def decorate(verb: F) -> F:
+        @wraps(verb)
+        def called(
+            *arguments: Any,
+            form: str | None,
+            fields: tuple[str, ...] | None,
+            nul: bool = False,
+            **others: Any,
+        ) -> Any:
+            others.pop("format_version")
+            return verb(*arguments, form=_form(form, fields, nul), **others)
+
+        function = cast(F, called)
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def _fields(
+    kind: Kind, ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    fields = tuple(name.strip() for name in value.split(","))
+    try:
+        return kind.select(fields).names
+    except QueryError as error:
+        raise click.BadParameter(printable(str(error)), ctx, param) from None
+
+
+def _check_version(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None and value not in map(str, VERSIONS):
+        known = ", ".join(map(str, VERSIONS))
+        raise click.BadParameter(f"{value!r}; the versions there are: {known}", ctx, param)
+
+
+def _form(name: str | None, fields: tuple[str, ...] | None, nul: bool) -> Form:
+    if nul and name not in (None, "paths"):
+        raise click.UsageError(f"-0 writes paths; leave out --format {name}")
+    name = "paths" if nul else name or "table"
+    if name == "paths" and fields is not None and (len(fields) > 1 or fields[0] not in _PATHS):
+        raise click.UsageError(
+            f"with paths, --fields must be one of {', '.join(_PATHS)}; other formats have the rest"
+        )
+    return Form(name, fields, "\0" if nul else "\n")
+
+
+def write(
+    records: Iterable[Any], form: Form, kind: Kind, shown: Sequence[str] | None = None
+) -> int:
+    """Write records to standard output.
 
     Parameters
     ----------
-    rows : iterable of mapping
-        Written as they come; nothing but a table's next thousand is held back.
-    form : str
-        One of ``FORMATS``.
-    columns : sequence of str
-        What a table shows, and in which order.
+    records : iterable
+        Of that kind. They are written as they come; nothing but a table's next thousand is
+        held back.
+    form : Form
+    kind : Kind
+    shown : sequence of str, optional
+        The columns of a table for which no fields are chosen; all by default.
 
     Returns
     -------
     int
         The exit code: whether there were any.
     """
-    rows = iter(rows)
+    columns, needed = _columns(form, kind, shown)
+    rows = kind.select(needed).rows(records)
     first = next(rows, None)
     Waiting.hush()
     if first is None:
-        if form == "json":
+        if form.name == "json":
             click.echo("[]")
-        if form == "table" and sys.stdout.isatty():
+        if form.name == "table" and sys.stdout.isatty():
             click.echo("nothing found", err=True)
         return NOTHING_FOUND
-    _WRITERS[form](chain([first], rows), columns)
+    found = chain([first], rows)
+    if form.name == "paths":
+        _write_paths(found, columns[0], form.end)
+    else:
+        _WRITERS[form.name](found, columns)
     return DONE
+
+
+def _columns(
+    form: Form, kind: Kind, shown: Sequence[str] | None
+) -> tuple[Sequence[str], Sequence[str]]:
+    """The columns to write, and those that must be known for it."""
+    if form.name == "paths":
+        columns: Sequence[str] = form.fields or ("path",)
+        return columns, columns
+    if form.name != "table":
+        columns = form.fields or kind.names
+        return columns, columns
+    columns = form.fields or shown or kind.names
+    # An address is shown in a form that can be typed again, which needs its bytes.
+    exact = (f"{name}_b64" for name in columns)
+    return columns, [*columns, *(n for n in exact if n in kind.names and n not in columns)]
 
 
 def _write_table(rows: Iterator[Row], columns: Sequence[str]) -> None:
@@ -98,30 +224,33 @@ def _write_json(rows: Iterator[Row], _: Sequence[str]) -> None:
     click.echo("\n]")
 
 
-def _write_csv(rows: Iterator[Row], _: Sequence[str]) -> None:
-    first = next(rows)
+def _write_csv(rows: Iterator[Row], columns: Sequence[str]) -> None:
     line = io.StringIO()
-    writer = csv.DictWriter(line, list(first), lineterminator="\n")
-    writer.writeheader()
-    for row in chain([first], rows):
-        writer.writerow(
-            {
-                name: " ".join(map(str, value)) if isinstance(value, list) else value
-                for name, value in row.items()
-            }
-        )
-        _echo(line.getvalue(), end="")
+    # With both as the end of a line, each of them is quoted in a cell.
+    writer = csv.writer(line, lineterminator="\r\n")
+    for cells in chain([columns], ([_harmless(row[name]) for name in columns] for row in rows)):
+        writer.writerow(cells)
+        _echo(line.getvalue().removesuffix("\r\n"))
         line.seek(0)
         line.truncate()
 
 
-def _write_paths(rows: Iterator[Row], _: Sequence[str]) -> None:
-    seen = set()
+def _harmless(value: Any) -> Any:
+    """A value as a cell; text that a spreadsheet would calculate begins with an apostrophe."""
+    if isinstance(value, list):
+        value = " ".join(map(str, value))
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _write_paths(rows: Iterator[Row], column: str, end: str) -> None:
+    seen = {None}
     for row in rows:
-        path = row["path"]
+        path = row[column]
         if path not in seen:
             seen.add(path)
-            _echo(path)
+            _echo(path, end)
 
 
 def _echo(text: str, end: str = "\n") -> None:
@@ -137,5 +266,4 @@ _WRITERS: dict[str, Callable[[Iterator[Row], Sequence[str]], None]] = {
     "jsonl": _write_jsonl,
     "json": _write_json,
     "csv": _write_csv,
-    "paths": _write_paths,
 }

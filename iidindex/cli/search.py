@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -10,17 +11,18 @@ import click
 from iidindex.cli.completion import ADDRESS
 from iidindex.cli.filters import ENTRY_COLUMNS, F, filter_options, narrowed
 from iidindex.cli.main import DONE, NOTHING_FOUND
-from iidindex.cli.output import format_option, write
+from iidindex.cli.output import Form, row_options, write
 from iidindex.index import Index
 from iidindex.query.entries import Entries
+from iidindex.rows import ENTRY, NEAREST, Kind
 
 _count = click.option("--count", "only_count", is_flag=True, help="Tell only how many there are.")
 _explain = click.option("--explain", is_flag=True, help="Tell how the question is answered.")
 
 
-def _answerable(verb: F) -> F:
+def _answerable(kind: Kind) -> Callable[[F], F]:
     """Give a verb the filters and the ways in which an answer can be had."""
-    return filter_options(_count(_explain(format_option(verb))))
+    return lambda verb: filter_options(_count(_explain(row_options(kind)(verb))))
 
 
 class _Signed(click.Command):
@@ -37,7 +39,7 @@ _boxes = click.option("--boxes", is_flag=True, help="Answer from bounding boxes;
 
 @click.command()
 @click.argument("address", nargs=-1, type=ADDRESS)
-@_answerable
+@_answerable(ENTRY)
 @click.pass_obj
 def find(
     db: str, /, address: tuple[bytes, ...], addresses: tuple[bytes, ...], **options: Any
@@ -53,7 +55,7 @@ def find(
 @click.command(cls=_Signed)
 @click.argument("x", type=int)
 @click.argument("y", type=int)
-@_answerable
+@_answerable(ENTRY)
 @_boxes
 @click.pass_obj
 def at(db: str, /, x: int, y: int, boxes: bool, **options: Any) -> int:
@@ -67,7 +69,7 @@ def at(db: str, /, x: int, y: int, boxes: bool, **options: Any) -> int:
 @click.argument("minc", type=int)
 @click.argument("maxr", type=int)
 @click.argument("maxc", type=int)
-@_answerable
+@_answerable(ENTRY)
 @_boxes
 @click.pass_obj
 def region(
@@ -85,7 +87,7 @@ def region(
 @click.argument("x", type=int)
 @click.argument("y", type=int)
 @click.option("-k", type=click.IntRange(min=1), default=1, show_default=True, help="So many.")
-@_answerable
+@_answerable(NEAREST)
 @click.pass_obj
 def nearest(db: str, /, x: int, y: int, k: int, **options: Any) -> int:
     """Find the entries whose masks are nearest to a pixel.
@@ -104,17 +106,17 @@ def _answer(
     near: tuple[int, int, int] | None = None,
     only_count: bool,
     explain: bool,
-    form: str,
+    form: Form,
     **filters: Any,
 ) -> int:
     question: Entries = narrowed(index, **filters)
     if within is not None:
         box, exact = within
         question = question.region(box, exact=exact)
-    columns: tuple[str, ...] = ENTRY_COLUMNS
+    kind, shown = ENTRY, ENTRY_COLUMNS
     if near is not None:
         question = question.nearest(*near)
-        columns = ("distance", *ENTRY_COLUMNS)
+        kind, shown = NEAREST, ("distance", *ENTRY_COLUMNS)
     if explain:
         click.echo(question.explain())
         return DONE
@@ -122,4 +124,4 @@ def _answer(
         count = question.count()
         click.echo(count)
         return DONE if count else NOTHING_FOUND
-    return write((entry.to_dict() for entry in question), form, columns)
+    return write(question, form, kind, shown)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import click
 
 from iidindex.cli.filters import ENTRY_COLUMNS
 from iidindex.cli.main import DONE, NOTHING_FOUND, printable
-from iidindex.cli.output import format_option, write
+from iidindex.cli.output import Form, row_options, write
 from iidindex.files.iidfile import IIDFile
 from iidindex.files.listing import listing
+from iidindex.rows import FILE_ENTRY
 
 
 @click.command()
 @click.argument("file", type=click.Path())
 @click.argument("key", type=int, required=False)
-@format_option
-def show(file: str, key: int | None, form: str) -> int:
+@row_options(FILE_ENTRY)
+def show(file: str, key: int | None, form: Form) -> int:
     """Show what is in a .iid file; needs no index.
 
     With KEY, that entry alone.
@@ -28,10 +27,10 @@ def show(file: str, key: int | None, form: str) -> int:
         if key is not None and key not in opened.keys:
             click.echo(f"iidindex: {printable(file)}: there is no entry of key {key}", err=True)
             return NOTHING_FOUND
-        if form == "table" and key is None:
+        if form.name == "table" and key is None:
             _tell(opened)
-        rows: Iterator[dict[str, Any]] = listing(opened, None if key is None else [key])
-        write(rows, form, [name for name in ENTRY_COLUMNS if name != "path"])
+        entries = listing(opened, None if key is None else [key])
+        write(entries, form, FILE_ENTRY, [name for name in ENTRY_COLUMNS if name != "path"])
     # A file without entries was shown all the same.
     return DONE
 

@@ -1,15 +1,14 @@
-"""The entries of a file as rows that JSON can hold."""
+"""The entries of a file, as they are listed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from iidindex.files.iidfile import IIDFile
-from iidindex.model import entry_row
+from iidindex.rows import FileEntry
 
 
-def listing(file: IIDFile, keys: Iterable[int] | None = None) -> Iterator[dict[str, Any]]:
+def listing(file: IIDFile, keys: Iterable[int] | None = None) -> Iterator[FileEntry]:
     """List entries as the index lists them.
 
     Parameters
@@ -20,7 +19,7 @@ def listing(file: IIDFile, keys: Iterable[int] | None = None) -> Iterator[dict[s
 
     Yields
     ------
-    dict
+    FileEntry
     """
     groups_of: dict[int, list[str]] = {}
     for name in file.groups.list():
@@ -29,12 +28,12 @@ def listing(file: IIDFile, keys: Iterable[int] | None = None) -> Iterator[dict[s
     entries = list(file) if keys is None else file.fetch(keys)
     for entry in entries:
         seg = entry.seg
-        yield entry_row(
+        yield FileEntry(
             file.name,
             entry.key,
             entry.iid,
             seg.bbox,
             seg.area,
             seg.bufloc,
-            groups_of.get(entry.key, []),
+            tuple(groups_of.get(entry.key, ())),
         )

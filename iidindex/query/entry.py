@@ -17,10 +17,11 @@ from iidindex.codec.decode import decode_mask
 from iidindex.errors import QueryError
 from iidindex.files.part import naming
 from iidindex.masks.regions import Bool2D
-from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp, entry_row
+from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp
 from iidindex.query import compile as sql
 from iidindex.query.originals import Originals
 from iidindex.query.segments import Original, Segments
+from iidindex.rows import ENTRY, NEAREST
 
 
 class Entry:
@@ -143,11 +144,7 @@ class Entry:
         ``address_b64`` and ``domain_b64`` are always exact. ``id`` is what `Entries.after`
         takes. ``distance`` is there if `Entries.nearest` was asked.
         """
-        row = entry_row(
-            self.path, self.key, self.iid, self.bbox, self.area, self.bufloc, self.groups
-        )
-        row["id"] = self.id
-        return row if self.distance is None else row | {"distance": self.distance}
+        return (ENTRY if self.distance is None else NEAREST).row(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Entry):

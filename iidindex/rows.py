@@ -1,0 +1,226 @@
+"""The rows that answers are told in: their columns, in order, with types.
+
+Dictionaries, what the command line writes, data frames and Arrow tables are all made from the
+kinds of rows below, and so have the same columns.
+
+This is version 1 of the rows. In it no column changes its name, its type or its meaning, and
+none is taken away. New ones may come behind the others.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, NamedTuple, Self
+
+from iidindex.errors import QueryError
+from iidindex.model import IID, BBox, BufLoc
+
+# The versions of the rows that can be asked for.
+VERSIONS = (1,)
+
+
+class Type(Enum):
+    """What a column holds, as JSON can: `box` is a list of four integers."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    REAL = "real"
+    BOX = "box"
+    TEXTS = "list of text"
+
+
+class Column(NamedTuple):
+    """A column: its name, its type, where its value is in a record, and whether it may be null."""
+
+    name: str
+    type: Type
+    get: Callable[[Any], Any]
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of row: what its records are, and the columns, in their order."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns, in their order."""
+        return tuple(column.name for column in self.columns)
+
+    def row(self, record: Any) -> dict[str, Any]:
+        """A record as JSON can hold it."""
+        return {column.name: column.get(record) for column in self.columns}
+
+    def rows(self, records: Iterable[Any]) -> Iterator[dict[str, Any]]:
+        """Records as JSON can hold them."""
+        getters = [(column.name, column.get) for column in self.columns]
+        for record in records:
+            yield {name: get(record) for name, get in getters}
+
+    def select(self, fields: Sequence[str] | None) -> Self:
+        """Only some columns, in the order in which they are named; all, if that is None.
+
+        Raises
+        ------
+        QueryError
+            If there is no such column, or one is named twice.
+        """
+        if fields is None:
+            return self
+        if isinstance(fields, str):
+            raise QueryError(f"fields must be a list of names, not {fields!r}")
+        by_name = {column.name: column for column in self.columns}
+        for name in fields:
+            if name not in by_name:
+                near = get_close_matches(str(name), self.names, n=1)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                known = ", ".join(self.names)
+                raise QueryError(f"there is no field {name!r}; {hint}known are {known}")
+        if not fields or len(set(fields)) < len(fields):
+            raise QueryError(f"fields must be names, each of them once, not {list(fields)!r}")
+        return type(self)(self.name, tuple(by_name[name] for name in fields))
+
+
+class FileEntry(NamedTuple):
+    """An entry as a file alone tells of it."""
+
+    path: str
+    key: int
+    iid: IID
+    bbox: BBox
+    area: int
+    bufloc: BufLoc
+    groups: tuple[str, ...]
+
+
+def as_text(value: bytes) -> str | None:
+    """Bytes as text where they are UTF-8, or None."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def as_base64(value: bytes) -> str:
+    """Bytes in their exact form."""
+    return b64encode(value).decode("ascii")
+
+
+def _plain(type_: Type, *names: str, nullable: bool = False) -> tuple[Column, ...]:
+    """Columns whose values are attributes of the records."""
+    return tuple(Column(name, type_, attrgetter(name), nullable) for name in names)
+
+
+def _text(*names: str, nullable: bool = False) -> tuple[Column, ...]:
+    return _plain(Type.TEXT, *names, nullable=nullable)
+
+
+def _integers(*names: str) -> tuple[Column, ...]:
+    return _plain(Type.INTEGER, *names)
+
+
+def _iid(get: Callable[[Any], IID], before: str = "") -> tuple[Column, ...]:
+    """The four columns of an IID; no domain is the empty one."""
+    return (
+        Column(f"{before}address", Type.TEXT, lambda record: as_text(get(record).address), True),
+        Column(
+            f"{before}domain", Type.TEXT, lambda record: as_text(get(record).domain or b""), True
+        ),
+        Column(f"{before}address_b64", Type.TEXT, lambda record: as_base64(get(record).address)),
+        Column(
+            f"{before}domain_b64", Type.TEXT, lambda record: as_base64(get(record).domain or b"")
+        ),
+    )
+
+
+def _of_pair(side: str) -> tuple[Column, ...]:
+    """The columns of one entry of a pair."""
+    return (
+        Column(f"{side}_key", Type.INTEGER, attrgetter(f"{side}.key")),
+        *_iid(attrgetter(f"{side}.iid"), f"{side}_"),
+        Column(f"{side}_area", Type.INTEGER, attrgetter(f"{side}.area")),
+    )
+
+
+def _step(get: Callable[[IID], Any]) -> Callable[[IID | str], Any]:
+    """A value of the steps that are IIDs; null for files."""
+    return lambda step: None if isinstance(step, str) else get(step)
+
+
+_IID = _iid(attrgetter("iid"))
+
+FILE_ENTRY = Kind(
+    "an entry of a file",
+    (
+        *_text("path"),
+        *_integers("key"),
+        *_IID,
+        Column("bbox", Type.BOX, lambda entry: list(entry.bbox)),
+        *_integers("area"),
+        Column("offset", Type.INTEGER, attrgetter("bufloc.offset")),
+        Column("length", Type.INTEGER, attrgetter("bufloc.length")),
+        Column("groups", Type.TEXTS, lambda entry: list(entry.groups)),
+    ),
+)
+ENTRY = Kind("an entry", (*FILE_ENTRY.columns, *_integers("id"), *_text("location")))
+NEAREST = Kind("an entry and its distance", (*ENTRY.columns, *_plain(Type.REAL, "distance")))
+OVERLAP = Kind(
+    "a pair of entries that share pixels",
+    (
+        Column("path", Type.TEXT, attrgetter("a.path")),
+        *_of_pair("a"),
+        *_of_pair("b"),
+        *_integers("pixels"),
+        *_plain(Type.REAL, "iou", "a_in_b", "b_in_a"),
+        Column("location", Type.TEXT, attrgetter("a.location")),
+    ),
+)
+FILE = Kind(
+    "a file",
+    (
+        *_text("path", "location", "state"),
+        *_text("reason", nullable=True),
+        *_integers("entries", "size"),
+    ),
+)
+LINK = Kind("a file in which an IID appears", (*_text("path"), *_integers("entries", "area")))
+RELATED = Kind(
+    "a file that shares IIDs with another",
+    (*_text("path"), *_integers("shared"), *_plain(Type.REAL, "score")),
+)
+IID_ALONE = Kind("an IID", _iid(lambda iid: iid))
+IID_COUNT = Kind("an IID and how often it is met", (*_IID, *_integers("files", "entries")))
+COOCCURRENCE = Kind("an IID that is together with another", (*_IID, *_integers("count", "pixels")))
+GROUP = Kind("a group", (*_text("name"), *_integers("files", "entries")))
+STEP = Kind(
+    "an IID or a file of a chain",
+    (
+        Column("path", Type.TEXT, lambda step: step if isinstance(step, str) else None, True),
+        *(
+            Column(column.name, column.type, _step(column.get), True)
+            for column in IID_ALONE.columns
+        ),
+    ),
+)
+ROOT = Kind(
+    "a root",
+    (
+        Column("path", Type.TEXT, attrgetter("location")),
+        *_integers("id"),
+        *_text("name", "location"),
+        *_integers("files"),
+    ),
+)
+PROBLEM = Kind(
+    "something that is not as it should be",
+    (Column("path", Type.TEXT, attrgetter("location")), *_text("location", "problem")),
+)
