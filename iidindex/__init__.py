@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from iidindex.query.linkage import Cooccurrence, Related
     from iidindex.query.links import Link
     from iidindex.query.listing import GroupCount, IIDCount
-    from iidindex.query.overlaps import Overlap
+    from iidindex.query.overlap import Overlap
+    from iidindex.query.records import Records
 
 __version__ = "0.1.0"
 
@@ -56,6 +57,7 @@ __all__ = [
     "Link",
     "Overlap",
     "QueryError",
+    "Records",
     "Related",
     "SchemaVersionError",
     "SourceError",
@@ -76,7 +78,8 @@ _HOMES = {
     "IIDFile": "iidindex.files.iidfile",
     "IngestReport": "iidindex.ingestion.report",
     "Link": "iidindex.query.links",
-    "Overlap": "iidindex.query.overlaps",
+    "Overlap": "iidindex.query.overlap",
+    "Records": "iidindex.query.records",
 }
 
 

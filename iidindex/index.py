@@ -22,11 +22,13 @@ from iidindex.query.links import Link, links
 from iidindex.query.listing import GroupCount, IIDCount, groups, iids
 from iidindex.query.originals import Originals
 from iidindex.query.places import entry_of
+from iidindex.query.records import Records
 from iidindex.query.statements import Value, ask
 from iidindex.query.stats import Stats, stats
+from iidindex.rows import COOCCURRENCE, FILE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED
 
 if TYPE_CHECKING:
-    from iidindex.query.overlaps import Overlap
+    from iidindex.query.overlap import Overlaps
     from iidindex.query.verify import Problem
 
 
@@ -122,17 +124,17 @@ class Index:
         """
         return entry_of(self.entries, path, key)
 
-    def links(self, address: bytes, *, domain: bytes | None = None) -> list[Link]:
+    def links(self, address: bytes, *, domain: bytes | None = None) -> Records[Link]:
         """Files in which an IID appears, by path; without `domain`, in any domain."""
-        return links(self._catalog, address, domain)
+        return Records(LINK, links(self._catalog, address, domain))
 
-    def shared(self, *paths: str) -> list[IID]:
+    def shared(self, *paths: str) -> Records[IID]:
         """IIDs that are in all of the files, by domain and address."""
-        return shared(self._catalog, *paths)
+        return Records(IID_ALONE, shared(self._catalog, *paths))
 
-    def related(self, path: str, *, k: int | None = 10) -> list[Related]:
+    def related(self, path: str, *, k: int | None = 10) -> Records[Related]:
         """Files ranked by the IIDs they share with one, rare ones above all."""
-        return related(self._catalog, path, k=k)
+        return Records(RELATED, related(self._catalog, path, k=k))
 
     def cooccurring(
         self,
@@ -141,11 +143,12 @@ class Index:
         domain: bytes | None = None,
         by: str = "file",
         k: int | None = None,
-    ) -> list[Cooccurrence]:
+    ) -> Records[Cooccurrence]:
         """IIDs that are together with one in a ``file`` or ``group``, or ``overlap`` it."""
-        return cooccurring(
+        found = cooccurring(
             self._catalog, address, originals=self._originals, domain=domain, by=by, k=k
         )
+        return Records(COOCCURRENCE, found)
 
     def chain(
         self, a: tuple[bytes | None, bytes], b: tuple[bytes | None, bytes]
@@ -159,13 +162,14 @@ class Index:
         prefix: bytes | None = None,
         domain: bytes | None = None,
         limit: int | None = None,
-    ) -> list[IIDCount]:
+    ) -> Records[IIDCount]:
         """IIDs by address and domain: ``iid files entries``."""
-        return iids(self._catalog, prefix=prefix, domain=domain, limit=limit)
+        found = iids(self._catalog, prefix=prefix, domain=domain, limit=limit)
+        return Records(IID_COUNT, found)
 
-    def groups(self) -> list[GroupCount]:
+    def groups(self) -> Records[GroupCount]:
         """Groups that have members, by name: ``name files entries``."""
-        return groups(self._catalog)
+        return Records(GROUP, groups(self._catalog))
 
     def link_graph(self, *, project: str | None = None) -> Any:
         """Files and IIDs as a `networkx.Graph`; only ``files`` or ``iids``, if `project` says."""
@@ -178,7 +182,7 @@ class Index:
         store: bool = False,
         jobs: int | None = None,
         progress: Callable[[Any], object] | None = None,
-    ) -> Iterator[Overlap]:
+    ) -> Overlaps:
         """Pairs of entries that share pixels, within each file: ``a b pixels iou a_in_b b_in_a``.
 
         Parameters
@@ -195,12 +199,12 @@ class Index:
         question = self.entries if path is None else self.entries.where(path=path)
         return question.overlaps(store=store, jobs=jobs, progress=progress)
 
-    def files(self, *, state: str | None = None) -> list[IndexedFile]:
+    def files(self, *, state: str | None = None) -> Records[IndexedFile]:
         """Files by root and path: ``path location state reason entries size``.
 
         Only those in `state`, if it is given: ``ok``, ``missing`` or ``failed``.
         """
-        return indexed_files(self._catalog, state)
+        return Records(FILE, indexed_files(self._catalog, state))
 
     def stats(self) -> Stats:
         """How much the index holds."""

@@ -22,14 +22,18 @@ from iidindex.query.filters import Filters
 from iidindex.query.nearest import nearest
 from iidindex.query.originals import OnStale, Originals
 from iidindex.query.question import Question, Row, files_of, original, places_of
+from iidindex.query.records import Tabular
 from iidindex.query.segments import Original, Segments, concatenate
 from iidindex.query.spatial import read_masks
+from iidindex.rows import ENTRY, NEAREST, Kind
 
 if TYPE_CHECKING:
-    from iidindex.query.overlaps import Overlap
+    import pyarrow
+
+    from iidindex.query.overlap import Overlaps
 
 
-class Entries:
+class Entries(Tabular):
     """A question about entries: ``index.entries``. Immutable; nothing runs until it is asked.
 
     Iterating streams the hits in the order of their ids: file by file, and by key within a
@@ -269,9 +273,14 @@ class Entries:
                 chunk = Chunk(self._catalog, self._originals, rows, connection)
                 yield from (Entry(row, chunk, *row[16:]) for row in rows)
 
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """All hits as `Entry.to_dict` gives them."""
-        return [entry.to_dict() for entry in self]
+    def _kind_of_rows(self) -> Kind:
+        return ENTRY if self._filters.near is None else NEAREST
+
+    def _batches(self, kind: Kind) -> Iterator[pyarrow.RecordBatch]:
+        from iidindex.query.arrow import batches_of_entries
+
+        with self._asked_rows() as (connection, parts):
+            yield from batches_of_entries(kind, connection, parts)
 
     def masks(self, *, on_stale: OnStale | None = None) -> Iterator[tuple[Entry, Bool2D]]:
         """Read the masks of all hits, many at a time, sorted by file and offset.
@@ -307,7 +316,7 @@ class Entries:
         store: bool = False,
         jobs: int | None = None,
         progress: Callable[[Any], object] | None = None,
-    ) -> Iterator[Overlap]:
+    ) -> Overlaps:
         """Count the shared pixels of the hits that overlap, within each file.
 
         Parameters
@@ -322,10 +331,11 @@ class Entries:
             Called while they are stored, with something that has ``files`` and ``total`` and
             prints as a line of text.
 
-        Yields
-        ------
-        Overlap
-            ``a b pixels iou a_in_b b_in_a``, with ``a.key < b.key``; by file, then by keys.
+        Returns
+        -------
+        Overlaps
+            An iterator of `Overlap`, ``a b pixels iou a_in_b b_in_a`` with ``a.key < b.key``;
+            by file, then by keys. It has the methods for data frames, too.
 
         Raises
         ------

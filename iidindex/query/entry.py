@@ -33,12 +33,13 @@ class Entry:
         Of the mask from the pixel that `Entries.nearest` asked for, in pixels.
     """
 
-    __slots__ = ("_chunk", "_row", "distance")
+    __slots__ = ("_chunk", "_iid", "_row", "distance")
 
     def __init__(self, row: Sequence[Any], chunk: Chunk, distance: float | None = None) -> None:
         # In the order of `compile.HIT_COLUMNS`. Most who ask for many look at few fields.
         self._row = row
         self._chunk = chunk
+        self._iid: IID | None = None
         self.distance = distance
 
     @property
@@ -78,7 +79,9 @@ class Entry:
     @property
     def iid(self) -> IID:
         """``entry.iid.address`` and ``entry.iid.domain``, bytes (or None)."""
-        return IID(self._row[10], self._row[11])
+        if self._iid is None:
+            self._iid = IID(self._row[10], self._row[11])
+        return self._iid
 
     @property
     def path(self) -> str:
@@ -88,7 +91,7 @@ class Entry:
     @property
     def location(self) -> str:
         """Where the file can be opened."""
-        return os.path.join(os.fsdecode(self._row[15]), self.path)
+        return self._chunk.location_of(self._row)
 
     @property
     def stamp(self) -> FileStamp:
@@ -176,7 +179,16 @@ class Chunk:
         self._connection = connection
         self._places = [(row[1], row[0]) for row in rows]
         self._groups: dict[int, list[str]] | None = None
+        self._locations: dict[int, str] = {}
         self.originals = originals
+
+    def location_of(self, row: Sequence[Any]) -> str:
+        """Where the file of an entry can be opened."""
+        found = self._locations.get(row[1])
+        if found is None:
+            found = os.path.join(os.fsdecode(row[15]), os.fsdecode(row[12]))
+            self._locations[row[1]] = found
+        return found
 
     def groups_of(self, entry_id: int) -> tuple[str, ...]:
         """The groups of one of the entries.

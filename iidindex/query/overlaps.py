@@ -19,16 +19,16 @@ from iidindex.catalog.rows import insert
 from iidindex.catalog.schema import overlap_files
 from iidindex.errors import QueryError
 from iidindex.masks.boxes import BoxIndex
-from iidindex.masks.measure import overlap_of
 from iidindex.masks.overlaps import overlapping
 from iidindex.masks.regions import join
 from iidindex.model import IID
 from iidindex.processes import in_order
 from iidindex.query import compile as sql
-from iidindex.query.entry import Chunk, Entry
+from iidindex.query.entry import Chunk
 from iidindex.query.filters import Filters
 from iidindex.query.linkage import Cooccurrence
 from iidindex.query.originals import OnStale, Originals
+from iidindex.query.overlap import Overlaps, OverlapsOfFile
 from iidindex.query.question import Question, Row, places_of
 from iidindex.query.segments import Ints, Original, Segments
 from iidindex.query.spatial import regions_of
@@ -36,29 +36,6 @@ from iidindex.query.spatial import regions_of
 # Seconds and numbers after which what was counted is committed.
 _COMMIT_SECONDS = 20.0
 _COMMIT_NUMBERS = 3_000_000
-
-
-class Overlap(NamedTuple):
-    """Two entries of one file that share pixels, the one with the smaller key first."""
-
-    a: Entry
-    b: Entry
-    pixels: int
-
-    @property
-    def iou(self) -> float:
-        """Pixels in both over pixels in either: the Jaccard index."""
-        return overlap_of(self.pixels, self.a.area, self.b.area).iou
-
-    @property
-    def a_in_b(self) -> float:
-        """The fraction of `a` that lies in `b`."""
-        return self.pixels / self.a.area
-
-    @property
-    def b_in_a(self) -> float:
-        """The fraction of `b` that lies in `a`."""
-        return self.pixels / self.b.area
 
 
 class Pairs(NamedTuple):
@@ -73,7 +50,7 @@ class Pairs(NamedTuple):
     is_whole: bool = True
 
 
-def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Iterator[Overlap]:
+def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Overlaps:
     """Count the shared pixels of entries that fit, file by file.
 
     Parameters
@@ -82,10 +59,10 @@ def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Iterat
     originals : Originals
     filters : Filters
 
-    Yields
-    ------
-    Overlap
-        By file, then by the keys of `a` and `b`.
+    Returns
+    -------
+    Overlaps
+        An iterator of `Overlap`: by file, then by the keys of `a` and `b`.
 
     Raises
     ------
@@ -100,22 +77,19 @@ def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Iterat
     """
     if filters.order_by or filters.near is not None or filters.limit is not None:
         raise QueryError("overlaps come file by file; leave order_by, limit and nearest out")
-    return _stream(catalog, originals, filters)
+    return Overlaps(_of_files(catalog, originals, filters))
 
 
-def _stream(catalog: Catalog, originals: Originals, filters: Filters) -> Iterator[Overlap]:
+def _of_files(
+    catalog: Catalog, originals: Originals, filters: Filters
+) -> Generator[OverlapsOfFile, None, None]:
     with catalog.reading() as connection:
         question = Question(connection, originals, filters)
         kept = _kept(connection) if sql.only_files(filters) else set()
         for rows, counted in _counted(question, originals, kept):
             pairs = _stored(connection, rows) if counted is None else counted
             chunk = Chunk(catalog, originals, rows, connection)
-            entries = {
-                place: Entry(rows[place], chunk)
-                for place in np.unique(np.concatenate([pairs.a, pairs.b])).tolist()
-            }
-            for a, b, pixels in zip(*(column.tolist() for column in pairs[:3]), strict=True):
-                yield Overlap(entries[a], entries[b], pixels)
+            yield OverlapsOfFile(connection, chunk, rows, *pairs[:3])
 
 
 def _counted(

@@ -1,0 +1,108 @@
+"""Pairs of entries that share pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+from sqlalchemy import Connection
+
+from iidindex.masks.measure import overlap_of
+from iidindex.query.entry import Chunk, Entry
+from iidindex.query.question import Row
+from iidindex.query.records import Tabular
+from iidindex.query.segments import Ints
+from iidindex.rows import OVERLAP, Kind
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+class Overlap(NamedTuple):
+    """Two entries of one file that share pixels, the one with the smaller key first."""
+
+    a: Entry
+    b: Entry
+    pixels: int
+
+    @property
+    def iou(self) -> float:
+        """Pixels in both over pixels in either: the Jaccard index."""
+        return overlap_of(self.pixels, self.a.area, self.b.area).iou
+
+    @property
+    def a_in_b(self) -> float:
+        """The fraction of `a` that lies in `b`."""
+        return self.pixels / self.a.area
+
+    @property
+    def b_in_a(self) -> float:
+        """The fraction of `b` that lies in `a`."""
+        return self.pixels / self.b.area
+
+
+class OverlapsOfFile(NamedTuple):
+    """The overlaps of one file: positions in rows of ``HIT_COLUMNS``, and shared pixels."""
+
+    connection: Connection
+    chunk: Chunk
+    rows: Sequence[Row]
+    a: Ints
+    b: Ints
+    pixels: Ints
+
+    def after(self, number: int) -> Self:
+        """Without the first so many."""
+        return self._replace(a=self.a[number:], b=self.b[number:], pixels=self.pixels[number:])
+
+
+class Overlaps(Tabular, Iterator[Overlap]):
+    """Overlaps as they are counted, to be had once: an iterator.
+
+    The methods that give all rows at once give those that are left.
+    """
+
+    def __init__(self, files: Generator[OverlapsOfFile, None, None]) -> None:
+        self._files = files
+        self._current: OverlapsOfFile | None = None
+        self._told = 0
+        self._pairs = self._tell()
+
+    def _tell(self) -> Iterator[Overlap]:
+        for found in self._files:
+            self._current, self._told = found, 0
+            _, chunk, rows, *pairs = found
+            entries = {
+                place: Entry(rows[place], chunk)
+                for place in np.unique(np.concatenate(pairs[:2])).tolist()
+            }
+            for a, b, pixels in zip(*(column.tolist() for column in pairs), strict=True):
+                self._told += 1
+                yield Overlap(entries[a], entries[b], pixels)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Overlap:
+        return next(self._pairs)
+
+    def close(self) -> None:
+        """Count no more."""
+        self._current, self._pairs = None, iter(())
+        self._files.close()
+
+    def _kind_of_rows(self) -> Kind:
+        return OVERLAP
+
+    def _batches(self, kind: Kind) -> Iterator[pyarrow.RecordBatch]:
+        from iidindex.query.arrow import batches_of_overlaps
+
+        left = None if self._current is None else self._current.after(self._told)
+        self._current, self._pairs = None, iter(())
+        return batches_of_overlaps(kind, self._left(left))
+
+    def _left(self, first: OverlapsOfFile | None) -> Iterator[OverlapsOfFile]:
+        if first is not None:
+            yield first
+        yield from self._files
