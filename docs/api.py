@@ -25,7 +25,8 @@ CHAPTERS = {
     "Questions": ["query.entries.Entries"],
     "Answers": [
         "query.entry.Entry",
-        "query.overlaps.Overlap",
+        "query.overlap.Overlap",
+        "query.records.Records",
         "query.links.Link",
         "query.linkage.Related",
         "query.linkage.Cooccurrence",

@@ -64,6 +64,8 @@ NO_ROWS = {"ingest", "status", "relocate", "doctor", "prune", "migrate", "optimi
     "graph",
     "mask",
     "demo",
+    "completion",
+    "sql",
 }
 
 

@@ -107,6 +107,11 @@ def test_the_verb(index, archive, tmp_path, monkeypatch, capsys):
     assert (code, out.splitlines()[-1]) == (0, "hex:ff0062696e")
     assert call("SELECT :n + 1 AS n", "-p", "n=2.5", "--format", "csv")[:2] == (0, "n\n3.5\n")
     assert call("SELECT 1 WHERE 0")[:2] == (1, "")
+    mixed = "SELECT 'a' AS b UNION ALL SELECT x'ff' UNION ALL SELECT NULL"
+    assert call(mixed, "--format", "csv")[:2] == (0, 'b\na\nhex:ff\n""\n')
+    mixed = "SELECT x'ff' AS b UNION ALL SELECT 'a' UNION ALL SELECT NULL"
+    rows = [json.loads(line) for line in call(mixed, "--format", "jsonl")[1].splitlines()]
+    assert [tuple(row.values()) for row in rows] == [(None, "/w=="), ("a", None), (None, None)]
     code, _, err = call("SELECT nowhere FROM found")
     assert (code, err) == (2, "iidindex: SQL: no such column: nowhere\n")
     assert call("SELECT 1", "-p", "n")[0] == 2
@@ -125,9 +130,8 @@ def started(tmp_path, stderr):
 def test_ctrl_c_ends_a_long_statement(index, tmp_path):
     with started(tmp_path, subprocess.PIPE) as process:
         handles = Path("/proc", str(process.pid), "fd")
-        while str(tmp_path / "index.db") not in {
-            os.path.realpath(one) for one in handles.iterdir()
-        }:
+        while not any(os.path.realpath(one).endswith("index.db") for one in handles.iterdir()):
+            assert process.poll() is None
             time.sleep(0.05)
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)

@@ -56,9 +56,13 @@ class Form:
     end: str = "\n"
 
 
-def row_options(kind: Kind) -> Callable[[F], F]:
-    """Give a verb that writes rows of this kind the options for it, as a `Form` named ``form``."""
-    formats = FORMATS if "path" in kind.names else FORMATS[:-1]
+def row_options(kind: Kind | None) -> Callable[[F], F]:
+    """Give a verb that writes rows of this kind the options for it, as a `Form` named ``form``.
+
+    Of rows that are of no kind, no columns can be chosen.
+    """
+    names = () if kind is None else kind.names
+    formats = FORMATS if "path" in names else FORMATS[:-1]
     options = [
         click.option(
             "--format",
@@ -67,19 +71,23 @@ def row_options(kind: Kind) -> Callable[[F], F]:
             help="How to write what is found; table without this.",
         ),
         click.option(
-            "--fields",
-            metavar="A,B,…",
-            callback=lambda ctx, param, value: _fields(kind, ctx, param, value),
-            help=f"Only these, in this order: {', '.join(kind.names)}.",
-        ),
-        click.option(
             "--format-version",
             metavar="N",
             callback=_check_version,
             help="The version of the rows that is expected; there is 1.",
         ),
     ]
-    if "path" in kind.names:
+    if kind is not None:
+        options.insert(
+            1,
+            click.option(
+                "--fields",
+                metavar="A,B,…",
+                callback=lambda ctx, param, value: _fields(kind, ctx, param, value),
+                help=f"Only these, in this order: {', '.join(names)}.",
+            ),
+        )
+    if "path" in names:
         options.append(
             click.option(
                 "-0", "nul", is_flag=True, help="Paths, each with NUL behind it, for xargs -0."
@@ -91,7 +99,7 @@ def row_options(kind: Kind) -> Callable[[F], F]:
         def called(
             *arguments: Any,
             form: str | None,
-            fields: tuple[str, ...] | None,
+            fields: tuple[str, ...] | None = None,
             nul: bool = False,
             **others: Any,
         ) -> Any:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import click
 
 from iidindex.catalog.views import VIEWS
-from iidindex.cli.iidtext import parse
-from iidindex.cli.main import NOTHING_FOUND
-from iidindex.cli.output import format_option, write
+from iidindex.cli.iidtext import parse, show
+from iidindex.cli.output import Form, row_options, write
 from iidindex.index import Index
+from iidindex.rows import Column, Kind, Type, as_base64, as_text
 
 
 class Parameter(click.ParamType):
@@ -64,32 +64,42 @@ tables, there are views with addresses as text, and as bytes in address_bytes:
     multiple=True,
     help="What :NAME in the statement stands for: a number, text, or bytes as hex:… or b64:….",
 )
-@format_option
+@row_options(None)
 @click.pass_obj
-def sql(db: str, /, statement: str, parameters: tuple[tuple[str, Any], ...], form: str) -> int:
+def sql(db: str, /, statement: str, parameters: tuple[tuple[str, Any], ...], form: Form) -> int:
     """Answer a question in SQL."""
     if statement == "-":
         statement = sys.stdin.read()
     with Index(db, read_only=True) as index:
-        rows = map(_row, index.sql(statement, dict(parameters)))
+        rows = index.sql(statement, dict(parameters))
         first = next(rows, None)
-        if first is None:
-            return write(iter(()), form, ()) or NOTHING_FOUND
-        columns = [name for name in first if f"{name.removesuffix('_b64')}_b64" != name]
-        return write(chain([first], rows), form, columns)
+        # No statement has no columns, but without rows nobody need know them.
+        found = chain(() if first is None else [first], rows)
+        shown = first or {"": None}
+        return write(found, form, _kind(shown), list(shown))
 
 
-def _row(found: dict[str, Any]) -> dict[str, Any]:
-    """A row that JSON can hold: bytes as text where they are UTF-8, and exact in base64."""
-    return dict(chain.from_iterable(_cells(name, value) for name, value in found.items()))
+def _kind(first: dict[str, Any]) -> Kind:
+    """The columns of the rows: where the first has bytes, text and the exact form of them."""
+    columns: list[Column] = []
+    for name, value in first.items():
+        if isinstance(value, bytes):
+            columns.append(Column(name, Type.TEXT, _Cell(name, as_text), True))
+            columns.append(Column(f"{name}_b64", Type.TEXT, _Cell(name, as_base64), True))
+        else:
+            columns.append(Column(name, Type.TEXT, _Cell(name, show), True))
+    return Kind("sql", tuple(columns))
 
 
-def _cells(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if not isinstance(value, bytes):
-        yield name, value
-        return
-    try:
-        yield name, value.decode("utf-8")
-    except UnicodeDecodeError:
-        yield name, None
-    yield f"{name}_b64", b64encode(value).decode("ascii")
+@dataclass(frozen=True)
+class _Cell:
+    """A value of a row; if it is bytes, as they are told."""
+
+    name: str
+    tell: Callable[[bytes], str | None]
+
+    def __call__(self, row: dict[str, Any]) -> Any:
+        value = row[self.name]
+        if isinstance(value, bytes):
+            return self.tell(value)
+        return None if self.tell is as_base64 else value
