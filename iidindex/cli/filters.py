@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import click
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, GROUP, PATH, ROOT
-from iidindex.index import Index
 from iidindex.query.entries import Entries
 from iidindex.query.filters import ORDERS
 
@@ -118,7 +117,7 @@ def selection_options(function: F) -> F:
 
 
 def narrowed(
-    index: Index,
+    question: Entries,
     *,
     addresses: tuple[bytes, ...] = (),
     domains: tuple[bytes, ...] = (),
@@ -133,8 +132,8 @@ def narrowed(
     after: int | None = None,
     orders: tuple[str, ...] = (),
 ) -> Entries:
-    """The question that the filters make."""
-    question = index.entries.where(
+    """Narrow a question down by the filters."""
+    question = question.where(
         address=addresses or None,
         domain=domains or None,
         group=groups or None,

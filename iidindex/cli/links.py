@@ -9,6 +9,7 @@ import click
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.main import DONE, NOTHING_FOUND
 from iidindex.cli.output import Form, row_options, write
+from iidindex.cli.questions import Answer, Answered, Question, question
 from iidindex.index import Index
 from iidindex.model import IID
 from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED, STEP
@@ -17,18 +18,16 @@ _domain = click.option("--domain", type=DOMAIN, help="In this domain only; '' fo
 _most = click.option("-k", type=click.IntRange(min=1), help="So many at the most.")
 
 
-@click.command()
+@click.command(cls=Question)
 @click.argument("address", type=ADDRESS)
 @_domain
-@row_options(LINK)
-@click.pass_obj
-def links(db: str, /, address: bytes, domain: bytes | None, form: Form) -> int:
+@question(LINK)
+def links(index: Index, address: bytes, domain: bytes | None) -> Answered:
     """List the files in which an individual appears.
 
     For each file: how many entries carry the IID, and their pixels together.
     """
-    with Index(db) as index:
-        return write(index.links(address, domain=domain), form, LINK)
+    return Answer(index.links(address, domain=domain), LINK)
 
 
 @click.command()
@@ -55,31 +54,27 @@ def groups(db: str, /, form: Form) -> int:
         return write(index.groups(), form, GROUP)
 
 
-@click.command()
+@click.command(cls=Question)
 @click.argument("paths", nargs=-1, required=True, type=PATH)
-@row_options(IID_ALONE)
-@click.pass_obj
-def shared(db: str, /, paths: tuple[str, ...], form: Form) -> int:
+@question(IID_ALONE)
+def shared(index: Index, paths: tuple[str, ...]) -> Answered:
     """List the individuals that appear in every one of the files named."""
-    with Index(db) as index:
-        return write(index.shared(*paths), form, IID_ALONE, ("domain", "address"))
+    return Answer(index.shared(*paths), IID_ALONE, ("domain", "address"))
 
 
-@click.command()
+@click.command(cls=Question)
 @click.argument("path", type=PATH)
 @_most
-@row_options(RELATED)
-@click.pass_obj
-def related(db: str, /, path: str, k: int | None, form: Form) -> int:
+@question(RELATED)
+def related(index: Index, path: str, k: int | None) -> Answered:
     """List the files that share individuals with a file, the closest first.
 
     Individuals that are in few files weigh more than those that are in many.
     """
-    with Index(db) as index:
-        return write(index.related(path, k=k), form, RELATED)
+    return Answer(index.related(path, k=k), RELATED)
 
 
-@click.command()
+@click.command(cls=Question)
 @click.argument("address", type=ADDRESS)
 @_domain
 @click.option(
@@ -90,34 +85,27 @@ def related(db: str, /, path: str, k: int | None, form: Form) -> int:
     help="What is counted: files in common, groups of files in common, or overlapping pairs.",
 )
 @_most
-@row_options(COOCCURRENCE)
-@click.pass_obj
-def cooccur(
-    db: str, /, address: bytes, domain: bytes | None, by: str, k: int | None, form: Form
-) -> int:
+@question(COOCCURRENCE)
+def cooccur(index: Index, address: bytes, domain: bytes | None, by: str, k: int | None) -> Answered:
     """List the individuals that appear together with another, most often first."""
-    with Index(db) as index:
-        found = index.cooccurring(address, domain=domain, by=by, k=k)
-        shown = ("domain", "address", "count", *(("pixels",) if by == "overlap" else ()))
-        return write(found, form, COOCCURRENCE, shown)
+    found = index.cooccurring(address, domain=domain, by=by, k=k)
+    shown = ("domain", "address", "count", *(("pixels",) if by == "overlap" else ()))
+    return Answer(found, COOCCURRENCE, shown)
 
 
-@click.command()
+@click.command(cls=Question)
 @click.argument("a", type=ADDRESS)
 @click.argument("b", type=ADDRESS)
 @click.option("--domain", type=DOMAIN, help="Of both, if the addresses are in several domains.")
-@row_options(STEP)
-@click.pass_obj
-def chain(db: str, /, a: bytes, b: bytes, domain: bytes | None, form: Form) -> int:
+@question(STEP)
+def chain(index: Index, a: bytes, b: bytes, domain: bytes | None) -> Answered:
     """Find the shortest chain of files that leads from individual A to B.
 
     Two individuals of a file are linked by it.
     """
-    with Index(db) as index:
-        ends = [_only(index, address, domain) for address in (a, b)]
-        first, last = ends
-        found = None if first is None or last is None else index.chain(first, last)
-        return write(found or (), form, STEP, ("domain", "address", "path"))
+    first, last = [_only(index, address, domain) for address in (a, b)]
+    found = None if first is None or last is None else index.chain(first, last)
+    return Answer(found or (), STEP, ("domain", "address", "path"))
 
 
 @click.command()

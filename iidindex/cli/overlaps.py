@@ -35,7 +35,8 @@ def overlaps(
         if paths and filters["path"] is not None:
             raise click.UsageError("name files as PATHS or with --path, not both")
         questions = [
-            narrowed(index, **filters | {"path": path}) for path in paths or (filters["path"],)
+            narrowed(index.entries, **filters | {"path": path})
+            for path in paths or (filters["path"],)
         ]
         if store:
             with Bar("counting") as bar:

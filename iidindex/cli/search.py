@@ -10,8 +10,7 @@ import click
 
 from iidindex.cli.completion import ADDRESS
 from iidindex.cli.filters import ENTRY_COLUMNS, F, filter_options, narrowed
-from iidindex.cli.main import DONE, NOTHING_FOUND
-from iidindex.cli.output import Form, row_options, write
+from iidindex.cli.questions import Answer, Answered, Count, Question, question
 from iidindex.index import Index
 from iidindex.query.entries import Entries
 from iidindex.rows import ENTRY, NEAREST, Kind
@@ -22,10 +21,10 @@ _explain = click.option("--explain", is_flag=True, help="Tell how the question i
 
 def _answerable(kind: Kind) -> Callable[[F], F]:
     """Give a verb the filters and the ways in which an answer can be had."""
-    return lambda verb: filter_options(_count(_explain(row_options(kind)(verb))))
+    return lambda verb: filter_options(_count(_explain(question(kind)(verb))))
 
 
-class _Signed(click.Command):
+class _Signed(Question):
     """A verb whose numbers may be negative, which look like options otherwise."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -37,19 +36,17 @@ class _Signed(click.Command):
 _boxes = click.option("--boxes", is_flag=True, help="Answer from bounding boxes; read no file.")
 
 
-@click.command()
+@click.command(cls=Question)
 @click.argument("address", nargs=-1, type=ADDRESS)
 @_answerable(ENTRY)
-@click.pass_obj
 def find(
-    db: str, /, address: tuple[bytes, ...], addresses: tuple[bytes, ...], **options: Any
-) -> int:
+    index: Index, address: tuple[bytes, ...], addresses: tuple[bytes, ...], **options: Any
+) -> Answered:
     """Find entries by address and other filters.
 
     Without ADDRESS, every entry that fits the filters.
     """
-    with Index(db) as index:
-        return _answer(index, None, addresses=(*address, *addresses), **options)
+    return _answer(index.entries, addresses=(*address, *addresses), **options)
 
 
 @click.command(cls=_Signed)
@@ -57,11 +54,9 @@ def find(
 @click.argument("y", type=int)
 @_answerable(ENTRY)
 @_boxes
-@click.pass_obj
-def at(db: str, /, x: int, y: int, boxes: bool, **options: Any) -> int:
+def at(index: Index, x: int, y: int, boxes: bool, **options: Any) -> Answered:
     """Find entries whose mask holds the pixel in column X, row Y."""
-    with Index(db) as index:
-        return _answer(index, ((y, x, y + 1, x + 1), not boxes), **options)
+    return _answer(index.entries.at(x, y, exact=not boxes), **options)
 
 
 @click.command(cls=_Signed)
@@ -71,16 +66,15 @@ def at(db: str, /, x: int, y: int, boxes: bool, **options: Any) -> int:
 @click.argument("maxc", type=int)
 @_answerable(ENTRY)
 @_boxes
-@click.pass_obj
 def region(
-    db: str, /, minr: int, minc: int, maxr: int, maxc: int, boxes: bool, **options: Any
-) -> int:
+    index: Index, minr: int, minc: int, maxr: int, maxc: int, boxes: bool, **options: Any
+) -> Answered:
     """Find entries whose mask has a pixel inside a box.
 
     The box is rows MINR … MAXR-1 and columns MINC … MAXC-1.
     """
-    with Index(db) as index:
-        return _answer(index, ((minr, minc, maxr, maxc), not boxes), **options)
+    within = index.entries.region((minr, minc, maxr, maxc), exact=not boxes)
+    return _answer(within, **options)
 
 
 @click.command(cls=_Signed)
@@ -88,40 +82,22 @@ def region(
 @click.argument("y", type=int)
 @click.option("-k", type=click.IntRange(min=1), default=1, show_default=True, help="So many.")
 @_answerable(NEAREST)
-@click.pass_obj
-def nearest(db: str, /, x: int, y: int, k: int, **options: Any) -> int:
+def nearest(index: Index, x: int, y: int, k: int, **options: Any) -> Answered:
     """Find the entries whose masks are nearest to a pixel.
 
     It is in column X, row Y. The distance is Euclidean, in pixels, to the nearest pixel of the
     mask, and 0 inside.
     """
-    with Index(db) as index:
-        return _answer(index, None, near=(x, y, k), **options)
+    return _answer(index.entries.nearest(x, y, k), NEAREST, **options)
 
 
 def _answer(
-    index: Index,
-    within: tuple[tuple[int, int, int, int], bool] | None,
-    *,
-    near: tuple[int, int, int] | None = None,
-    only_count: bool,
-    explain: bool,
-    form: Form,
-    **filters: Any,
-) -> int:
-    question: Entries = narrowed(index, **filters)
-    if within is not None:
-        box, exact = within
-        question = question.region(box, exact=exact)
-    kind, shown = ENTRY, ENTRY_COLUMNS
-    if near is not None:
-        question = question.nearest(*near)
-        kind, shown = NEAREST, ("distance", *ENTRY_COLUMNS)
+    asked: Entries, kind: Kind = ENTRY, *, only_count: bool, explain: bool, **filters: Any
+) -> Answered:
+    asked = narrowed(asked, **filters)
     if explain:
-        click.echo(question.explain())
-        return DONE
+        return asked.explain()
     if only_count:
-        count = question.count()
-        click.echo(count)
-        return DONE if count else NOTHING_FOUND
-    return write(question, form, kind, shown)
+        return Count(asked.count())
+    shown = ("distance", *ENTRY_COLUMNS) if kind is NEAREST else ENTRY_COLUMNS
+    return Answer(asked, kind, shown)
