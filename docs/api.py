@@ -26,7 +26,9 @@ CHAPTERS = {
     "Answers": [
         "query.entry.Entry",
         "query.overlap.Overlap",
+        "query.overlap.Overlaps",
         "query.records.Records",
+        "query.records.Tabular",
         "query.links.Link",
         "query.linkage.Related",
         "query.linkage.Cooccurrence",

@@ -57,7 +57,8 @@ def test_find_formats(call):
     assert [line.split()[0] for line in out.splitlines()[2:]] == ["2020/a.iid", "2020/b.iid"]
     rows = [json.loads(line) for line in call("find", "tree", "--format", "jsonl")[1].splitlines()]
     assert len(rows) == 3
-    assert list(rows[0])[:4] == ["path", "key", "address", "domain"]
+    keys = "path key address domain address_b64 domain_b64 bbox area offset length groups"
+    assert list(rows[0]) == [*keys.split(), "id", "location"]
     assert rows[0]["bbox"] == [100, 50, 141, 91]
     assert json.loads(call("find", "tree", "--format", "json")[1]) == rows
     table = list(csv.DictReader(io.StringIO(call("find", "tree", "--format", "csv")[1])))

@@ -58,14 +58,15 @@ CONTRACT = {
     "roots": ([], "path id name location files"),
     "verify": ([], "path location problem"),
 }
+SQL = ["sql", "SELECT path, address_bytes AS who, area FROM found"]
 
-# Verbs that write something else.
+# Verbs that write something else, or what they are asked for.
 NO_ROWS = {"ingest", "status", "relocate", "doctor", "prune", "migrate", "optimize"} | {
     "graph",
     "mask",
     "demo",
-    "completion",
     "sql",
+    "completion",
 }
 
 
@@ -168,6 +169,27 @@ def test_what_is_not_asked_for_is_not_looked_up(index):
     assert not any("entry_groups" in statement for statement in statements)
     assert index.entries.to_dicts(["groups"])[0] == {"groups": ["plants", "tall"]}
     assert any("entry_groups" in statement for statement in statements)
+
+
+def test_columns_of_a_question_in_sql(call):
+    rows = [json.loads(line) for line in call(*SQL, "--format", "jsonl")[1].splitlines()]
+    assert {tuple(row) for row in rows} == {("path", "who", "who_b64", "area")}
+    assert {row["who"] for row in rows} == {"tree", "pond", "ghost", "über", None}
+    table = list(csv.DictReader(io.StringIO(call(*SQL, "--format", "csv")[1])))
+    assert [row["who_b64"] for row in table] == [row["who_b64"] for row in rows]
+    _, out, _ = call(*SQL, "--format", "jsonl", "--fields", "area,who_b64")
+    chosen = [{name: row[name] for name in ("area", "who_b64")} for row in rows]
+    assert [json.loads(line) for line in out.splitlines()] == chosen
+    assert "hex:ff0062696e" in call(*SQL, "--fields", "who")[1]
+    assert set(call(*SQL, "-0")[1].split("\0")) == {row["path"] for row in rows} | {""}
+    code, _, err = call(*SQL, "--fields", "are")
+    assert code == 2
+    assert "did you mean 'area'?" in err
+    assert call(*SQL, "--format-version", 3)[0] == 2
+    assert call("sql", "SELECT 1 AS a WHERE 0", "--fields", "a", "--format", "json")[:2] == (
+        1,
+        "[]\n",
+    )
 
 
 # ------------------------------------------------------------------------- paths

@@ -56,19 +56,25 @@ class Form:
     end: str = "\n"
 
 
-def row_options(kind: Kind | None) -> Callable[[F], F]:
+def row_options(kind: Kind | None = None) -> Callable[[F], F]:
     """Give a verb that writes rows of this kind the options for it, as a `Form` named ``form``.
 
-    Of rows that are of no kind, no columns can be chosen.
+    Without a kind, which columns there are turns out when they are written.
     """
-    names = () if kind is None else kind.names
-    formats = FORMATS if "path" in names else FORMATS[:-1]
+    has_paths = kind is None or "path" in kind.names
+    known = "" if kind is None else f": {', '.join(kind.names)}"
     options = [
         click.option(
             "--format",
             "form",
-            type=click.Choice(formats),
+            type=click.Choice(FORMATS if has_paths else FORMATS[:-1]),
             help="How to write what is found; table without this.",
+        ),
+        click.option(
+            "--fields",
+            metavar="A,B,…",
+            callback=lambda ctx, param, value: _fields(kind, ctx, param, value),
+            help=f"Only these columns, in this order{known}.",
         ),
         click.option(
             "--format-version",
@@ -77,17 +83,7 @@ def row_options(kind: Kind | None) -> Callable[[F], F]:
             help="The version of the rows that is expected; there is 1.",
         ),
     ]
-    if kind is not None:
-        options.insert(
-            1,
-            click.option(
-                "--fields",
-                metavar="A,B,…",
-                callback=lambda ctx, param, value: _fields(kind, ctx, param, value),
-                help=f"Only these, in this order: {', '.join(names)}.",
-            ),
-        )
-    if "path" in names:
+    if has_paths:
         options.append(
             click.option(
                 "-0", "nul", is_flag=True, help="Paths, each with NUL behind it, for xargs -0."
@@ -115,11 +111,13 @@ def row_options(kind: Kind | None) -> Callable[[F], F]:
 
 
 def _fields(
-    kind: Kind, ctx: click.Context, param: click.Parameter, value: str | None
+    kind: Kind | None, ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[str, ...] | None:
     if value is None:
         return None
     fields = tuple(name.strip() for name in value.split(","))
+    if kind is None:
+        return fields
     try:
         return kind.select(fields).names
     except QueryError as error:
@@ -163,9 +161,8 @@ def write(
     int
         The exit code: whether there were any.
     """
-    columns, needed = _columns(form, kind, shown)
-    rows = kind.select(needed).rows(records)
-    first = next(rows, None)
+    records = iter(records)
+    first = next(records, None)
     Waiting.hush()
     if first is None:
         if form.name == "json":
@@ -173,7 +170,8 @@ def write(
         if form.name == "table" and sys.stdout.isatty():
             click.echo("nothing found", err=True)
         return NOTHING_FOUND
-    found = chain([first], rows)
+    columns, needed = _columns(form, kind, shown)
+    found = kind.select(needed).rows(chain([first], records))
     if form.name == "paths":
         _write_paths(found, columns[0], form.end)
     else:

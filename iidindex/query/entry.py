@@ -145,7 +145,8 @@ class Entry:
 
         Addresses and domains are text where they are UTF-8 and null where they are not;
         ``address_b64`` and ``domain_b64`` are always exact. ``id`` is what `Entries.after`
-        takes. ``distance`` is there if `Entries.nearest` was asked.
+        takes, ``location`` where the file can be opened. ``distance`` is there if
+        `Entries.nearest` was asked.
         """
         return (ENTRY if self.distance is None else NEAREST).row(self)
 
