@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+MINUTES ?= 60
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test torture lint bench docs clean
 .DEFAULT_GOAL := demo
 
 # A Python without ensurepip (Debian parts it off) cannot put pip into the environment; then
@@ -38,6 +39,9 @@ demo: $(VENV)/.installed  ## build a small archive, index it, ask it three quest
 
 test: $(VENV)/.installed-test  ## run all tests
 	$(BIN)/python -m pytest -n auto
+
+torture: $(VENV)/.installed-test  ## try every fault for so many minutes: make torture MINUTES=60
+	IIDINDEX_TORTURE=$(MINUTES) $(BIN)/python -m pytest -n auto --dist worksteal -o faulthandler_timeout=0 tests/torture
 
 lint: $(VENV)/.installed-lint  ## check style, types and the order of imports
 	$(BIN)/ruff check .

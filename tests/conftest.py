@@ -1,5 +1,7 @@
 """What the tests share: a small archive made by hand, and the place of the real ones."""
 
+import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +54,36 @@ def index(archive, tmp_path):
     with iidindex.open(tmp_path / "index.db", create=True) as opened:
         opened.ingest(archive)
         yield opened
+
+
+@pytest.fixture
+def counted(request):
+    """Count what a campaign has done, for the report: ``counted("kills survived")``."""
+    totals = Counter()
+
+    def count(what, number=1):
+        totals[what] += number
+        # Kept with the test's report, which other processes of pytest-xdist send home.
+        request.node.user_properties[:] = [("counted", list(totals.items()))]
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Tell what was counted, if `make torture` asks for it."""
+    if not os.environ.get("IIDINDEX_TORTURE"):
+        return
+    totals = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                for name, items in report.user_properties:
+                    totals.update(dict(items) if name == "counted" else {})
+    terminalreporter.section("what was tried")
+    for what, number in sorted(totals.items()):
+        terminalreporter.line(f"{number:>14,} {what}")
+    failed = len(terminalreporter.stats.get("failed", []))
+    verdict = "nothing was lost" if not failed else f"{failed} tests found a fault"
+    terminalreporter.line(
+        f"{verdict} in {float(os.environ['IIDINDEX_TORTURE']):g} minutes asked for"
+    )
