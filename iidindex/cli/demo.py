@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from iidindex.cli.filters import ENTRY_COLUMNS
-from iidindex.cli.main import DONE
+from iidindex.cli.main import DONE, printable
 from iidindex.cli.output import Form, write
 from iidindex.demo.tour import Question, tour
 from iidindex.rows import ENTRY
@@ -19,12 +19,18 @@ def demo(directory: str) -> int:
     Everything is written below DIRECTORY; nothing is downloaded.
     """
 
+    def tell(text: str) -> None:
+        click.echo(printable(text))
+
     def ask(question: Question) -> None:
-        click.echo(f"\n{question.text}\n$ {question.command}")
+        tell("")
+        tell(question.text)
+        tell(f"$ {question.command}")
         columns = (*ENTRY_COLUMNS[:-1], "offset", "length")
         write(question.answer, Form(), ENTRY, columns)
 
-    place = tour(directory, click.echo, ask)
-    click.echo(f"\nA picture of it all, drawn from the masks: {place.picture}")
-    click.echo(f"The files: {place.archive}   The index: {place.database}")
+    place = tour(directory, tell, ask)
+    tell("")
+    tell(f"A picture of it all, drawn from the masks: {place.picture}")
+    tell(f"The files: {place.archive}   The index: {place.database}")
     return DONE
