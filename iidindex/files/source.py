@@ -79,11 +79,19 @@ class LocalFile:
             self.close()
             raise SourceError(f"{self.name}: is not a regular file")
         self.stamp = _stamp(status)
+        self._identity = status.st_dev, status.st_ino
 
-    def current_stamp(self) -> FileStamp:
-        """Size and modification time now."""
+    def current_stamp(self) -> FileStamp | None:
+        """Size and modification time now; None, if another file has been put in its place.
+
+        Raises
+        ------
+        SourceNotFoundError
+            If there is nothing at the path any more.
+        """
         self._check_open()
-        return _stamp(os.fstat(self._fd))
+        status = _status_of(self.name)
+        return _stamp(status) if (status.st_dev, status.st_ino) == self._identity else None
 
     def read(self, offset: int, length: int) -> bytes:
         """Read `length` bytes from `offset`; fewer only where the file ends."""
@@ -149,8 +157,12 @@ def stamp_of(path: str | os.PathLike[str]) -> FileStamp:
     SourceError
         If the file system refuses.
     """
+    return _stamp(_status_of(path))
+
+
+def _status_of(path: str | os.PathLike[str]) -> os.stat_result:
     try:
-        return _stamp(os.stat(path))
+        return os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         raise SourceNotFoundError(f"{os.fsdecode(path)}: there is no such file") from None
     except (OSError, ValueError) as error:

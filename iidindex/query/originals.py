@@ -131,13 +131,7 @@ class Originals:
         """Ranges of one file; nothing of it, if it is stale and that is allowed."""
         try:
             with self._lock:
-                source = self._opened(file)
-                pieces = [source.read(offset, length) for offset, length in ranges]
-                # Somebody may have written into the very file that was opened and found right.
-                found = source.current_stamp()
-                if found != file.stamp:
-                    self._open.pop(file).close()
-                    raise _stale(file, found)
+                pieces = self._read_now(file, ranges)
             if any(len(piece) < length for piece, (_, length) in zip(pieces, ranges, strict=True)):
                 raise StaleFileError(
                     f"{file.location}: is shorter than when it was indexed; ingest it again"
@@ -146,6 +140,24 @@ class Originals:
             _tell(error, on_stale)
             return [b""] * len(ranges)
         return pieces
+
+    def _read_now(self, file: Original, ranges: list[tuple[int, int]]) -> list[bytes]:
+        """Ranges of the file that is there now, if it is the one that was indexed."""
+        while True:
+            source = self._opened(file)
+            pieces = [source.read(offset, length) for offset, length in ranges]
+            # Somebody may have written into the very file that was opened and found right, or
+            # put another in its place.
+            try:
+                found = source.current_stamp()
+            except SourceNotFoundError:
+                self._open.pop(file).close()
+                raise _gone(file) from None
+            if found == file.stamp:
+                return pieces
+            self._open.pop(file).close()
+            if found is not None:
+                raise _stale(file, found)
 
     def _opened(self, file: Original) -> LocalFile:
         known = self._open.pop(file, None)
