@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -60,12 +61,31 @@ def scan(path: str | os.PathLike[str]) -> FileColumns:
         If it is not there, cannot be read, or changes each of the two times it is read.
     """
     for _ in range(2):
-        before, found = _scan_once(path)
-        if before == stamp_of(path):
+        before = stamp_of(path)
+        _let_pass(before)
+        stamp, found = _scan_once(path)
+        if before == stamp == stamp_of(path):
             if isinstance(found, IIDFormatError):
                 raise found
             return found
     raise SourceError(f"{os.fspath(path)}: changes while it is being read")
+
+
+# A file written to again within one step of the clock keeps its time. These are the longest steps:
+# of kernels that take the time from their timer, and of file systems that keep seconds.
+_STEP_NS = 20_000_000
+_WHOLE_STEP_NS = 2_000_000_000
+
+
+def _let_pass(stamp: FileStamp) -> None:
+    """Wait until whoever writes to a file gives it another time than it has.
+
+    Otherwise what is written just after it was read would go unnoticed for ever.
+    """
+    step = _STEP_NS if stamp.mtime_ns % 1_000_000_000 else _WHOLE_STEP_NS
+    age = time.time_ns() - stamp.mtime_ns
+    if 0 <= age < step:
+        time.sleep((step - age) / 1e9)
 
 
 def _scan_once(path: str | os.PathLike[str]) -> tuple[FileStamp, FileColumns | IIDFormatError]:
