@@ -1,0 +1,376 @@
+"""A life of an archive and its index, in any order, held against a model after every step."""
+
+import os
+import random
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+import brute
+import iidindex
+from campaign import rounds, seeded
+from conftest import write_garden
+from iidindex import SourceNotFoundError, StaleFileError
+from iidindex.catalog.migrate import migrate
+from model import Model, all_told, damaged, identity, make, with_other_bits
+from test_faults import sound
+from test_kills import killed
+
+OLD = Path(__file__).parents[1] / "data" / "0001.db"
+PATHS = ["a.iid", "b.iid", "c.iid", "sub/d.iid", "sub/deep/e.iid", "ü [x]*.IID"]
+SECOND = 10**9
+
+paths = st.sampled_from(PATHS)
+seeds = st.integers(0, 2**32).map(random.Random)
+times = st.sampled_from([None, None, None, 0, -SECOND, 10**18 + 7, 2**31 * SECOND])
+
+
+def _order(told):
+    return told[:2]
+
+
+def stamp_of(path):
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+class Life(RuleBasedStateMachine):
+    """What may happen to an archive, and everything an index may be asked meanwhile."""
+
+    counted = None
+
+    def __init__(self):
+        super().__init__()
+        self.place = Path(tempfile.mkdtemp())
+        self.root = self.place / "archive"
+        self.root.mkdir()
+        self.db = self.place / "x.db"
+        self.model = Model()
+        self.aside = {}
+        self.steps = 0
+
+    def teardown(self):
+        if hasattr(self, "index"):
+            self.index.close()
+            sound(self.db)
+        shutil.rmtree(self.place)
+        if self.counted:
+            self.counted("steps in lives of an archive", self.steps)
+
+    # ---------------------------------------------------------------- beginnings
+
+    @initialize(from_old=st.booleans())
+    def begin(self, from_old):
+        if from_old:
+            shutil.copy(OLD, self.db)
+            migrate(self.db)
+            for name in ("2020/a.iid", "2020/b.iid", "2021/c.iid"):
+                write_garden(self.root / name)
+            self.index = iidindex.open(self.db)
+            self.index.relocate("archive", self.root)
+        else:
+            (self.root / "a.iid").write_bytes(make(random.Random(1)))
+            self.index = iidindex.open(self.db, create=True)
+        self._ingest()
+
+    # ---------------------------------------------------------------- what happens on disk
+
+    def _disk(self):
+        return {
+            str(path.relative_to(self.root)): path
+            for path in self.root.rglob("*")
+            if path.suffix.lower() == ".iid" and path.is_file()
+        }
+
+    def _put(self, name, data, mtime, *, in_place=True):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        target = path if in_place else path.with_name("temporary")
+        target.write_bytes(data)
+        if mtime is not None:
+            known = self.model.ok.get(name)
+            # Whoever gives a file the time it had tells that it has not changed.
+            if known is None or mtime != known.stamp[1]:
+                os.utime(target, ns=(mtime, mtime))
+        target.replace(path)
+
+    @rule(name=paths, chance=seeds, mtime=times, in_place=st.booleans())
+    def write(self, name, chance, mtime, in_place):
+        self._put(name, make(chance), mtime, in_place=in_place)
+
+    @rule(name=paths, chance=seeds, in_place=st.booleans())
+    def change_bits(self, name, chance, in_place):
+        path = self.root / name
+        if path.is_file() and name in self.model.ok:
+            self._put(name, with_other_bits(chance, self.model.ok[name].data), None)
+
+    @rule(name=paths, chance=seeds)
+    def corrupt(self, name, chance):
+        path = self.root / name
+        if path.is_file():
+            data = path.read_bytes()
+            self.aside[name] = data
+            self._put(name, damaged(chance, data), None)
+
+    @rule(name=paths)
+    def restore(self, name):
+        if name in self.aside:
+            self._put(name, self.aside[name], None)
+
+    @rule(name=paths)
+    def delete(self, name):
+        path = self.root / name
+        if path.is_file():
+            self.aside[name] = path.read_bytes()
+            path.unlink()
+
+    @rule(name=paths, other=paths)
+    def move(self, name, other):
+        path, target = self.root / name, self.root / other
+        if path.is_file() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(target)
+
+    @rule(name=paths, other=paths)
+    def copy(self, name, other):
+        if (self.root / name).is_file() and name != other:
+            self._put(other, (self.root / name).read_bytes(), None)
+
+    @rule(name=paths, mtime=times)
+    def touch(self, name, mtime):
+        if (self.root / name).is_file():
+            self._put(name, (self.root / name).read_bytes(), mtime)
+
+    @rule()
+    def delete_everything(self):
+        for path in self._disk().values():
+            path.unlink()
+
+    @rule()
+    def move_root(self):
+        target = self.place / f"archive-{len(os.listdir(self.place))}"
+        self.root.rename(target)
+        self.root = target
+        self.index.relocate("archive", target)
+
+    # ---------------------------------------------------------------- what the index does
+
+    def _ingest(self, *, is_rest=False, **named):
+        disk = {name: (path.read_bytes(), stamp_of(path)) for name, path in self._disk().items()}
+        moved = self.model.ingest(disk)
+        report = self.index.ingest(self.root, **named)
+        assert report.failed == len(self.model.failed & disk.keys())
+        assert is_rest or report.moved == sum(moved.values())
+        assert report.kept == (len(self.model.ok) if not disk else 0)
+        self.model.settle(moved, {file.path for file in self.index.files(state="missing")})
+
+    @rule(checksum=st.booleans())
+    def ingest(self, checksum):
+        self._ingest(checksum=checksum)
+
+    @rule()
+    def ingest_dry(self):
+        self.index.ingest(self.root, dry_run=True)
+
+    @rule(moment=st.integers(1, 80), checksum=st.booleans())
+    def kill_an_ingest(self, moment, checksum):
+        """Whole files only, each as it was or as it is now; the next run finishes the work."""
+        self.index.close()
+
+        def work():
+            with iidindex.open(self.db) as index:
+                index.ingest(self.root, checksum=checksum)
+
+        killed(work, moment)
+        sound(self.db)
+        self.index = iidindex.open(self.db)
+        after = Model(dict(self.model.ok), set(self.model.failed), dict(self.model.missing))
+        after.lost = set(self.model.lost)
+        after.ingest(
+            {name: (path.read_bytes(), stamp_of(path)) for name, path in self._disk().items()}
+        )
+        either = {path: [] for path in {*self.model.ok, *after.ok}}
+        for model in (self.model, after):
+            for path in model.ok:
+                one = Model({path: model.ok[path]})
+                either[path].append(all_told(one))
+        said = {}
+        for one in self._told():
+            said.setdefault(one[0], []).append(one)
+        for path, entries in said.items():
+            assert entries in either[path], path
+        self._ingest(is_rest=True)
+
+    @rule()
+    def prune(self):
+        assert sorted(self.index.prune()) == self.model.prune()
+
+    @rule()
+    def optimize(self):
+        self.index.optimize()
+
+    @rule()
+    def migrate(self):
+        self.index.close()
+        assert migrate(self.db).backup is None
+        self.index = iidindex.open(self.db)
+
+    @precondition(lambda self: self._fresh() == {*self.model.ok})
+    @rule()
+    def store_overlaps(self):
+        self.index.overlaps(store=True)
+
+    @precondition(lambda self: self._fresh() == {*self.model.ok})
+    @rule(chance=seeds)
+    def change_bits_of_what_is_stored(self, chance):
+        """All but the masks stays as it was, and so only they tell that the pairs are others."""
+        self.index.overlaps(store=True)
+        for name, one in [*self.model.ok.items()]:
+            self._put(name, with_other_bits(chance, one.data), None)
+        self._ingest()
+        self.ask_overlaps()
+
+    # ---------------------------------------------------------------- what it says
+
+    def _fresh(self):
+        """Paths of files that are as they were indexed."""
+        return {
+            path
+            for path, one in self.model.ok.items()
+            if (self.root / path).is_file() and stamp_of(self.root / path) == one.stamp
+        }
+
+    def _told(self):
+        return sorted(
+            (
+                (e.path, e.key, (e.iid.domain, e.iid.address), e.bbox, e.area, e.bufloc, e.groups)
+                for e in self.index.entries
+            ),
+            key=_order,
+        )
+
+    @invariant()
+    def the_index_says_what_the_model_says(self):
+        if not hasattr(self, "index"):
+            return
+        self.steps += 1
+        by_state = {
+            state: {file.path for file in self.index.files(state=state)}
+            for state in ("ok", "failed", "missing")
+        }
+        assert by_state == {
+            "ok": {*self.model.ok},
+            "failed": self.model.failed,
+            "missing": {*self.model.missing, *self.model.lost},
+        }
+        iid = [(path, key, (i.domain, i.address)) for path, key, i in self._iids()]
+        assert sorted(iid, key=_order) == sorted(
+            ((told[0], told[1], told[2]) for told in all_told(self.model)), key=_order
+        )
+
+    def _iids(self):
+        return [(entry.path, entry.key, entry.iid) for entry in self.index.entries]
+
+    @invariant()
+    def no_mask_is_wrong(self):
+        if not hasattr(self, "index"):
+            return
+        fresh = self._fresh()
+        masks = {
+            (path, entry.key): entry.mask
+            for path, one in self.model.ok.items()
+            for entry in one.content.entries
+        }
+        for entry in self.index.entries:
+            try:
+                mask = entry.mask()
+            except (StaleFileError, SourceNotFoundError):
+                assert entry.path not in fresh
+                continue
+            assert entry.path in fresh
+            assert (mask == masks[entry.path, entry.key]).all()
+
+    @rule(x=st.integers(0, 20), y=st.integers(0, 20), side=st.integers(1, 9))
+    def ask_where(self, x, y, side):
+        fresh = self._fresh()
+        box = (y, x, y + side, x + side)
+        for asked, holds in [
+            (self.index.entries.at(x, y, on_stale="skip"), lambda entry: entry.has(y, x)),
+            (self.index.entries.region(box, on_stale="skip"), lambda entry: entry.crop(box).any()),
+        ]:
+            assert sorted((entry.path, entry.key) for entry in asked) == sorted(
+                (path, entry.key)
+                for path, entry in self.model.entries()
+                if path in fresh and holds(entry)
+            )
+        boxes = self.index.entries.region(box, exact=False)
+        assert sorted((entry.path, entry.key) for entry in boxes) == sorted(
+            (path, entry.key) for path, entry in self.model.entries() if brute.meet(entry.bbox, box)
+        )
+
+    @rule()
+    def ask_who(self):
+        assert self._told() == all_told(self.model)
+        entries = self.model.entries()
+        for name in {entry.address for _, entry in entries}:
+            holders = {path for path, entry in entries if entry.address == name}
+            assert {link.path for link in self.index.links(name)} == holders
+        stats = self.index.stats()
+        # What is known of missing files is held until it is pruned.
+        held = sum(len(one.content.entries) for one in self.model.missing.values())
+        assert (stats.files, stats.entries) == (len(self.model.ok), len(entries) + held)
+
+    @rule()
+    def ask_overlaps(self):
+        for name in self._fresh():
+            found = self.index.entries.where(path=name.replace("[", "[[]")).overlaps()
+            pairs = {(pair.a.key, pair.b.key): pair.pixels for pair in found if pair.a.path == name}
+            assert pairs == self.model.ok[name].content.overlaps()
+
+    @rule()
+    def verify(self):
+        changed = {Path(problem.location) for problem in self.index.verify()}
+        assert changed == {self.root / path for path in {*self.model.ok} - self._fresh()}
+
+
+def test_lives(counted):
+    Life.counted = staticmethod(counted)
+    for seed in rounds(1, share=0.2):
+        with seeded(seed):
+            run_state_machine_as_test(
+                Life,
+                settings=settings(
+                    max_examples=12,
+                    stateful_step_count=25,
+                    deadline=None,
+                    database=None,
+                    derandomize=seed == 0,
+                    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+            counted("lives of an archive", 12)
+
+
+def test_files_that_differ_in_bits_alone_are_made():
+    """The model would see nothing if its changes were none."""
+    changed = 0
+    for seed in range(40):
+        chance = random.Random(seed)
+        data = make(chance)
+        other = with_other_bits(chance, data)
+        changed += other != data
+        assert len(other) == len(data)
+        assert identity(other) == identity(data)
+    assert changed > 15
