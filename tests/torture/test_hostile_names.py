@@ -74,8 +74,8 @@ def call(arguments, is_terminal=False):
     return code, out.text(), err.text()
 
 
-# What a progress bar writes of its own.
-BAR = re.compile(r"\r\x1b\[\?25l|\x1b\[\?25h|\x1b\[K")
+# What a progress bar and the seconds of somebody who waits write of their own.
+BAR = re.compile(r"\r\x1b\[\?25l|\x1b\[\?25h|\x1b\[K|\r… \d+ s\r")
 
 
 def assert_harmless(text, arguments):
