@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
@@ -10,6 +11,7 @@ from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.main import DONE, NOTHING_FOUND
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.questions import Answer, Answered, Question, question
+from iidindex.files.source import write_atomically
 from iidindex.index import Index
 from iidindex.model import IID
 from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED, STEP
@@ -124,10 +126,12 @@ def graph(db: str, /, output: str | None, project: str | None) -> int:
         return NOTHING_FOUND
     import networkx
 
-    try:
-        networkx.write_graphml(found, sys.stdout.buffer if output is None else output)
-    except FileNotFoundError as error:
-        raise click.FileError(str(output), error.strerror) from None
+    if output is None:
+        networkx.write_graphml(found, sys.stdout.buffer)
+        return DONE
+    encoded = io.BytesIO()
+    networkx.write_graphml(found, encoded)
+    write_atomically(output, [encoded.getvalue()])
     return DONE
 
 
