@@ -10,6 +10,7 @@ from iidindex.catalog.engine import Catalog
 from iidindex.catalog.places import Root, add_root, all_roots, root_over
 from iidindex.catalog.read import failures, files_of_root
 from iidindex.errors import IngestError
+from iidindex.files.source import stamp_of
 from iidindex.ingestion.discover import discover, is_iid
 from iidindex.ingestion.plan import Known, Plan, Row, plan
 from iidindex.ingestion.report import IngestReport
@@ -139,8 +140,8 @@ def _compare(
         discovery = discover(root.location, below)
         found, unreadable = discovery.found, discovery.unreadable
     else:
-        status = os.stat(place)
-        found, unreadable = {below: (status.st_size, status.st_mtime_ns)}, {}
+        stamp = stamp_of(place)
+        found, unreadable = {below: (stamp.size, stamp.mtime_ns)}, {}
     with catalog.reading() as connection:
         reasons = failures(connection, root.id)
         rows: Iterable[Row] = files_of_root(connection, root.id)
