@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +23,7 @@ from iidindex.codec.reader import (
 )
 from iidindex.codec.regions import RegionTable, read_regions
 from iidindex.errors import IIDFormatError
+from iidindex.files.source import Source
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox
 
@@ -57,18 +58,31 @@ class Part:
     lut : Lut
     name : str
         The file, for errors.
+    check : callable, optional
+        Called before the buffer is read; raises an error if it is not whole any more.
     """
 
-    def __init__(self, data: Bytes, lut: Lut, name: str) -> None:
-        self.data = data
+    def __init__(
+        self, data: Bytes, lut: Lut, name: str, check: Callable[[], object] | None = None
+    ) -> None:
+        self._data = data
+        self._check = check
         self.lut = lut
         self.name = name
 
     @classmethod
-    def of_file(cls, data: Bytes, header: Header, name: str) -> Part:
+    def of_file(cls, source: Source, header: Header) -> Part:
         """Take the records of a whole file."""
-        with naming(name):
-            return cls(data, read_lut(data, header), name)
+        data = source.data()
+        with naming(source.name):
+            return cls(data, read_lut(data, header), source.name, source.check_whole)
+
+    @property
+    def data(self) -> Bytes:
+        """The buffer, which is to be read now rather than kept."""
+        if self._check is not None:
+            self._check()
+        return self._data
 
     @classmethod
     def of_records(
@@ -101,7 +115,7 @@ class Part:
 
     @cached_property
     def _view(self) -> memoryview:
-        return self.data.data
+        return self._data.data
 
     @cached_property
     def iids(self) -> list[IID]:
@@ -185,7 +199,8 @@ class Part:
         end = offset + length
         opens = np.flatnonzero(np.append(True, offset[1:] != end[:-1]))
         closes = np.append(opens[1:], len(offset)) - 1
+        data = self.data
         return [
-            self.data[start:stop].tobytes()
+            data[start:stop].tobytes()
             for start, stop in zip(offset[opens].tolist(), end[closes].tolist(), strict=True)
         ]

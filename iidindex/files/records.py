@@ -171,7 +171,7 @@ class Records:
     def _stored(self) -> Part | None:
         if self._source is None:
             return None
-        return Part.of_file(self._open_source.data(), self.header, self.name)
+        return Part.of_file(self._open_source, self.header)
 
     @property
     def _n_stored(self) -> int:

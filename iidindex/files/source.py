@@ -37,6 +37,10 @@ class Source(Protocol):
         """All bytes as one array, fetched as they are touched where the storage can."""
         ...
 
+    def check_whole(self) -> None:
+        """Raise a `SourceError` if what `data` has given can no longer be touched."""
+        ...
+
     def close(self) -> None:
         """Give up what the source holds; closing twice is harmless."""
         ...
@@ -119,12 +123,22 @@ class LocalFile:
             if len(content) < self.stamp.size:
                 raise SourceError(f"{self.name}: has been cut short since it was opened")
             return as_bytes(content)
+        self.check_whole()
         if self._map is None:
             try:
                 self._map = mmap.mmap(self._fd, self.stamp.size, access=mmap.ACCESS_READ)
             except (OSError, ValueError) as error:
                 raise SourceError(f"{self.name}: cannot be mapped: {_reason(error)}") from error
         return np.frombuffer(self._map, np.uint8)
+
+    def check_whole(self) -> None:
+        """Refuse a mapped file that has been cut short.
+
+        To touch its pages would end the process. Whoever cuts it short between this look and
+        the touch still does that, but not at any time while the file is open.
+        """
+        if self._map is not None and os.fstat(self._fd).st_size < self.stamp.size:
+            raise SourceError(f"{self.name}: has been cut short since it was opened")
 
     def close(self) -> None:
         """Close the file; the map goes when the last array over it does."""
@@ -194,6 +208,9 @@ class MemoryFile:
     def data(self) -> Bytes:
         """The content itself."""
         return self._data
+
+    def check_whole(self) -> None:
+        """Do nothing: the content stays."""
 
     def close(self) -> None:
         """Do nothing: the content belongs to the caller."""

@@ -131,7 +131,7 @@ def test_no_room_for_the_index(name, disk, archive_that_changed, tmp_path, count
     work(db)
     expected = rows(db)
     refused = 0
-    for seed in rounds(4, share=0.02):
+    for seed in rounds(4, share=0.015):
         with seeded(seed) as chance:
             disk.enlarge()
             copy_database(base, db)

@@ -41,7 +41,7 @@ def test_the_corpus_reaches_what_the_fuzzer_does(counted):
 @pytest.mark.parametrize("part", range(2))
 def test_mutations(part, counted):
     inputs = [path.read_bytes() for path in CORPUS]
-    for seed in rounds(4, share=0.15):
+    for seed in rounds(4, share=0.1):
         with seeded(seed) as chance:
             chance.seed(f"{seed} {part}")
             fuzzer = Fuzzer(chance, inputs)

@@ -155,7 +155,7 @@ def test_killed_at_any_time(name, before, tmp_path, counted):
     copy_database(base, db)
     longest = duration(db, *arguments)
     expected = rows(db)
-    for seed in rounds(few, share=0.04):
+    for seed in rounds(few, share=0.03):
         with seeded(seed) as chance:
             copy_database(base, db)
             # Several times in a row: who is killed may find what somebody killed has left.
