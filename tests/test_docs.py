@@ -10,11 +10,19 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).resolve().parents[1]
-PAGES = sorted([*HERE.glob("*.md"), *HERE.glob("docs/*.md")])
+PAGES = sorted([*HERE.glob("*.md"), *HERE.glob("docs/**/*.md")])
 
 
 def blocks(page):
-    return re.findall(r"^```(python|sh)\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+    """Language, code, and what a text block right below it shows, of each block that runs."""
+    fence = r"^```(python|sh)\n(.*?)^```\n(?:\n```text\n(.*?)^```)?"
+    return re.findall(fence, page.read_text("utf-8"), re.M | re.S)
+
+
+def shown(text):
+    """A pattern of what a text block shows: … stands for anything, blanks at ends for nothing."""
+    lines = ("".join(f"{line.rstrip()}\n" for line in text.splitlines())).split("…")
+    return ".*?".join(map(re.escape, lines))
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda p: p.name)
@@ -25,14 +33,29 @@ def test_blocks_run_in_their_order(page, tmp_path):
     if page.name == "dataframes.md":
         for name in ("pandas", "pyarrow", "polars", "duckdb"):
             pytest.importorskip(name)
-    for language, code in blocks(page):
+    for language, code, output in blocks(page):
         command = [sys.executable, "-c", code] if language == "python" else ["bash", "-ec", code]
         result = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            command,
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
         )
-        assert result.returncode == 0, f"{code}\n{result.stdout}\n{result.stderr}"
+        assert result.returncode == 0, f"{code}\n{result.stdout}"
+        said = "".join(f"{line.rstrip()}\n" for line in result.stdout.splitlines())
+        if output:
+            assert re.fullmatch(shown(output), said, re.S), f"{code}\n{result.stdout}"
     if page.name == "README.md":
         assert (tmp_path / "tree.png").exists()
+
+
+def test_what_is_shown_is_compared():
+    assert re.fullmatch(shown("a  \n1.… s\n"), "a\n1.25 s\n", re.S)
+    assert not re.fullmatch(shown("a\n1.… s\n"), "a\n1 s\n", re.S)
+    assert not re.fullmatch(shown("a\n"), "a\nb\n", re.S)
 
 
 @pytest.mark.parametrize(("page", "writer"), [("cli.md", "reference"), ("api.md", "api")])
