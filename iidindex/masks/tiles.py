@@ -35,6 +35,27 @@ def disjoint(regions: Regions) -> Regions:
     return tiles(filled)
 
 
+def disjoint_masks(regions: Regions, owner: Ints) -> Regions:
+    """Return regions of many masks of which no two of the same mask share a pixel.
+
+    Parameters
+    ----------
+    regions : Regions
+    owner : ndarray of int64, shape (k,)
+        The mask of each region, ascending.
+    """
+    _, first, n = np.unique(owner, return_index=True, return_counts=True)
+    several = n > 1
+    mended, broken = [], np.zeros(len(owner), np.bool_)
+    for low, high in zip(first[several].tolist(), (first + n)[several].tolist(), strict=True):
+        own = regions[low:high]
+        parted = disjoint(own)
+        if parted is not own:
+            broken[low:high] = True
+            mended.append(parted)
+    return join([regions[~broken], *mended]) if mended else regions
+
+
 def tiles(regions: Regions) -> Regions:
     """Cut a mask into tiles of 8 by 8 pixels, whose bits are one word each.
 

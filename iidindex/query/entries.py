@@ -30,6 +30,7 @@ from iidindex.rows import ENTRY, NEAREST, Kind
 if TYPE_CHECKING:
     import pyarrow
 
+    from iidindex.query.heat import Heat
     from iidindex.query.overlap import Overlaps
 
 
@@ -350,6 +351,38 @@ class Entries(Tabular):
         if store:
             overlaps.store(self._catalog, self._originals, filters, progress)
         return overlaps.overlaps(self._catalog, self._originals, filters)
+
+    def heat(self, *, size: int = 1024, crop: BBoxLike | None = None) -> Heat:
+        """Count how many masks cover each place, over all files.
+
+        Coordinates are those of the files, whatever the sizes of their pictures.
+
+        Parameters
+        ----------
+        size : int
+            Cells along the longer side at the most. A cell is a pixel, if that suffices.
+        crop : sequence of int, optional
+            ``(minr, minc, maxr, maxc)``, half-open, pixels: count in this part. Without it,
+            in the smallest frame from row 0, column 0 that holds the masks and the frames
+            that the metadata of their files tells, by ``height`` and ``width``.
+
+        Returns
+        -------
+        Heat
+            ``counts``, int64 of shape (h, w), exact; ``grid``, where the cells lie; ``mean``,
+            masks per pixel of each cell; ``entries``, how many masks were counted.
+
+        Raises
+        ------
+        QueryError
+            If the question has an order or asks for the nearest, or `size` or `crop` is wrong.
+        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `Entry.mask`.
+        """
+        from iidindex.query.heat import heat
+
+        box = None if crop is None else BBox.of(crop, "crop")
+        return heat(self._catalog, self._originals, self._filters, size, box)
 
     def explain(self) -> str:
         """The way that was chosen, the SQL, and the plan the database makes for it."""

@@ -1,0 +1,120 @@
+"""What the metadata of files say of their pictures: how large they are, and where they lie."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from iidindex.catalog.schema import files, roots
+from iidindex.query.conditions import array
+from iidindex.query.segments import Ints
+
+# Names under which metadata tell the picture's own file, the most telling first. Those of COCO
+# (``file_name``) are among them.
+IMAGE_KEYS = ("image", "picture", "file_name", "filename", "path")
+
+# No coordinate of the format is larger.
+_MOST = 65535
+_FILES_AT_A_TIME = 1000
+
+
+class Frame(NamedTuple):
+    """A file's picture.
+
+    Attributes
+    ----------
+    location : str
+        Where the ``.iid`` file can be opened.
+    size : (int, int) or None
+        Height and width in pixels, if the metadata tell both.
+    image : str or None
+        The picture's own file, if the metadata name one that is there.
+    """
+
+    location: str
+    size: tuple[int, int] | None
+    image: str | None
+
+
+def frames_of(connection: Connection, file_ids: Ints) -> dict[int, Frame]:
+    """Frames of files, by id."""
+    found = {}
+    for low in range(0, len(file_ids), _FILES_AT_A_TIME):
+        statement = (
+            select(files.c.id, files.c.path, roots.c.location, files.c.meta)
+            .join(roots, roots.c.id == files.c.root_id)
+            .where(files.c.id.in_(array(file_ids[low : low + _FILES_AT_A_TIME].tolist())))
+        )
+        for file_id, path, root, text in connection.execute(statement):
+            location = os.path.join(root, path)
+            meta = _mapping(text)
+            found[file_id] = Frame(location, size_of(meta), image_of(meta, location))
+    return found
+
+
+def sizes_of(connection: Connection, file_ids: Ints) -> Iterator[tuple[int, int]]:
+    """The sizes of those files' pictures that tell one."""
+    for low in range(0, len(file_ids), _FILES_AT_A_TIME):
+        part = array(file_ids[low : low + _FILES_AT_A_TIME].tolist())
+        statement = select(files.c.meta).where(files.c.id.in_(part))
+        for text in connection.execute(statement).scalars():
+            size = size_of(_mapping(text))
+            if size is not None:
+                yield size
+
+
+def size_of(meta: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Height and width that metadata tell: at the top, or in a mapping ``size``.
+
+    Examples
+    --------
+    >>> size_of({"height": 20, "width": 30}), size_of({"size": {"height": 20, "width": 30}})
+    ((20, 30), (20, 30))
+    """
+    inner = meta.get("size")
+    for told in (meta, inner if isinstance(inner, dict) else {}):
+        height, width = told.get("height"), told.get("width")
+        if _is_length(height) and _is_length(width):
+            return int(height), int(width)
+    return None
+
+
+def _is_length(value: Any) -> bool:
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return whole and not isinstance(value, bool) and 0 < value <= _MOST
+
+
+def image_of(meta: Mapping[str, Any], location: str) -> str | None:
+    """The first regular file among those that metadata name, relative to the ``.iid`` file's."""
+    for name in _texts(meta.get(key) for key in IMAGE_KEYS):
+        path = os.path.join(os.path.dirname(location), name)
+        try:
+            if os.path.isfile(path):
+                return os.path.normpath(path)
+        except ValueError:  # a name that no file can have
+            continue
+    return None
+
+
+def _texts(values: Iterable[Any]) -> Iterator[str]:
+    yield from (value for value in values if isinstance(value, str) and value)
+
+
+def _mapping(text: str | None) -> Mapping[str, Any]:
+    try:
+        meta = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return meta if isinstance(meta, dict) else {}
+
+
+def largest(sizes: Iterable[tuple[int, int]], corner: tuple[int, int]) -> tuple[int, int]:
+    """The smallest height and width that hold all sizes and a corner."""
+    every = np.array([corner, *sizes], np.int64)
+    height, width = np.maximum.reduce(every, axis=0).tolist()
+    return height, width
