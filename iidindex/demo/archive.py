@@ -9,14 +9,16 @@ import numpy as np
 
 from iidindex.demo.pictures import Picture
 from iidindex.files.iidfile import IIDFile
+from iidindex.files.source import write_atomically
 from iidindex.model import BBox
+from iidindex.render.write import encode
 
 # The part of a tile that it shares with each neighbour.
 _OVERLAP = 0.3
 
 
 def build(directory: str, pictures: Iterable[Picture]) -> int:
-    """Write the tiles of all pictures below a directory.
+    """Write the tiles of all pictures below a directory, and beside them the pictures.
 
     A tile's coordinates are those of the whole picture, as in sky surveys and slide scans, so
     that the same pixel can be asked for in every tile that sees it. An individual keeps its
@@ -30,6 +32,8 @@ def build(directory: str, pictures: Iterable[Picture]) -> int:
     count = 0
     for picture in pictures:
         os.makedirs(os.path.join(directory, picture.name), exist_ok=True)
+        image = os.path.join(directory, f"{picture.name}.png")
+        write_atomically(image, [encode(picture.image, ".png")])
         for name, tile in tiles(picture):
             cut(picture, tile).save(os.path.join(directory, picture.name, f"{name}.iid"))
             count += 1
@@ -59,6 +63,7 @@ def cut(picture: Picture, tile: BBox) -> IIDFile:
     file = IIDFile()
     file.meta.data = {
         "picture": picture.name,
+        "image": f"../{picture.name}.png",
         "source": picture.source,
         "width": width,
         "height": height,

@@ -12,6 +12,7 @@ from iidindex.index import Index
 from iidindex.model import IID, BBox
 from iidindex.query.entry import Entry
 from iidindex.render import picture as draw
+from iidindex.render.colors import color_of
 
 _BACKGROUND = (18, 18, 24)
 _GREY = (120, 120, 135)
@@ -77,7 +78,7 @@ def _panel(index: Index, picture: Picture, hero: IID) -> draw.Picture:
     """One picture with every segment in its own colour, and the borders of its tiles."""
     panel = draw.as_rgb(picture.image, dim=0.8)
     for entry, mask in index.entries.where(domain=picture.name.encode(), group="whole").masks():
-        draw.paint_mask(panel, mask, entry.bbox, draw.color_of(entry.iid), alpha=0.35)
+        draw.paint_mask(panel, mask, entry.bbox, color_of(entry.iid), alpha=0.35)
     for _, tile in tiles(picture):
         draw.draw_box(panel, tile, _GREY)
     if hero.domain == picture.name.encode():
@@ -114,7 +115,7 @@ def _view(
     around = BBox(around.minr - 6, around.minc - 6, around.maxr + 6, around.maxc + 6)
     around &= BBox(0, 0, *picture.labels.shape)
     panel = draw.as_rgb(picture.image)
-    draw.paint_mask(panel, entry.mask(), entry.bbox, draw.color_of(entry.iid), alpha=0.3)
+    draw.paint_mask(panel, entry.mask(), entry.bbox, color_of(entry.iid), alpha=0.3)
     tile = tile_of[entry.path.rpartition("/")[2].removesuffix(".iid")]
     seen = np.zeros(panel.shape[:2], np.bool_)
     seen[tile.minr : tile.maxr, tile.minc : tile.maxc] = True

@@ -104,7 +104,9 @@ class CellCounts:
     count: Counts
 
 
-def cell_counts(regions: Regions, owner: Ints, grid: Grid) -> Iterator[CellCounts]:
+def cell_counts(
+    regions: Regions, owner: Ints, grid: Grid, *, zoom: int = 1
+) -> Iterator[CellCounts]:
     """Count the set pixels of masks in each cell of a grid.
 
     Parameters
@@ -115,6 +117,8 @@ def cell_counts(regions: Regions, owner: Ints, grid: Grid) -> Iterator[CellCount
         The mask of each region, ascending. Regions of a mask that share pixels, which the
         format forbids, count these each time; `disjoint` parts them.
     grid : Grid
+    zoom : int
+        Hold fewer cells at a time, as each will be drawn as a square of such sides.
 
     Yields
     ------
@@ -124,7 +128,7 @@ def cell_counts(regions: Regions, owner: Ints, grid: Grid) -> Iterator[CellCount
     n_cells = int(np.multiply.reduce(grid.shape))
     boxes = _cell_boxes(regions.bbox, grid)
     code, count = np.empty(0, np.int64), np.empty(0, np.uint32)
-    for part in _parts((boxes[:, 2:] - boxes[:, :2]).prod(axis=1)):
+    for part in _parts((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), _CELLS // zoom**2):
         found, new = _sparse(regions[part], owner[part] * n_cells, boxes[part], grid)
         if len(code):
             found, new = np.concatenate([code, found]), np.concatenate([count, new])
@@ -154,13 +158,13 @@ def count_grid(regions: Regions, grid: Grid) -> Ints:
     return total
 
 
-def _parts(sizes: Ints) -> Iterator[slice]:
+def _parts(sizes: Ints, most: int) -> Iterator[slice]:
     """Cut regions into runs of so many cells together."""
     ends = np.cumsum(sizes)
     low = 0
     while low < len(sizes):
         done = int(ends[low - 1]) if low else 0
-        high = max(low + 1, int(np.searchsorted(ends, done + _CELLS, side="right")))
+        high = max(low + 1, int(np.searchsorted(ends, done + most, side="right")))
         yield slice(low, high)
         low = high
 

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import colorsys
-from hashlib import blake2b
-
 import numpy as np
 import numpy.typing as npt
 
 from iidindex.masks.regions import Bool2D
-from iidindex.model import IID, BBox
+from iidindex.model import BBox
+from iidindex.render.colors import Color
 
 Picture = npt.NDArray[np.uint8]
-Color = tuple[int, int, int]
-
-
-def color_of(iid: IID) -> Color:
-    """A colour that an IID always has, on every picture and every machine.
-
-    Examples
-    --------
-    >>> color_of(IID(b"coins", b"coin-001")) == color_of(IID(b"coins", b"coin-001"))
-    True
-    """
-    digest = blake2b((iid.domain or b"") + b"\0" + iid.address, digest_size=4).digest()
-    hue = int.from_bytes(digest[:2], "big") / 65536
-    lightness = 0.55 + 0.15 * digest[2] / 255
-    red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.85)
-    return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def as_rgb(image: Picture, *, dim: float = 1.0) -> Picture:

@@ -1,0 +1,157 @@
+"""Reading the pictures that masks belong to, a part of them at the size that is needed."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iidindex.errors import QueryError, SourceError, SourceNotFoundError
+from iidindex.masks.cells import Grid
+from iidindex.model import BBox
+from iidindex.query.frames import Frame
+from iidindex.render.canvas import Picture
+from iidindex.render.colors import BACKGROUND
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class Photo:
+    """An image file, decoded when a part of it is asked for.
+
+    Rows and columns are those of the file: what EXIF says of turning it is left aside, as it
+    is by the programs that make masks.
+
+    Parameters
+    ----------
+    path : str
+
+    Raises
+    ------
+    SourceNotFoundError
+        If there is nothing at `path`.
+    SourceError
+        If it is no image, or too large to be one that was meant.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._image = _opened(path)
+        width, height = self._image.size
+        self.size = (height, width)
+
+    def part(self, grid: Grid) -> Picture:
+        """The picture in each cell of a grid: uint8, shape (h, w, 3).
+
+        Where the grid reaches outside, it is dark.
+        """
+        shape = grid.shape
+        drawn = np.full((*shape, 3), BACKGROUND, np.uint8)
+        window = grid.bbox
+        common = window & BBox(0, 0, *self.size)
+        if not common.n_pixels:
+            return drawn
+        top, bottom = np.searchsorted(grid.rows, [common.minr, common.maxr]).tolist()
+        left, right = np.searchsorted(grid.cols, [common.minc, common.maxc]).tolist()
+        top, left = min(top, shape[0] - 1), min(left, shape[1] - 1)
+        drawn[top:bottom, left:right] = self._resized(common, bottom - top, right - left)
+        return drawn
+
+    def _resized(self, box: BBox, height: int, width: int) -> Picture:
+        from PIL import Image
+
+        try:
+            part = self._image.crop((box.minc, box.minr, box.maxc, box.maxr))
+            colored = _colored(part, self._range())
+            if colored.size != (width, height):
+                colored = colored.resize(
+                    (width, height), Image.Resampling.LANCZOS, reducing_gap=3.0
+                )
+            return np.asarray(colored)
+        except Exception as error:
+            raise _unreadable(self.path, error) from error
+
+    def _range(self) -> tuple[float, float] | None:
+        """Least and largest value of an image of more than 8 bits a pixel; None for others."""
+        if not self._image.mode.startswith(("I", "F")):
+            return None
+        values = np.asarray(self._image)
+        finite = values[np.isfinite(values)]
+        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+
+
+def _opened(path: str) -> Image.Image:
+    from PIL import Image
+
+    if not os.path.exists(path):
+        raise SourceNotFoundError(f"{path}: there is no such file")
+    if not os.path.isfile(path):
+        raise SourceError(f"{path}: is not a regular file")
+    try:
+        with warnings.catch_warnings():
+            # Pictures of a hundred million pixels are no rarity here; above twice the number
+            # that Pillow warns of, it refuses them.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with open(path, "rb") as file:
+                image = Image.open(file)
+                image.load()
+                return image
+    # A decoder that is given nonsense may raise anything.
+    except Exception as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: Exception) -> SourceError:
+    return SourceError(f"{path}: is not an image that can be read: {error}")
+
+
+def _colored(part: Image.Image, span: tuple[float, float] | None) -> Image.Image:
+    from PIL import Image
+
+    if span is None:
+        return part.convert("RGB")
+    low, high = span
+    values = np.nan_to_num(np.asarray(part).astype(np.float64), nan=low)
+    grey = (np.clip(values, low, high) - low) * (255 / max(high - low, 1e-300))
+    return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+
+
+def photo_for(frame: Frame, extent: tuple[int, int], image: str | None) -> Photo | None:
+    """The picture of a file: the one that is named, or else the one its metadata name.
+
+    Parameters
+    ----------
+    frame : Frame
+        What the metadata say.
+    extent : (int, int)
+        Rows and columns that the masks need.
+    image : str or None
+
+    Raises
+    ------
+    SourceNotFoundError, SourceError
+        As `Photo`.
+    QueryError
+        If its size is not the one the metadata tell, or masks reach outside it.
+    """
+    path = frame.image if image is None else image
+    if path is None:
+        return None
+    photo = Photo(path)
+    height, width = photo.size
+    if frame.size is not None and frame.size != photo.size:
+        raise QueryError(
+            f"{path}: has {height} x {width} pixels (rows x columns), but the metadata of "
+            f"{frame.location} tell {frame.size[0]} x {frame.size[1]}; name the right image, "
+            "or draw without one"
+        )
+    if extent[0] > height or extent[1] > width:
+        raise QueryError(
+            f"{path}: has {height} x {width} pixels (rows x columns), but masks of "
+            f"{frame.location} reach to row {extent[0]}, column {extent[1]}; name the right "
+            "image, or draw without one"
+        )
+    return photo

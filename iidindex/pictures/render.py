@@ -1,0 +1,119 @@
+"""One indexed file as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from iidindex.catalog.engine import Catalog
+from iidindex.errors import QueryError
+from iidindex.masks.cells import Grid
+from iidindex.model import BBox
+from iidindex.pictures.drawing import Drawing
+from iidindex.pictures.fonts import typeface
+from iidindex.pictures.images import Photo, photo_for
+from iidindex.pictures.scene import Style, draw
+from iidindex.query.entries import Entries
+from iidindex.query.entry import Entry
+from iidindex.query.frames import Frame, frames_of, largest
+from iidindex.query.heat import check_size
+from iidindex.query.originals import OnStale, Originals
+from iidindex.query.places import file_of
+from iidindex.render.canvas import Marks, Picture
+from iidindex.render.colors import colors_of
+from iidindex.render.text import Label, Typeface, write_labels
+
+# Of a label, in letters' heights.
+_LABEL_WIDTH = 11
+_LETTERS = (11, 26)
+
+
+def render(
+    catalog: Catalog,
+    originals: Originals,
+    entries: Entries,
+    path: str,
+    *,
+    image: str | bool = True,
+    size: int = 2048,
+    zoom: int = 1,
+    crop: BBox | None = None,
+    style: Style,
+    labels: bool = True,
+    font: str | None = None,
+    on_stale: OnStale = "error",
+) -> Drawing:
+    """Draw the entries of one file; see `Index.render`."""
+    check_size(size)
+    check_size(zoom, 64)
+    with catalog.reading() as connection:
+        span = file_of(connection, path)
+        frame = frames_of(connection, np.array([span.file_id]))[span.file_id]
+    # A path is a pattern to `where`; here it is meant as it stands.
+    hits = [one for one in entries.where(path=frame.location) if one.file_id == span.file_id]
+    photo = None if image is False else _photo(frame, hits, image)
+    window = _window(frame, hits, photo, crop)
+    zoom = max(1, min(zoom, size // max(window.height, window.width)))
+    grid = Grid.over(window, size)
+    picture, marks = draw(
+        originals, hits, grid, photo, style, zoom=zoom, closed=crop is None, on_stale=on_stale
+    )
+    left_out = 0
+    if labels:
+        picture, left_out = _labelled(picture, marks, hits, font)
+    images = () if photo is None else (photo.path,)
+    return Drawing(picture, len(marks.owner), left_out, images)
+
+
+def _photo(frame: Frame, hits: Sequence[Entry], image: str | bool) -> Photo | None:
+    return photo_for(frame, _extent(hits), None if isinstance(image, bool) else image)
+
+
+def _extent(hits: Sequence[Entry]) -> tuple[int, int]:
+    boxes = [entry.bbox for entry in hits]
+    return max((box.maxr for box in boxes), default=0), max((box.maxc for box in boxes), default=0)
+
+
+def _window(frame: Frame, hits: Sequence[Entry], photo: Photo | None, crop: BBox | None) -> BBox:
+    """What is drawn: the image, or the frame that the metadata tell, or what holds all boxes."""
+    if photo is not None:
+        whole = BBox(0, 0, *photo.size)
+    else:
+        sizes = [] if frame.size is None else [frame.size]
+        whole = BBox(0, 0, *largest([*sizes, (1, 1)], _extent(hits)))
+    window = whole if crop is None else whole & crop
+    if not window.n_pixels:
+        raise QueryError(
+            f"crop {tuple(crop or ())} has no pixel in the frame of {frame.location}, which is "
+            f"{whole.height} x {whole.width}"
+        )
+    return window
+
+
+def _labelled(
+    picture: Picture, marks: Marks, hits: Sequence[Entry], font: str | None
+) -> tuple[Picture, int]:
+    face = typeface(letter_size(picture), font)
+    chosen = [hits[owner] for owner in marks.owner.tolist()]
+    colors = colors_of(entry.iid for entry in chosen).tolist()
+    area = np.array([entry.area for entry in chosen], np.int64)
+    words = []
+    for nth in np.lexsort((marks.owner, -area)).tolist():
+        (row, col), box = marks.anchor[nth].tolist(), tuple(marks.bbox[nth].tolist())
+        text = label_of(chosen[nth].iid.address, face)
+        if text:
+            words.append(Label(text, (row, col), box, tuple(colors[nth])))
+    picture, written = write_labels(picture, words, face)
+    return picture, len(words) - written
+
+
+def letter_size(picture: Picture) -> int:
+    """The height of letters that suits a picture, in pixels."""
+    low, high = _LETTERS
+    return min(max(round(max(picture.shape[:2]) / 72), low), high)
+
+
+def label_of(address: bytes, face: Typeface) -> str:
+    """What is written for an address."""
+    return face.within(face.readable(address), _LABEL_WIDTH * face.height)

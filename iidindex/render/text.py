@@ -1,0 +1,191 @@
+"""Words on pictures: which font can write them, how long they may be, where there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from iidindex.render.colors import Color
+
+if TYPE_CHECKING:
+    from PIL.ImageFont import FreeTypeFont
+
+Picture = npt.NDArray[np.uint8]
+Box = tuple[int, int, int, int]
+
+_HALO = (10, 10, 14)
+# No font has a glyph for this: what it draws instead shows which others it lacks.
+_NO_CHARACTER = "\U0010ffff"
+# Between a label and what it names, in pixels.
+_GAP = 2
+
+
+class Typeface:
+    """Fonts of one size, of which each text is written in the first that has all of it.
+
+    Parameters
+    ----------
+    fonts : sequence of PIL.ImageFont.FreeTypeFont
+        At least one.
+    """
+
+    def __init__(self, fonts: Sequence[FreeTypeFont]) -> None:
+        self._fonts = fonts
+        ascent, descent = fonts[0].getmetrics()
+        self.height = ascent + descent
+        self._missing = lru_cache(maxsize=4096)(_is_missing)
+
+    def font_for(self, text: str) -> FreeTypeFont | None:
+        """The first font that has every character; None if there is none."""
+        for font in self._fonts:
+            if not any(self._missing(font, character) for character in set(text)):
+                return font
+        return None
+
+    def width(self, text: str) -> int:
+        """Of a line, in pixels."""
+        return int(np.ceil((self.font_for(text) or self._fonts[0]).getlength(text)))
+
+    def readable(self, raw: bytes) -> str:
+        """Bytes as text, if they are UTF-8 that can be written, or else as ``hex:…``."""
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return f"hex:{raw.hex()}"
+        if text.isprintable() and self.font_for(text) and not text.startswith(("hex:", "b64:")):
+            return text
+        return f"hex:{raw.hex()}"
+
+    def within(self, text: str, width: int) -> str:
+        """The text, its middle left out if it would be wider than so many pixels."""
+        if self.width(text) <= width:
+            return text
+        low, high = 0, len(text)
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (
+                (middle, high)
+                if self.width(_shortened(text, middle)) <= width
+                else (low, middle - 1)
+            )
+        return _shortened(text, low)
+
+    def write(
+        self,
+        picture: Picture,
+        lines: Sequence[tuple[str, int, int, Color]],
+        *,
+        halo: int = 0,
+    ) -> Picture:
+        """Write lines of text and return the new picture.
+
+        Parameters
+        ----------
+        picture : ndarray of uint8, shape (h, w, 3)
+        lines : sequence of (text, row, col, color)
+            Row and column of the upper left corner.
+        halo : int
+            So many pixels around each letter are dark.
+        """
+        from PIL import Image, ImageDraw
+
+        image = Image.fromarray(picture)
+        draw = ImageDraw.Draw(image)
+        for text, row, col, color in lines:
+            font = self.font_for(text) or self._fonts[0]
+            draw.text((col, row), text, color, font, stroke_width=halo, stroke_fill=_HALO)
+        return np.asarray(image).copy()
+
+
+def _shortened(text: str, kept: int) -> str:
+    """So many characters of a text, more of its end: there, names differ."""
+    first = kept * 2 // 5
+    return f"{text[:first]}…{text[len(text) - kept + first :]}"
+
+
+def _is_missing(font: FreeTypeFont, character: str) -> bool:
+    drawn, instead = font.getmask(character), font.getmask(_NO_CHARACTER)
+    return drawn.size == instead.size and bytes(drawn) == bytes(instead)
+
+
+class Label(NamedTuple):
+    """A word for what lies around a pixel of a picture; boxes are half-open, rows first."""
+
+    text: str
+    anchor: tuple[int, int]
+    bbox: Box
+    color: Color
+
+
+def write_labels(
+    picture: Picture, labels: Sequence[Label], typeface: Typeface
+) -> tuple[Picture, int]:
+    """Write labels where they do not cover each other.
+
+    Parameters
+    ----------
+    picture : ndarray of uint8, shape (h, w, 3)
+    labels : sequence of Label
+        The most important first.
+    typeface : Typeface
+
+    Returns
+    -------
+    picture : ndarray of uint8, shape (h, w, 3)
+    written : int
+        How many found room.
+    """
+    taken = np.zeros(picture.shape[:2], np.bool_)
+    halo = max(1, typeface.height // 8)
+    height = typeface.height + 2 * halo
+    widths = [typeface.width(label.text) + 2 * halo for label in labels]
+    for label, width in zip(labels, widths, strict=True):
+        if not _fits(label.bbox, height, width):
+            # What is smaller than its own label is not to be hidden by another.
+            minr, minc, maxr, maxc = label.bbox
+            taken[minr:maxr, minc:maxc] = True
+    lines = []
+    for label, width in zip(labels, widths, strict=True):
+        size = height, width
+        for row, col in _places(label, size, taken.shape):
+            spot = taken[row : row + size[0], col : col + size[1]]
+            if not spot.any():
+                spot[...] = True
+                lines.append((label.text, row + halo, col + halo, _pale(label.color)))
+                break
+    return typeface.write(picture, lines, halo=halo), len(lines)
+
+
+def _places(
+    label: Label, size: tuple[int, int], shape: tuple[int, int]
+) -> Iterator[tuple[int, int]]:
+    """Corners where a label may go, the best first: on what it names, or else around it."""
+    height, width = size
+    row, col = label.anchor
+    minr, minc, maxr, maxc = label.bbox
+    if height > shape[0] or width > shape[1]:
+        return
+    middle_r, middle_c = row - height // 2, col - width // 2
+    below, above, right, left = maxr + _GAP, minr - height - _GAP, maxc + _GAP, minc - width - _GAP
+    around = [(below, middle_c), (above, middle_c), (middle_r, right), (middle_r, left)]
+    around += [(below, right), (above, right), (below, left), (above, left)]
+    if _fits(label.bbox, height, width):
+        around.insert(0, (middle_r, middle_c))
+    for top, begin in around:
+        inside = min(max(top, 0), shape[0] - height), min(max(begin, 0), shape[1] - width)
+        # A little is moved to stay in the picture; far from its mask a label says nothing.
+        if abs(inside[0] - top) <= height and abs(inside[1] - begin) <= width // 2:
+            yield inside
+
+
+def _fits(bbox: Box, height: int, width: int) -> bool:
+    return bbox[2] - bbox[0] >= height and bbox[3] - bbox[1] >= width * 2 // 3
+
+
+def _pale(color: Color) -> Color:
+    red, green, blue = ((channel + 3 * 255) // 4 for channel in color)
+    return red, green, blue
