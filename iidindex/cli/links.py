@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import sys
-
 import click
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
-from iidindex.cli.main import DONE, NOTHING_FOUND
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.questions import Answer, Answered, Question, question
-from iidindex.files.source import write_atomically
 from iidindex.index import Index
 from iidindex.model import IID
 from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED, STEP
@@ -108,31 +103,6 @@ def chain(index: Index, a: bytes, b: bytes, domain: bytes | None) -> Answered:
     first, last = [_only(index, address, domain) for address in (a, b)]
     found = None if first is None or last is None else index.chain(first, last)
     return Answer(found or (), STEP, ("domain", "address", "path"))
-
-
-@click.command()
-@click.option("--output", "-o", type=click.Path(dir_okay=False), help="Else to standard output.")
-@click.option(
-    "--project",
-    type=click.Choice(["files", "iids"]),
-    help="Only these, linked by what they have in common.",
-)
-@click.pass_obj
-def graph(db: str, /, output: str | None, project: str | None) -> int:
-    """Write the graph of individuals and files as GraphML."""
-    with Index(db) as index:
-        found = index.link_graph(project=project)
-    if not len(found):
-        return NOTHING_FOUND
-    import networkx
-
-    if output is None:
-        networkx.write_graphml(found, sys.stdout.buffer)
-        return DONE
-    encoded = io.BytesIO()
-    networkx.write_graphml(found, encoded)
-    write_atomically(output, [encoded.getvalue()])
-    return DONE
 
 
 def _only(index: Index, address: bytes, domain: bytes | None) -> IID | None:

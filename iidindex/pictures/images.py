@@ -105,7 +105,10 @@ def _opened(path: str) -> Image.Image:
 
 
 def _unreadable(path: str, error: Exception) -> SourceError:
-    return SourceError(f"{path}: is not an image that can be read: {error}")
+    from PIL import UnidentifiedImageError
+
+    reason = "no known format" if isinstance(error, UnidentifiedImageError) else str(error)
+    return SourceError(f"{path}: is not an image that can be read: {reason}")
 
 
 def _colored(part: Image.Image, span: tuple[float, float] | None) -> Image.Image:

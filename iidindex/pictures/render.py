@@ -46,7 +46,7 @@ def render(
 ) -> Drawing:
     """Draw the entries of one file; see `Index.render`."""
     check_size(size)
-    check_size(zoom, 64)
+    check_size(zoom, "zoom", 64)
     with catalog.reading() as connection:
         span = file_of(connection, path)
         frame = frames_of(connection, np.array([span.file_id]))[span.file_id]
@@ -110,8 +110,8 @@ def _labelled(
 
 def letter_size(picture: Picture) -> int:
     """The height of letters that suits a picture, in pixels."""
-    low, high = _LETTERS
-    return min(max(round(max(picture.shape[:2]) / 72), low), high)
+    longest: int = max(picture.shape)
+    return int(np.clip(round(longest / 72), *_LETTERS))
 
 
 def label_of(address: bytes, face: Typeface) -> str:

@@ -78,15 +78,16 @@ def size_of(meta: Mapping[str, Any]) -> tuple[int, int] | None:
     """
     inner = meta.get("size")
     for told in (meta, inner if isinstance(inner, dict) else {}):
-        height, width = told.get("height"), told.get("width")
-        if _is_length(height) and _is_length(width):
-            return int(height), int(width)
+        height, width = _length(told.get("height")), _length(told.get("width"))
+        if height and width:
+            return height, width
     return None
 
 
-def _is_length(value: Any) -> bool:
+def _length(value: Any) -> int:
+    """A whole number of pixels that a frame may have; 0 for anything else."""
     whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return whole and not isinstance(value, bool) and 0 < value <= _MOST
+    return int(value) if whole and not isinstance(value, bool) and 0 < value <= _MOST else 0
 
 
 def image_of(meta: Mapping[str, Any], location: str) -> str | None:

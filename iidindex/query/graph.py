@@ -15,11 +15,18 @@ from sqlalchemy import Connection
 
 from iidindex.catalog.engine import Catalog
 from iidindex.errors import QueryError
+from iidindex.files.arguments import check_bytes
 from iidindex.model import IID
-from iidindex.query.lookup import Ids, as_json, iids_of, numbers
+from iidindex.query.lookup import Ids, as_json, check_number, iid_ids, iids_of, numbers
+from iidindex.query.neighbourhood import Neighbourhood, neighbourhood
+from iidindex.query.neighbourhood import Nodes as Around
+from iidindex.query.places import file_of
 
 # Their names and attributes.
-Nodes: TypeAlias = list[tuple[str, dict[str, str]]]
+Nodes: TypeAlias = list[tuple[str, dict[str, Any]]]
+
+# Of a graph around something.
+MOST_NODES = 2000
 
 # What XML cannot hold, not even escaped.
 _NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -30,8 +37,17 @@ _FILES = (
 )
 
 
-def link_graph(catalog: Catalog, *, project: str | None = None) -> Any:
-    """The graph of files and the IIDs in them.
+def link_graph(
+    catalog: Catalog,
+    *,
+    project: str | None = None,
+    address: bytes | None = None,
+    domain: bytes | None = None,
+    path: str | None = None,
+    depth: int = 2,
+    limit: int = 100,
+) -> Any:
+    """The graph of files and the IIDs in them, or what lies around one of these.
 
     A node is a text that begins with ``file:`` or ``iid:`` and can be no other's. Its
     attributes are text, so that any format can hold them, GraphML too:
@@ -39,7 +55,8 @@ def link_graph(catalog: Catalog, *, project: str | None = None) -> Any:
     - ``kind`` is ``file`` or ``iid``;
     - ``root`` and ``path`` of a file; what is no text in them is U+FFFD;
     - ``address`` and ``domain`` of an IID where they are UTF-8, without control characters;
-      ``address_b64`` and ``domain_b64``, which are exact.
+      ``address_b64`` and ``domain_b64``, which are exact;
+    - ``depth``, an integer, only in the graph around something: how many links away it is.
 
     Parameters
     ----------
@@ -47,17 +64,28 @@ def link_graph(catalog: Catalog, *, project: str | None = None) -> Any:
     project : {"files", "iids"}, optional
         Only nodes of this kind, linked if they have a neighbour in common. What is in many
         places links all of these, so this graph may be far larger.
+    address, domain : bytes, optional
+        Only what lies around the IIDs of this address, in any domain if none is named.
+    path : str, optional
+        Only what lies around this file: where it lies on disk, or its path inside its root.
+    depth : int
+        How far around: 1 is the files of an IID, 2 the IIDs of these files, and so on.
+    limit : int
+        Of nodes around something; the nearest stay, and of equally near ones those with the
+        most entries that link them.
 
     Returns
     -------
     networkx.Graph
+        ``graph.graph["left_out"]`` is how many nodes the limit left out where it was reached.
         An edge's ``weight`` is the number of entries, or, if `project` is given, of IIDs or
         files in common.
 
     Raises
     ------
     QueryError
-        If `project` is something else, or networkx is not installed.
+        If `project` is something else, both `address` and `path` are given, no indexed file
+        has that path, or networkx is not installed.
 
     Notes
     -----
@@ -65,19 +93,27 @@ def link_graph(catalog: Catalog, *, project: str | None = None) -> Any:
     """
     if project not in (None, "files", "iids"):
         raise QueryError(f"project is {project!r}; expected 'files' or 'iids'")
+    if address is not None and path is not None:
+        raise QueryError("a graph lies around an address or a path; name one of them")
     networkx = _networkx()
-    with catalog.reading() as connection:
-        files = numbers(connection, "SELECT id FROM files WHERE state = 'ok' ORDER BY id")[:, 0]
-        # From the index alone, and in its order.
-        pairs = numbers(connection, "SELECT iid_id, file_id FROM entries ORDER BY 1, 2")
-        pairs = pairs[np.isin(pairs[:, 1], files)]
-        iids, iid = np.unique(pairs[:, 0], return_inverse=True)
-        file = np.searchsorted(files, pairs[:, 1])
-        file_nodes = [] if project == "iids" else _file_nodes(connection, files)
-        iid_nodes = [] if project == "files" else _iid_nodes(connection, iids)
-    code, weight = np.unique(iid * max(len(files), 1) + file, return_counts=True)
-    iid, file = np.divmod(code, max(len(files), 1))
     graph = networkx.Graph()
+    with catalog.reading() as connection:
+        if address is None and path is None:
+            found = _everything(connection)
+        else:
+            ends = _ends(connection, address, domain, path)
+            found = neighbourhood(connection, *ends, *_bounds(depth, limit))
+            graph.graph["left_out"] = found.left_out
+        file_nodes = [] if project == "iids" else _file_nodes(connection, found.files.id)
+        iid_nodes = [] if project == "files" else _iid_nodes(connection, found.iids.id)
+    if address is not None or path is not None:
+        _add_depth(file_nodes, found.files.depth)
+        _add_depth(iid_nodes, found.iids.depth)
+    iid = np.searchsorted(found.iids.id, found.pairs[:, 0])
+    file = np.searchsorted(found.files.id, found.pairs[:, 1])
+    n_files = max(len(found.files.id), 1)
+    code, weight = np.unique(iid * n_files + file, return_counts=True)
+    iid, file = np.divmod(code, n_files)
     for name, attributes in file_nodes + iid_nodes:
         graph.add_node(name, **attributes)
     if project is None:
@@ -88,6 +124,47 @@ def link_graph(catalog: Catalog, *, project: str | None = None) -> Any:
         )
         _project(graph, nodes, own, other)
     return graph
+
+
+def _everything(connection: Connection) -> Neighbourhood:
+    """All files that are there, and all IIDs in them."""
+    files = numbers(connection, "SELECT id FROM files WHERE state = 'ok' ORDER BY id")[:, 0]
+    # From the index alone, and in its order.
+    pairs = numbers(connection, "SELECT iid_id, file_id FROM entries ORDER BY 1, 2")
+    pairs = pairs[np.isin(pairs[:, 1], files)]
+    iids = np.unique(pairs[:, 0])
+    return Neighbourhood(
+        Around(iids, np.zeros_like(iids)), Around(files, np.zeros_like(files)), pairs, 0
+    )
+
+
+def _ends(
+    connection: Connection, address: bytes | None, domain: bytes | None, path: str | None
+) -> tuple[Ids, Ids]:
+    """Ids of the IIDs and of the file that a graph is to lie around."""
+    nothing = np.empty(0, np.int64)
+    if path is not None:
+        return nothing, np.array([file_of(connection, path).file_id], np.int64)
+    check_bytes(address, "address")
+    if domain is not None:
+        check_bytes(domain, "domain")
+    assert address is not None
+    return iid_ids(connection, address, domain), nothing
+
+
+def _bounds(depth: int, limit: int) -> tuple[int, int]:
+    checked = []
+    for name, value, most in (("depth", depth, 100), ("limit", limit, MOST_NODES)):
+        number = check_number(value, name)
+        if number is None or not 1 <= number <= most:
+            raise QueryError(f"{name} is {value!r}; expected 1 … {most}")
+        checked.append(number)
+    return checked[0], checked[1]
+
+
+def _add_depth(nodes: Nodes, depth: Ids) -> None:
+    for (_, attributes), away in zip(nodes, depth.tolist(), strict=True):
+        attributes["depth"] = away
 
 
 def _networkx() -> ModuleType:

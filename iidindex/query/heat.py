@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from iidindex.catalog.engine import Catalog
 from iidindex.errors import QueryError
+from iidindex.files.arguments import one_integer
 from iidindex.masks.cells import Grid, count_grid
 from iidindex.masks.tiles import disjoint_masks
 from iidindex.model import BBox
@@ -77,16 +78,16 @@ def heat(
     return Heat(total, grid, n_entries)
 
 
-def check_size(size: int, most: int = MOST_CELLS) -> None:
-    """Check the longest side of a picture.
+def check_size(size: int, name: str = "size", most: int = MOST_CELLS) -> None:
+    """Check a number of pixels or cells.
 
     Raises
     ------
     QueryError
         If it is no integer from 1 to `most`.
     """
-    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or not 1 <= size <= most:
-        raise QueryError(f"size is {size!r}; expected 1 … {most} pixels")
+    if not 1 <= one_integer(size, name) <= most:
+        raise QueryError(f"{name} is {size!r}; expected 1 … {most}")
 
 
 def _frame(question: Question) -> BBox:

@@ -15,6 +15,9 @@ Picture = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
+# More pixels than any mask has, as no coordinate is above 65535.
+_NO_MASK = 2**32 - 1
+
 
 class Marks(NamedTuple):
     """Where masks are seen on a picture.
@@ -123,7 +126,7 @@ class Canvas:
         color = np.where(covered - part > 1e-3, part * top + (1 - part) * below, top)
         base[tinted] += (color - base[tinted]) * (alpha * np.minimum(covered, 1))
         drawn = np.rint(np.clip(base, 0, 255)).astype(np.uint8)
-        outlined = np.isfinite(self._outline.area)
+        outlined = self._outline.area != _NO_MASK
         drawn[outlined] = self._outline.color[outlined]
         return drawn.reshape(picture.shape)
 
@@ -132,15 +135,16 @@ class _Top:
     """For each pixel, the smallest mask on it so far: its area and colour."""
 
     def __init__(self, n: int) -> None:
-        self.area = np.full(n, np.inf)
+        self.area = np.full(n, _NO_MASK, np.uint32)
         self.color = np.zeros((n, 3), np.uint8)
 
     def put(self, owner: Ints, cell: Ints, colors: Colors, area: Ints) -> Ints:
         """Put masks on pixels; return the positions of those that are on top now."""
         before = self.area[cell]
-        np.minimum.at(self.area, cell, area[owner].astype(np.float64))
+        own = area.astype(np.uint32)[owner]
+        np.minimum.at(self.area, cell, own)
         # Of equal ones the first stays, so it is written last.
-        on_top = np.flatnonzero((area[owner] == self.area[cell]) & (area[owner] < before))[::-1]
+        on_top = np.flatnonzero((own == self.area[cell]) & (own < before))[::-1]
         self.color[cell[on_top]] = colors[owner[on_top]]
         return on_top
 

@@ -53,9 +53,9 @@ def colors_of(iids: Iterable[IID]) -> Colors:
 @lru_cache(maxsize=1)
 def _palette() -> Colors:
     """Colours by lightness and hue: uint8, shape (3, 256, 3)."""
-    hue = np.arange(_HUES) * (2 * np.pi / _HUES)
+    turns: Floats = np.linspace(0, 2 * np.pi, _HUES, endpoint=False)
     lightness = np.repeat(np.array(_LIGHTNESS)[:, None], _HUES, axis=1)
-    hue = np.broadcast_to(hue, lightness.shape)
+    hue = np.broadcast_to(turns, lightness.shape)
     return _as_bytes(lightness, np.minimum(_most_chroma(lightness, hue), 0.21), hue)
 
 
@@ -66,9 +66,9 @@ def heat_scale() -> Colors:
     Lightness grows in equal steps, so that the scale can be read in grey, and by eyes that do
     not tell red from green; hue goes from violet through red to yellow.
     """
-    part = np.linspace(0, 1, _STEPS)
+    part: Floats = np.linspace(0, 1, _STEPS)
     lightness = 0.30 + 0.66 * part
-    hue = np.radians(295 + (105 + 360 - 295) * part)
+    hue = (295 + (105 + 360 - 295) * part) * (np.pi / 180)
     chroma = np.minimum(0.92 * _most_chroma(lightness, hue), 0.19)
     return _as_bytes(lightness, chroma, hue)
 
@@ -77,7 +77,8 @@ def _as_bytes(lightness: Floats, chroma: Floats, hue: Floats) -> Colors:
     linear = np.clip(_linear_rgb(lightness, chroma, hue), 0, 1)
     # The transfer function of sRGB, IEC 61966-2-1.
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.rint(encoded * 255).astype(np.uint8)
+    colors: Colors = np.rint(encoded * 255).astype(np.uint8)
+    return colors
 
 
 def _most_chroma(lightness: Floats, hue: Floats) -> Floats:

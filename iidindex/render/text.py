@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 Picture = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
-_HALO = (10, 10, 14)
 # No font has a glyph for this: what it draws instead shows which others it lacks.
 _NO_CHARACTER = "\U0010ffff"
 # Between a label and what it names, in pixels.
@@ -35,8 +34,9 @@ class Typeface:
 
     def __init__(self, fonts: Sequence[FreeTypeFont]) -> None:
         self._fonts = fonts
-        ascent, descent = fonts[0].getmetrics()
-        self.height = ascent + descent
+        self.ascent, descent = fonts[0].getmetrics()
+        self.height = self.ascent + descent
+        self.size = fonts[0].size
         self._missing = lru_cache(maxsize=4096)(_is_missing)
 
     def font_for(self, text: str) -> FreeTypeFont | None:
@@ -50,13 +50,17 @@ class Typeface:
         """Of a line, in pixels."""
         return int(np.ceil((self.font_for(text) or self._fonts[0]).getlength(text)))
 
-    def readable(self, raw: bytes) -> str:
-        """Bytes as text, if they are UTF-8 that can be written, or else as ``hex:…``."""
+    def readable(self, raw: bytes, any_character: bool = False) -> str:
+        """Bytes as text, if they are UTF-8 that can be written, or else as ``hex:…``.
+
+        With `any_character`, all that is printable can be written: by somebody else's fonts.
+        """
         try:
             text = raw.decode("utf-8")
         except UnicodeDecodeError:
             return f"hex:{raw.hex()}"
-        if text.isprintable() and self.font_for(text) and not text.startswith(("hex:", "b64:")):
+        can_write = any_character or self.font_for(text)
+        if text.isprintable() and can_write and not text.startswith(("hex:", "b64:")):
             return text
         return f"hex:{raw.hex()}"
 
@@ -80,6 +84,7 @@ class Typeface:
         lines: Sequence[tuple[str, int, int, Color]],
         *,
         halo: int = 0,
+        halo_color: Color = (10, 10, 14),
     ) -> Picture:
         """Write lines of text and return the new picture.
 
@@ -89,7 +94,8 @@ class Typeface:
         lines : sequence of (text, row, col, color)
             Row and column of the upper left corner.
         halo : int
-            So many pixels around each letter are dark.
+            So many pixels around each letter have the colour `halo_color`.
+        halo_color : (int, int, int)
         """
         from PIL import Image, ImageDraw
 
@@ -97,7 +103,7 @@ class Typeface:
         draw = ImageDraw.Draw(image)
         for text, row, col, color in lines:
             font = self.font_for(text) or self._fonts[0]
-            draw.text((col, row), text, color, font, stroke_width=halo, stroke_fill=_HALO)
+            draw.text((col, row), text, color, font, stroke_width=halo, stroke_fill=halo_color)
         return np.asarray(image).copy()
 
 
@@ -126,21 +132,45 @@ def write_labels(
 ) -> tuple[Picture, int]:
     """Write labels where they do not cover each other.
 
-    Parameters
-    ----------
-    picture : ndarray of uint8, shape (h, w, 3)
-    labels : sequence of Label
-        The most important first.
-    typeface : Typeface
-
     Returns
     -------
     picture : ndarray of uint8, shape (h, w, 3)
     written : int
         How many found room.
     """
-    taken = np.zeros(picture.shape[:2], np.bool_)
-    halo = max(1, typeface.height // 8)
+    halo = halo_of(typeface)
+    lines = [
+        (label.text, row, col, _pale(label.color))
+        for label, row, col in place_labels(picture.shape[:2], labels, typeface)
+    ]
+    return typeface.write(picture, lines, halo=halo), len(lines)
+
+
+def halo_of(typeface: Typeface) -> int:
+    """How many pixels around letters set them off from what is below."""
+    return max(1, typeface.height // 8)
+
+
+def place_labels(
+    shape: tuple[int, ...], labels: Sequence[Label], typeface: Typeface
+) -> list[tuple[Label, int, int]]:
+    """Find places for labels where they do not cover each other.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the picture.
+    labels : sequence of Label
+        The most important first.
+    typeface : Typeface
+
+    Returns
+    -------
+    list of (Label, row, col)
+        Those that found room, and the upper left corners of their letters.
+    """
+    taken = np.zeros(shape, np.bool_)
+    halo = halo_of(typeface)
     height = typeface.height + 2 * halo
     widths = [typeface.width(label.text) + 2 * halo for label in labels]
     for label, width in zip(labels, widths, strict=True):
@@ -148,16 +178,15 @@ def write_labels(
             # What is smaller than its own label is not to be hidden by another.
             minr, minc, maxr, maxc = label.bbox
             taken[minr:maxr, minc:maxc] = True
-    lines = []
+    placed = []
     for label, width in zip(labels, widths, strict=True):
-        size = height, width
-        for row, col in _places(label, size, taken.shape):
-            spot = taken[row : row + size[0], col : col + size[1]]
+        for row, col in _places(label, (height, width), (shape[0], shape[1])):
+            spot = taken[row : row + height, col : col + width]
             if not spot.any():
                 spot[...] = True
-                lines.append((label.text, row + halo, col + halo, _pale(label.color)))
+                placed.append((label, row + halo, col + halo))
                 break
-    return typeface.write(picture, lines, halo=halo), len(lines)
+    return placed
 
 
 def _places(

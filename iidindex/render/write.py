@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +20,13 @@ def suffix_of(name: str | os.PathLike[str]) -> str | None:
     return ending if ending in SUFFIXES else None
 
 
-def encode(array: npt.NDArray[np.bool_] | npt.NDArray[np.uint8], ending: str) -> bytes:
+def encode(array: npt.NDArray[Any], ending: str) -> bytes:
     """Encode a mask or a picture.
 
     Parameters
     ----------
     array : ndarray of bool, shape (h, w); or of uint8, shape (h, w) or (h, w, 3)
-        As PNG, a mask has one bit a pixel: white inside, black outside.
+        As PNG, a mask has one bit a pixel: white inside, black outside. As NPY, of any numbers.
     ending : str
         ``.png`` or ``.npy``.
 

@@ -1,0 +1,98 @@
+"""The graph of individuals and files."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import Any
+
+import click
+
+from iidindex.cli.iidtext import IID_TEXT
+from iidindex.cli.main import DONE, NOTHING_FOUND, printable
+from iidindex.files.source import write_atomically
+from iidindex.index import Index
+from iidindex.query.graph import MOST_NODES
+
+
+@click.command()
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False),
+    help="Where to: .png or .svg for a picture, any other name for GraphML. Without it, GraphML "
+    "goes to standard output.",
+)
+@click.option(
+    "--project",
+    type=click.Choice(["files", "iids"]),
+    help="Only these, linked by what they have in common.",
+)
+@click.option("--address", type=IID_TEXT, help="Only what lies around this individual.")
+@click.option("--domain", type=IID_TEXT, help="Of the individual; '' for none.")
+@click.option("--path", help="Only what lies around this file.")
+@click.option(
+    "--depth",
+    type=click.IntRange(1, 100),
+    default=2,
+    show_default=True,
+    help="How many links around.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MOST_NODES),
+    default=100,
+    show_default=True,
+    help="So many nodes around at the most; the nearest stay.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(200, 8192),
+    default=1200,
+    show_default=True,
+    help="Width of a picture in pixels.",
+)
+@click.option("--font", type=click.Path(dir_okay=False), help="A font file for the names.")
+@click.pass_obj
+def graph(
+    db: str, /, output: str | None, size: int, font: str | None, depth: int, **around: Any
+) -> int:
+    """Draw the graph of individuals and files, or write it as GraphML.
+
+    Files are squares and individuals dots, each in the colour that it has on every picture.
+    With --address or --path, only what lies around them is drawn.
+    """
+    if around["domain"] is not None and around["address"] is None:
+        raise click.UsageError("--domain is that of --address; name one")
+    with Index(db) as index:
+        found = index.link_graph(depth=depth, **around)
+    if not len(found):
+        return NOTHING_FOUND
+    content = _encoded(found, output, size, font)
+    if output is None:
+        sys.stdout.buffer.write(content)
+    else:
+        write_atomically(output, [content])
+        told = f"{len(found)} nodes, {found.number_of_edges()} links"
+        click.echo(f"{printable(output)}: {told}")
+    if found.graph.get("left_out"):
+        click.echo(
+            f"iidindex: {found.graph['left_out']} nodes more are as near; raise --limit, or "
+            "lower --depth",
+            err=True,
+        )
+    return DONE
+
+
+def _encoded(found: Any, output: str | None, size: int, font: str | None) -> bytes:
+    ending = os.path.splitext(output or "")[1].lower()
+    if ending in (".png", ".svg"):
+        from iidindex.pictures.graph import draw_graph
+
+        return draw_graph(found, ending, size=size, font=font)
+    import networkx
+
+    buffer = io.BytesIO()
+    networkx.write_graphml(found, buffer)
+    return buffer.getvalue()

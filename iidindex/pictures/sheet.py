@@ -1,0 +1,137 @@
+"""Every appearance of an individual, side by side."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from iidindex.catalog.engine import Catalog
+from iidindex.errors import QueryError
+from iidindex.masks.cells import Grid
+from iidindex.model import BBox
+from iidindex.pictures.drawing import Drawing
+from iidindex.pictures.fonts import typeface
+from iidindex.pictures.images import Photo, photo_for
+from iidindex.pictures.scene import Style, draw
+from iidindex.query.entries import Entries
+from iidindex.query.entry import Entry
+from iidindex.query.frames import Frame, frames_of
+from iidindex.query.heat import check_size
+from iidindex.query.originals import OnStale, Originals
+from iidindex.render.sheet import Tile, contact_sheet
+from iidindex.render.text import Typeface
+
+# Tiles on one sheet.
+MOST_TILES = 400
+_LETTERS, _HEADING = 12, 18
+# Pixels around a mask, whatever its size.
+_LEAST_MARGIN = 4
+
+
+def sheet(
+    catalog: Catalog,
+    originals: Originals,
+    entries: Entries,
+    *,
+    limit: int,
+    tile: int,
+    margin: float,
+    fit: bool,
+    image: bool,
+    style: Style,
+    font: str | None,
+    on_stale: OnStale,
+) -> Drawing:
+    """Draw appearances, one tile each; see `Index.sheet`."""
+    check_size(tile, "tile", 1024)
+    check_size(limit, "limit", MOST_TILES)
+    if not 0 <= margin <= 100:
+        raise QueryError(f"margin is {margin!r}; expected 0 … 100 times the size of the mask")
+    total = entries.count()
+    chosen = list(entries.order_by("path", "key").limit(limit))
+    if not chosen:
+        return Drawing(np.zeros((0, 0, 3), np.uint8), 0)
+    with catalog.reading() as connection:
+        frames = frames_of(connection, np.unique([entry.file_id for entry in chosen]))
+    sides = [_side(entry.bbox, margin) for entry in chosen]
+    windows = [
+        _square(entry.bbox, side if fit else max(sides))
+        for entry, side in zip(chosen, sides, strict=True)
+    ]
+    caption = typeface(_LETTERS, font)
+    names = _captions(chosen, caption)
+    photo: Photo | None = None
+    tiles: list[Tile] = []
+    images: dict[str, None] = {}
+    for entry, window, lines in zip(chosen, windows, names, strict=True):
+        frame = frames[entry.file_id]
+        photo = _photo(frame, entry, photo) if image else None
+        if photo is not None:
+            images[photo.path] = None
+        zoom = max(1, tile // window.height)
+        picture, _ = draw(
+            originals,
+            [entry],
+            Grid.over(window, tile),
+            photo,
+            style,
+            zoom=zoom,
+            closed=False,
+            on_stale=on_stale,
+        )
+        tiles.append(Tile(picture, lines))
+    heading = typeface(_HEADING, font)
+    title = _title(chosen, total, heading, 4 * tile)
+    picture = contact_sheet(tiles, tile, title, caption, heading)
+    return Drawing(picture, len(chosen), total - len(chosen), tuple(images))
+
+
+def _side(box: BBox, margin: float) -> int:
+    """Of the square around a mask, in pixels."""
+    longest = max(box.height, box.width)
+    return longest + 2 * max(_LEAST_MARGIN, math.ceil(margin * longest))
+
+
+def _square(box: BBox, side: int) -> BBox:
+    top = (box.minr + box.maxr - side) // 2
+    left = (box.minc + box.maxc - side) // 2
+    return BBox(top, left, top + side, left + side)
+
+
+def _photo(frame: Frame, entry: Entry, last: Photo | None) -> Photo | None:
+    """The picture of an entry; the last one, if it is that, is not decoded again."""
+    if last is not None and frame.image == last.path and frame.size in (None, last.size):
+        return last
+    return photo_for(frame, entry.bbox[2:], None)
+
+
+def _captions(chosen: Sequence[Entry], face: Typeface) -> list[list[str]]:
+    """For each entry its file; and its key and domain, where these tell it from others."""
+    times = Counter(entry.file_id for entry in chosen)
+    has_domains = len({entry.iid.domain for entry in chosen}) > 1
+    found = []
+    for entry in chosen:
+        more = [f"key {entry.key}"] if times[entry.file_id] > 1 else []
+        if has_domains:
+            more.append(face.readable(entry.iid.domain or b"") or "no domain")
+        found.append(
+            [face.readable(os.fsencode(entry.path)), *([" · ".join(more)] if more else [])]
+        )
+    return found
+
+
+def _title(chosen: Sequence[Entry], total: int, face: Typeface, width: int) -> str:
+    iids = list(dict.fromkeys(entry.iid for entry in chosen))
+    named = [face.readable(iids[0].address)]
+    domains = {iid.domain for iid in iids}
+    if len(domains) == 1 and iids[0].domain:
+        named.append(face.readable(iids[0].domain))
+    if len({iid.address for iid in iids}) > 1:
+        named = [f"{len(iids)} individuals"]
+    shown = f"{len(chosen)} of {total}" if total > len(chosen) else str(total)
+    noun = "appearance" if total == 1 else "appearances"
+    return " · ".join([*(face.within(name, width // 2) for name in named), f"{shown} {noun}"])
