@@ -20,7 +20,7 @@ def slow_counts(placed, grid):
     """For each mask its pixels in each cell, pixel by pixel."""
     found = np.zeros((len(placed), *grid.shape), int)
     for nth, ((minr, minc, _, _), mask) in enumerate(placed):
-        for row, col in np.argwhere(mask) + (minr, minc):
+        for row, col in np.add(np.argwhere(mask), (minr, minc)):
             i = np.flatnonzero((grid.rows[:-1] <= row) & (row < grid.rows[1:]))
             j = np.flatnonzero((grid.cols[:-1] <= col) & (col < grid.cols[1:]))
             if len(i) and len(j):

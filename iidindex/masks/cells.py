@@ -23,7 +23,7 @@ Ints = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.uint32]
 
 # Cells and pixels handled at a time.
-_WINDOWS = 1 << 16
+_WINDOWS = 1 << 14
 _BLOCK_PIXELS = 1 << 20
 # Cells of all regions together that are held at a time; at least those of one region are.
 _CELLS = 1 << 21

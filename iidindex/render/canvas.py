@@ -15,6 +15,8 @@ Picture = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
+# Where outlines lie on a ground that is brighter than this, they are darker than the tints.
+_BRIGHT, _ON_BRIGHT = 150, 0.6
 # More pixels than any mask has, as no coordinate is above 65535.
 _NO_MASK = 2**32 - 1
 
@@ -117,6 +119,7 @@ class Canvas:
         """Lay what was drawn over a picture of the same shape; return the new one.
 
         With `alpha` from 0 to 1, for the strength of the tints. What no mask covers is as it was.
+        On a bright picture, outlines are darker.
         """
         base = picture.reshape(-1, 3).astype(np.float32)
         tinted = np.flatnonzero(self._covered)
@@ -126,8 +129,10 @@ class Canvas:
         color = np.where(covered - part > 1e-3, part * top + (1 - part) * below, top)
         base[tinted] += (color - base[tinted]) * (alpha * np.minimum(covered, 1))
         drawn = np.rint(np.clip(base, 0, 255)).astype(np.uint8)
-        outlined = self._outline.area != _NO_MASK
-        drawn[outlined] = self._outline.color[outlined]
+        outlined = np.flatnonzero(self._outline.area != _NO_MASK)
+        ground = picture.reshape(-1, 3)[outlined]
+        shade = _ON_BRIGHT if ground.size and ground.mean() > _BRIGHT else 1.0
+        drawn[outlined] = np.rint(self._outline.color[outlined] * shade)
         return drawn.reshape(picture.shape)
 
 

@@ -19,7 +19,7 @@ BACKGROUND: Color = (18, 18, 24)
 
 # Hues, and for each of them lightnesses that show on black and on white.
 _HUES = 256
-_LIGHTNESS = (0.62, 0.72, 0.84)
+_LIGHTNESS = (0.60, 0.70, 0.80)
 # Colours of a scale.
 _STEPS = 256
 

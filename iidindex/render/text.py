@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,7 +44,10 @@ class Typeface:
         """The first font that has every character; None if there is none."""
         for font in self._fonts:
             if not any(self._missing(font, character) for character in set(text)):
-                return font
+                # Some sequences of characters cannot be laid out.
+                with suppress(RuntimeError, ValueError):
+                    font.getlength(text)
+                    return font
         return None
 
     def width(self, text: str) -> int:
@@ -114,7 +118,10 @@ def _shortened(text: str, kept: int) -> str:
 
 
 def _is_missing(font: FreeTypeFont, character: str) -> bool:
-    drawn, instead = font.getmask(character), font.getmask(_NO_CHARACTER)
+    from PIL import ImageFont
+
+    plain = font.font_variant(layout_engine=ImageFont.Layout.BASIC)
+    drawn, instead = plain.getmask(character), plain.getmask(_NO_CHARACTER)
     return drawn.size == instead.size and bytes(drawn) == bytes(instead)
 
 
