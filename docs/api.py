@@ -36,6 +36,8 @@ CHAPTERS = {
         "query.listing.GroupCount",
         "query.files.IndexedFile",
         "query.stats.Stats",
+        "query.heat.Heat",
+        "pictures.drawing.Drawing",
         "catalog.places.Root",
         "query.verify.Problem",
         "ingestion.report.IngestReport",

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from iidindex.index import Index, open  # noqa: A004
     from iidindex.ingestion.report import IngestReport
     from iidindex.model import IID, BBox, BufLoc, FileStamp
+    from iidindex.pictures.drawing import Drawing
     from iidindex.query.entries import Entries
     from iidindex.query.entry import Entry
+    from iidindex.query.heat import Heat
     from iidindex.query.linkage import Cooccurrence, Related
     from iidindex.query.links import Link
     from iidindex.query.listing import GroupCount, IIDCount
@@ -42,11 +44,13 @@ __all__ = [
     "CatalogLockedError",
     "CatalogNotFoundError",
     "Cooccurrence",
+    "Drawing",
     "EncodeError",
     "Entries",
     "Entry",
     "FileStamp",
     "GroupCount",
+    "Heat",
     "IIDCount",
     "IIDFile",
     "IIDFormatError",
@@ -73,8 +77,10 @@ _HOMES = {
     **dict.fromkeys(("Index", "open"), "iidindex.index"),
     **dict.fromkeys(("Cooccurrence", "Related"), "iidindex.query.linkage"),
     **dict.fromkeys(("GroupCount", "IIDCount"), "iidindex.query.listing"),
+    "Drawing": "iidindex.pictures.drawing",
     "Entries": "iidindex.query.entries",
     "Entry": "iidindex.query.entry",
+    "Heat": "iidindex.query.heat",
     "IIDFile": "iidindex.files.iidfile",
     "IngestReport": "iidindex.ingestion.report",
     "Link": "iidindex.query.links",

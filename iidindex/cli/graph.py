@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from iidindex.cli.iidtext import IID_TEXT
+from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.main import DONE, NOTHING_FOUND, printable
 from iidindex.files.source import write_atomically
 from iidindex.index import Index
@@ -29,9 +29,9 @@ from iidindex.query.graph import MOST_NODES
     type=click.Choice(["files", "iids"]),
     help="Only these, linked by what they have in common.",
 )
-@click.option("--address", type=IID_TEXT, help="Only what lies around this individual.")
-@click.option("--domain", type=IID_TEXT, help="Of the individual; '' for none.")
-@click.option("--path", help="Only what lies around this file.")
+@click.option("--address", type=ADDRESS, help="Only what lies around this individual.")
+@click.option("--domain", type=DOMAIN, help="Of the individual; '' for none.")
+@click.option("--path", type=PATH, help="Only what lies around this file.")
 @click.option(
     "--depth",
     type=click.IntRange(1, 100),

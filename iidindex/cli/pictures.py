@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from iidindex.cli.completion import ADDRESS, PATH
 from iidindex.cli.filters import F, narrowed, selection_options
-from iidindex.cli.iidtext import IID_TEXT
 from iidindex.cli.main import DONE, NOTHING_FOUND, printable
 from iidindex.files.source import write_atomically
 from iidindex.index import Index
@@ -66,7 +66,7 @@ def _styled(verb: F) -> F:
 
 
 @click.command()
-@click.argument("file", metavar="PATH")
+@click.argument("file", type=PATH, metavar="PATH")
 @_output("uint8, shape (h, w, 3)")
 @click.option(
     "--image",
@@ -131,7 +131,7 @@ def render(
 
 
 @click.command()
-@click.argument("address", type=IID_TEXT)
+@click.argument("address", type=ADDRESS)
 @_output("uint8, shape (h, w, 3)")
 @click.option(
     "--limit",
