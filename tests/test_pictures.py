@@ -465,6 +465,16 @@ def test_tiles_show_the_picture_around(pond):
     )
 
 
+def test_tiles_at_the_edge_of_a_picture(tmp_path):
+    Image.fromarray(photograph(7, 3)).save(tmp_path / "x.png")
+    dot = np.ones((7, 3), bool)
+    write(tmp_path / "a.iid", [(b"dot", None, (0, 0), dot)], {"image": "x.png"})
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path)
+        for tile in (1, 2, 3, 5, 16, 100):
+            assert index.sheet(b"dot", tile=tile, margin=50).drawn == 1
+
+
 def test_tiles_that_fit(pond):
     big, small = (pond.entries.where(address=name, path="one/a.iid") for name in (b"lily", b"frog"))
     every = [b"lily", b"frog"]
@@ -702,6 +712,15 @@ def test_the_graph_around_something(tmp_path_factory, files, depth):
             assert len(few) == min(2, len(expected))
             assert bool(few.graph["left_out"]) == (len(expected) > 2)
         assert len(index.link_graph(address=b"nobody")) == 0
+
+
+def test_a_projection_of_what_lies_around(pond):
+    graph = pond.link_graph(address=b"lily", domain=b"pond", depth=2, project="iids")
+    assert told(graph) == {(b"pond", b"lily"): 0, (b"pond", b"frog"): 2}
+    assert [weight for *_, weight in graph.edges(data="weight")] == [1]
+    graph = pond.link_graph(address=b"frog", domain=b"pond", depth=1, project="files")
+    assert told(graph) == dict.fromkeys(["one/a.iid", "one/b.iid", "c.iid"], 1)
+    assert draw_graph(graph, ".png")[:4] == b"\x89PNG"
 
 
 def test_wrong_graphs(pond):

@@ -65,6 +65,11 @@ def _styled(verb: F) -> F:
     return verb
 
 
+def _nothing() -> int:
+    click.echo("iidindex: nothing fits, so nothing was drawn", err=True)
+    return NOTHING_FOUND
+
+
 @click.command()
 @click.argument("file", type=PATH, metavar="PATH")
 @_output("uint8, shape (h, w, 3)")
@@ -117,7 +122,7 @@ def render(
         hits = narrowed(index, **options)
         drawn = index.render(file, hits, image=not no_image if image is None else image, **drawing)
     if not drawn.drawn:
-        return NOTHING_FOUND
+        return _nothing()
     write_atomically(output, [encode(drawn.picture, str(suffix_of(output)))])
     height, width, _ = drawn.picture.shape
     over = "".join(f" over {printable(name)}" for name in drawn.images)
@@ -175,7 +180,7 @@ def sheet(
         hits = narrowed(index, **options)
         drawn = index.sheet((address, *addresses), hits, **drawing)
     if not drawn.drawn:
-        return NOTHING_FOUND
+        return _nothing()
     write_atomically(output, [encode(drawn.picture, str(suffix_of(output)))])
     height, width, _ = drawn.picture.shape
     click.echo(f"{printable(output)}: {height} x {width} pixels, {drawn.drawn} tiles")
@@ -217,7 +222,7 @@ def heat(
     with Index(db) as index:
         found = narrowed(index, **filters).heat(size=size, crop=crop)
     if not found.entries:
-        return NOTHING_FOUND
+        return _nothing()
     if suffix_of(output) == ".npy":
         content = encode(found.counts, ".npy")
     else:

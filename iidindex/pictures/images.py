@@ -56,7 +56,9 @@ class Photo:
             return drawn
         top, bottom = np.searchsorted(grid.rows, [common.minr, common.maxr]).tolist()
         left, right = np.searchsorted(grid.cols, [common.minc, common.maxc]).tolist()
+        # Cells that the image's edge runs through are drawn from what it has of them.
         top, left = min(top, shape[0] - 1), min(left, shape[1] - 1)
+        bottom, right = max(bottom, top + 1), max(right, left + 1)
         drawn[top:bottom, left:right] = self._resized(common, bottom - top, right - left)
         return drawn
 

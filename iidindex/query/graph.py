@@ -106,7 +106,7 @@ def link_graph(
             graph.graph["left_out"] = found.left_out
         file_nodes = [] if project == "iids" else _file_nodes(connection, found.files.id)
         iid_nodes = [] if project == "files" else _iid_nodes(connection, found.iids.id)
-    if address is not None or path is not None:
+    if "left_out" in graph.graph:
         _add_depth(file_nodes, found.files.depth)
         _add_depth(iid_nodes, found.iids.depth)
     iid = np.searchsorted(found.iids.id, found.pairs[:, 0])
@@ -163,7 +163,8 @@ def _bounds(depth: int, limit: int) -> tuple[int, int]:
 
 
 def _add_depth(nodes: Nodes, depth: Ids) -> None:
-    for (_, attributes), away in zip(nodes, depth.tolist(), strict=True):
+    # Of a projection, one of the two kinds has no nodes.
+    for (_, attributes), away in zip(nodes, depth.tolist(), strict=False):
         attributes["depth"] = away
 
 
