@@ -173,6 +173,20 @@ def test_the_order_in_which_masks_come_does_not_matter(drawn, random):
     assert (np.abs(pictures[0].astype(int) - pictures[1]) <= 1).all()
 
 
+def test_of_equal_masks_the_first_is_on_top():
+    mask = np.ones((3, 3), bool)
+    colors = np.array([[200, 0, 0], [0, 200, 0], [0, 0, 200]], np.uint8)
+    area = np.array([9, 9, 9])
+    canvas = Canvas(Grid.over(iidindex.BBox(0, 0, 3, 3), 3))
+    found = cells_of([mask, mask, mask])
+    for owners in ([1, 2], [0]):
+        own = np.isin(found.owner, owners)
+        part = CellCounts(found.owner[own], found.cell[own], found.count[own])
+        canvas.add(part, colors, area, width=1)
+    picture = canvas.over(np.zeros((3, 3, 3), np.uint8), alpha=1)
+    assert (picture == [0, 200, 0]).all()
+
+
 def test_a_cell_is_tinted_by_the_part_that_is_covered():
     grid = Grid.over(iidindex.BBox(0, 0, 4, 40), 10)
     canvas = Canvas(grid)
@@ -292,6 +306,10 @@ def test_crop_zoom_and_size(pond):
     whole = pond.render("one/a.iid", **plain).picture
     crop = pond.render("one/a.iid", crop=(30, 40, 90, 101), **plain).picture
     assert (crop == whole[30:90, 40:101]).all()
+    # No outline goes along the edge of a part, where a mask goes on.
+    outlined = pond.render("one/a.iid", labels=False).picture
+    part = pond.render("one/a.iid", crop=(50, 40, 90, 80), labels=False).picture
+    assert (part == outlined[50:90, 40:80]).all()
     zoomed = pond.render("one/a.iid", crop=(30, 40, 90, 101), zoom=3, **plain).picture
     assert (zoomed == crop.repeat(3, axis=0).repeat(3, axis=1)).all()
     # As far as the size allows.
