@@ -121,17 +121,18 @@ class Canvas:
         With `alpha` from 0 to 1, for the strength of the tints. What no mask covers is as it was.
         On a bright picture, outlines are darker.
         """
-        base = picture.reshape(-1, 3).astype(np.float32)
+        drawn = picture.reshape(-1, 3).copy()
         tinted = np.flatnonzero(self._covered)
         covered, part = self._covered[tinted, None], self._top_part[tinted, None]
         top = self._top.color[tinted].astype(np.float32)
         below = (self._color[:, tinted].T - part * top) / np.maximum(covered - part, 1e-3)
         color = np.where(covered - part > 1e-3, part * top + (1 - part) * below, top)
-        base[tinted] += (color - base[tinted]) * (alpha * np.minimum(covered, 1))
-        drawn = np.rint(np.clip(base, 0, 255)).astype(np.uint8)
+        ground = drawn[tinted].astype(np.float32)
+        ground += (color - ground) * (alpha * np.minimum(covered, 1))
+        drawn[tinted] = np.rint(np.clip(ground, 0, 255))
         outlined = np.flatnonzero(self._outline.area != _NO_MASK)
-        ground = picture.reshape(-1, 3)[outlined]
-        shade = _ON_BRIGHT if ground.size and ground.mean() > _BRIGHT else 1.0
+        behind = picture.reshape(-1, 3)[outlined]
+        shade = _ON_BRIGHT if behind.size and behind.mean() > _BRIGHT else 1.0
         drawn[outlined] = np.rint(self._outline.color[outlined] * shade)
         return drawn.reshape(picture.shape)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -39,20 +40,24 @@ class Typeface:
         self.height = self.ascent + descent
         self.size = fonts[0].size
         self._missing = lru_cache(maxsize=4096)(_is_missing)
+        # Laying out a line takes a tenth of a millisecond, and is asked for several times.
+        self._measured = lru_cache(maxsize=1 << 15)(self._measure)
 
     def font_for(self, text: str) -> FreeTypeFont | None:
         """The first font that has every character; None if there is none."""
+        return self._measured(text)[0]
+
+    def width(self, text: str) -> int:
+        """Of a line, in pixels; an estimate, if no font has all of it."""
+        return self._measured(text)[1]
+
+    def _measure(self, text: str) -> tuple[FreeTypeFont | None, int]:
         for font in self._fonts:
             if not any(self._missing(font, character) for character in set(text)):
                 # Some sequences of characters cannot be laid out.
                 with suppress(RuntimeError, ValueError):
-                    font.getlength(text)
-                    return font
-        return None
-
-    def width(self, text: str) -> int:
-        """Of a line, in pixels."""
-        return int(np.ceil((self.font_for(text) or self._fonts[0]).getlength(text)))
+                    return font, math.ceil(font.getlength(text))
+        return None, len(text) * int(self.size)
 
     def readable(self, raw: bytes, any_character: bool = False) -> str:
         """Bytes as text, if they are UTF-8 that can be written, or else as ``hex:…``.
