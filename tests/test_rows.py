@@ -67,6 +67,9 @@ NO_ROWS = {"ingest", "status", "relocate", "doctor", "prune", "migrate", "optimi
     "demo",
     "sql",
     "completion",
+    "heat",
+    "render",
+    "sheet",
 }
 
 

@@ -119,7 +119,7 @@ def render(
     if options["path"] is not None:
         raise click.UsageError("name the file as PATH, not with --path")
     with Index(db) as index:
-        hits = narrowed(index, **options)
+        hits = narrowed(index.entries, **options)
         drawn = index.render(file, hits, image=not no_image if image is None else image, **drawing)
     if not drawn.drawn:
         return _nothing()
@@ -177,7 +177,7 @@ def sheet(
     }
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "image")}
     with Index(db) as index:
-        hits = narrowed(index, **options)
+        hits = narrowed(index.entries, **options)
         drawn = index.sheet((address, *addresses), hits, **drawing)
     if not drawn.drawn:
         return _nothing()
@@ -220,7 +220,7 @@ def heat(
     Colours tell how many masks cover a pixel, on the average of a cell.
     """
     with Index(db) as index:
-        found = narrowed(index, **filters).heat(size=size, crop=crop)
+        found = narrowed(index.entries, **filters).heat(size=size, crop=crop)
     if not found.entries:
         return _nothing()
     if suffix_of(output) == ".npy":
