@@ -60,6 +60,12 @@ def works(directory: Path, scale: Scale) -> Sequence[Work]:
             raw,
             (_BOXES, (box[2], box[0], box[3], box[1])),
         ),
+        _against_sql(
+            "boxes at a pixel",
+            index.entries.at(1500, 1203, exact=False),
+            raw,
+            (_BOXES, (1204, 1203, 1501, 1500)),
+        ),
         _every_file(index, root, scale),
         *_sweep(index, scale),
     ]

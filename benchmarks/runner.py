@@ -74,19 +74,74 @@ class Work:
     ours : sequence of Contender
         The promise is about the first; the others put it in proportion.
     theirs : Contender
-    promise : Promise
+    promise : Promise or None
     repeats : int
     check : callable
         Raises `Disagreement` unless all contenders give the same answer. It is called once,
         before anything is timed, and so warms the caches as well.
+    reason : str
+        Why the promise is not kept, should it not be.
+    also : callable
+        Makes figures of other kinds from the first line.
     """
 
     name: str
     ours: Sequence[Contender]
     theirs: Contender
-    promise: Promise
+    promise: Promise | None
     repeats: int
     check: Callable[[], None]
+    reason: str = ""
+    also: Callable[[Line], Sequence[Figure]] = lambda _: ()
+
+    def run(self) -> tuple[list[Line], list[Figure]]:
+        """Check that all contenders agree, then time them."""
+        self.check()
+        *ours, theirs = measure([*self.ours, self.theirs], self.repeats)
+        lines = [
+            Line(
+                work=self.name,
+                contender=contender.name,
+                rival=self.theirs.name,
+                ours=times,
+                theirs=theirs,
+                promise=self.promise if contender is self.ours[0] else None,
+                reason=self.reason,
+            )
+            for contender, times in zip(self.ours, ours, strict=True)
+        ]
+        return lines, list(self.also(lines[0]))
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One piece of work, done by us and by many others, about which nothing is promised.
+
+    Attributes
+    ----------
+    name : str
+    ours : Contender
+    theirs : sequence of Contender
+    repeats : int
+    check : callable
+        As for `Work`.
+    """
+
+    name: str
+    ours: Contender
+    theirs: Sequence[Contender]
+    repeats: int
+    check: Callable[[], None]
+
+    def run(self) -> tuple[list[Line], list[Figure]]:
+        """Check that all contenders agree, then time them."""
+        self.check()
+        ours, *theirs = measure([self.ours, *self.theirs], self.repeats)
+        lines = [
+            Line(self.name, self.ours.name, contender.name, ours, times)
+            for contender, times in zip(self.theirs, theirs, strict=True)
+        ]
+        return lines, []
 
 
 class Disagreement(Exception):
@@ -106,20 +161,28 @@ class Scale:
     Attributes
     ----------
     quick : bool
-        A look, in less than a minute. Its figures are not for quoting.
+        A look, in a minute or two. Its figures are not for quoting.
+    tiny : bool
+        A trial that everything runs, in seconds. Its times mean nothing.
     """
 
     quick: bool
+    tiny: bool = False
 
     def of(self, full: int, quick: int) -> int:
         """One of two sizes or numbers of repetitions."""
+        if self.tiny:
+            return max(1, quick // _TINY)
         return quick if self.quick else full
+
+
+_TINY = 50
 
 
 class Family(Protocol):
     """A module of works: it builds what they need below a directory and yields them."""
 
-    def __call__(self, directory: Path, scale: Scale) -> Sequence[Work]:
+    def __call__(self, directory: Path, scale: Scale) -> Sequence[Work | Contest]:
         """Build, and say what there is to do."""
         ...
 
@@ -148,6 +211,8 @@ class Line:
     ----------
     promise : Promise or None
         None if nothing is promised of this contender.
+    reason : str
+        Why the promise is not kept, should it not be.
     """
 
     work: str
@@ -155,17 +220,56 @@ class Line:
     rival: str
     ours: Times
     theirs: Times
-    promise: Promise | None
+    promise: Promise | None = None
+    reason: str = ""
 
     @property
     def ratio(self) -> float:
-        """How many times longer theirs takes."""
+        """How many times longer theirs takes: the ratio of the medians."""
         return self.theirs.median / self.ours.median
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The quartiles of the ratios of single repetitions, in which both had their turns."""
+        ratios = [b / a for a, b in zip(self.ours.seconds, self.theirs.seconds, strict=True)]
+        if len(ratios) < 2:
+            return ratios[0], ratios[0]
+        low, _, high = statistics.quantiles(ratios, n=4, method="inclusive")
+        return low, high
 
     @property
     def met(self) -> bool | None:
         """Whether the promise is kept; None if there is none."""
         return None if self.promise is None else self.ratio >= self.promise.ratio
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure that is no ratio of times: what was promised, what was measured.
+
+    Attributes
+    ----------
+    work, against, measured, promise : str
+        As the table shows them.
+    met : bool or None
+        None if nothing is promised.
+    reason : str
+        Why the promise is not kept, should it not be.
+    """
+
+    work: str
+    against: str
+    measured: str
+    promise: str
+    met: bool | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Elapsed:
+    """What a job returns that has measured itself: its seconds."""
+
+    seconds: float
 
 
 def measure(contenders: Sequence[Contender], repeats: int) -> list[Times]:
@@ -191,26 +295,10 @@ def measure(contenders: Sequence[Contender], repeats: int) -> list[Times]:
             gc.collect()
             begin = time.perf_counter()
             answer = job()
-            seconds[which].append(time.perf_counter() - begin)
+            elapsed = time.perf_counter() - begin
+            seconds[which].append(answer.seconds if isinstance(answer, Elapsed) else elapsed)
             del answer, job
     return [Times(tuple(values)) for values in seconds]
-
-
-def run(work: Work) -> list[Line]:
-    """Check that all contenders agree, then time them."""
-    work.check()
-    *ours, theirs = measure([*work.ours, work.theirs], work.repeats)
-    return [
-        Line(
-            work=work.name,
-            contender=contender.name,
-            rival=work.theirs.name,
-            ours=times,
-            theirs=theirs,
-            promise=work.promise if contender is work.ours[0] else None,
-        )
-        for contender, times in zip(work.ours, ours, strict=True)
-    ]
 
 
 def duration(seconds: float) -> str:

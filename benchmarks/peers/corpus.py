@@ -1,0 +1,144 @@
+"""The entries that all peers hold, and the questions that all are asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import archive
+from benchmarks.archive import FRAME, Labelled
+from iidindex.model import BBox
+
+PER_FILE = 100
+DOMAIN = b"garden"
+# Times that an individual comes, on average.
+_TIMES = 20
+
+# How many different questions make up one job; one alone is over too soon to be timed.
+_QUESTIONS = 10
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All entries, in memory, as they are before anybody has stored them.
+
+    Attributes
+    ----------
+    files : dict
+        From the name of a file to its entries, in the order of their keys.
+    """
+
+    files: dict[str, list[Labelled]]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.files.values()))
+
+    @classmethod
+    def made(cls, n_files: int, seed: int = 9000) -> Corpus:
+        """Draw entries: mixed masks, every one different."""
+        rng = np.random.default_rng(seed)
+        individuals = max(2, n_files * PER_FILE // _TIMES)
+        files = {}
+        for number in range(n_files):
+            drawn = archive.labelled(seed + 1 + number, PER_FILE)
+            files[f"{number:06}.iid"] = [
+                entry._replace(address=b"individual-%d" % rng.integers(individuals), domain=DOMAIN)
+                for entry in drawn
+            ]
+        return cls(files)
+
+    def write(self, root: Path) -> None:
+        """Write them as ``.iid`` files."""
+        root.mkdir(parents=True)
+        for name, entries in self.files.items():
+            (root / name).write_bytes(archive.encode(entries))
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What is asked, of every peer alike.
+
+    Attributes
+    ----------
+    addresses : list of bytes
+    pixels : list of (x, y)
+    boxes : list of BBox
+    decoded, overlapped : list of str
+        Names of files.
+    """
+
+    addresses: list[bytes]
+    pixels: list[tuple[int, int]]
+    boxes: list[BBox]
+    decoded: list[str]
+    overlapped: list[str]
+
+    @classmethod
+    def about(cls, corpus: Corpus, n_decoded: int, n_overlapped: int) -> Questions:
+        """Draw questions about entries; each has some answer at least."""
+        rng = np.random.default_rng(1)
+        entries = [entry for found in corpus.files.values() for entry in found]
+        asked = [entries[at] for at in rng.choice(len(entries), 4 * _QUESTIONS, replace=False)]
+        names = list(corpus.files)
+        corners = rng.integers(0, FRAME - 100, (_QUESTIONS, 2)).tolist()
+        return cls(
+            addresses=[entry.address for entry in asked[:_QUESTIONS]],
+            pixels=_clear_pixels(rng, entries),
+            boxes=[BBox(row, column, row + 100, column + 100) for row, column in corners],
+            decoded=names[:n_decoded],
+            overlapped=names[:n_overlapped],
+        )
+
+    def save(self, path: Path) -> None:
+        """Write them for another process."""
+        text = {**vars(self), "addresses": [address.decode() for address in self.addresses]}
+        path.write_text(json.dumps(text), encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Questions:
+        """Read what `save` wrote."""
+        text = json.loads(path.read_text(encoding="utf-8"))
+        return cls(
+            addresses=[address.encode() for address in text["addresses"]],
+            pixels=[(x, y) for x, y in text["pixels"]],
+            boxes=[BBox(*box) for box in text["boxes"]],
+            decoded=text["decoded"],
+            overlapped=text["overlapped"],
+        )
+
+
+def _clear_pixels(rng: np.random.Generator, entries: Sequence[Labelled]) -> list[tuple[int, int]]:
+    """Pixels about which iidfile 0.2.0 says the same as everybody else.
+
+    It looks at the two by two pixels that end in the one it is asked for, and counts boxes as
+    closed. So a pixel is taken if every mask has all four or none, and no box ends there.
+    """
+    boxes = np.array([entry.bbox for entry in entries])
+    found: list[tuple[int, int]] = []
+    while len(found) < _QUESTIONS:
+        x, y = rng.integers(200, FRAME - 200, 2).tolist()
+        near = np.flatnonzero(_meets(boxes, (y - 2, x - 2, y + 2, x + 2)))
+        if all(_is_clear(entries[at], x, y) for at in near):
+            found.append((x, y))
+    return found
+
+
+def _is_clear(entry: Labelled, x: int, y: int) -> bool:
+    minr, minc, maxr, maxc = entry.bbox
+    if not (minr < y - 1 and minc < x - 1 and maxr > y + 1 and maxc > x + 1):
+        return False
+    looked_at = entry.mask[y - 1 - minr : y + 1 - minr, x - 1 - minc : x + 1 - minc]
+    return bool(looked_at.all() or not looked_at.any())
+
+
+def _meets(boxes: npt.NDArray[np.int64], box: tuple[int, int, int, int]) -> npt.NDArray[np.bool_]:
+    minr, minc, maxr, maxc = boxes.T
+    found: npt.NDArray[np.bool_] = (
+        (minr < box[2]) & (maxr > box[0]) & (minc < box[3]) & (maxc > box[1])
+    )
+    return found

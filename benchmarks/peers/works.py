@@ -1,0 +1,224 @@
+"""What all peers are asked, and what each costs to build, to keep and to open."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import memory
+from benchmarks.archive import FRAME
+from benchmarks.peers.coco import Coco
+from benchmarks.peers.corpus import Corpus, Questions
+from benchmarks.peers.files import Original, Ours
+from benchmarks.peers.peer import Peer
+from benchmarks.peers.tables import DuckDB, SQLite
+from benchmarks.peers.trees import GeoPandas, RTree
+from benchmarks.runner import Contender, Contest, Scale, agree
+
+PEERS: tuple[type[Peer], ...] = (Ours, Original, SQLite, DuckDB, RTree, GeoPandas, Coco)
+
+# The methods of peers, and what they are called in the tables.
+ASKED = {
+    "find": "find all entries of an individual",
+    "boxes_at": "boxes that hold a pixel",
+    "boxes_in": "boxes that meet a box of 100 × 100",
+    "masks_at": "masks that hold a pixel, exactly",
+    "masks": "all masks of a file, decoded",
+    "overlaps": "pairs of a file that overlap, with pixels",
+}
+
+_OPENED = """
+import sys
+from benchmarks.peers.works import opened
+opened(sys.argv[1], sys.argv[2])
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a peer costs before the first question.
+
+    Attributes
+    ----------
+    seconds : float
+        To store all entries, which lie in memory as masks.
+    disk : int
+        Bytes of all that it keeps, masks and all.
+    memory : int
+        Bytes that a process takes which opens it and asks one question of each kind, above those
+        of one that only imports the same.
+    """
+
+    name: str
+    shape: str
+    seconds: float
+    disk: int
+    memory: int
+
+
+@dataclass
+class Costs:
+    """Costs of all peers, filled in when they are built."""
+
+    entries: int = 0
+    files: int = 0
+    listed: list[Cost] = field(default_factory=list)
+
+
+COSTS = Costs()
+
+
+def works(directory: Path, scale: Scale, kinds: Sequence[str] = tuple(ASKED)) -> Sequence[Contest]:
+    """Build all peers; then opening, and each kind of question."""
+    n_files = scale.of(200, 20)
+    corpus = Corpus.made(n_files)
+    questions = Questions.about(corpus, scale.of(3, 1), scale.of(20, 4))
+    questions.save(directory / "questions.json")
+    COSTS.entries, COSTS.files, COSTS.listed = len(corpus), n_files, []
+    taken = _nothing if scale.tiny else _taken
+    imported = taken(Ours, "")
+    for peer in PEERS:
+        seconds, disk = _built(peer, corpus, _place(directory, peer))
+        opened = max(0, taken(peer, str(directory)) - imported)
+        COSTS.listed.append(Cost(peer.name, peer.shape, seconds, disk, opened))
+    peers = [peer(_place(directory, peer)) for peer in PEERS]
+    found = [_asking(kind, peers, corpus, questions, scale) for kind in kinds]
+    return [_opening(directory, questions, scale), *found]
+
+
+def _place(directory: Path, peer: type[Peer]) -> Path:
+    return directory / peer.__name__
+
+
+def _built(peer: type[Peer], corpus: Corpus, place: Path) -> tuple[float, int]:
+    place.mkdir()
+    begin = time.perf_counter()
+    peer.build(corpus, place)
+    seconds = time.perf_counter() - begin
+    return seconds, sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+
+
+def _taken(peer: type[Peer], directory: str) -> int:
+    """Memory of a process that opens a peer and asks it; of the imports, if there is none."""
+    return memory.watched(["-c", _OPENED, peer.__name__, directory])[1]
+
+
+def _nothing(*_: object) -> int:
+    return 0
+
+
+def opened(name: str, directory: str) -> None:
+    """Open a peer and ask it once of each kind, then stay for a moment, to be looked at."""
+    peer = next(peer for peer in PEERS if peer.__name__ == name)
+    if directory:
+        questions = Questions.load(Path(directory) / "questions.json")
+        open_peer = peer(Path(directory) / name)
+        for kind in ASKED:
+            if peer.can(kind):
+                _job(kind, questions, 1)(open_peer)
+    time.sleep(0.2)
+
+
+# ---------------------------------------------------------------------- contests
+
+
+def _opening(directory: Path, questions: Questions, scale: Scale) -> Contest:
+    """Open, and ask the question that is quickest for it; a box, if IIDs are not for it."""
+
+    def opened_and_asked(peer: type[Peer]) -> object:
+        kind = "find" if peer.can("find") else "boxes_at"
+        found = peer(_place(directory, peer))
+        answer = _job(kind, questions, 1)(found)
+        # Closing is no part of it, but files must not stay open.
+        found.close()
+        return answer
+
+    ours, *theirs = (Contender.of(peer.name, partial(opened_and_asked, peer)) for peer in PEERS)
+    return Contest(
+        name="open all, ask one question",
+        ours=ours,
+        theirs=theirs,
+        repeats=scale.of(5, 3),
+        check=lambda: None,
+    )
+
+
+def _asking(
+    kind: str, peers: Sequence[Peer], corpus: Corpus, questions: Questions, scale: Scale
+) -> Contest:
+    able = [peer for peer in peers if peer.can(kind)]
+    job = _job(kind, questions)
+
+    def check() -> None:
+        plain = [
+            _plain(kind, peer, answers, corpus, questions)
+            for peer in able
+            for answers in [job(peer)]
+        ]
+        for peer, answer in zip(able[1:], plain[1:], strict=True):
+            agree(f"{kind}: {peer.name}", plain[0], answer)
+        agree(f"{kind}: anything at all", any(plain[0]), True)
+
+    ours, *theirs = (Contender.of(peer.name, partial(job, peer)) for peer in able)
+    return Contest(
+        name=ASKED[kind],
+        ours=ours,
+        theirs=theirs,
+        repeats=scale.of(7, 5) if kind not in ("masks", "masks_at") else scale.of(5, 3),
+        check=check,
+    )
+
+
+def _job(
+    kind: str, questions: Questions, at_most: int | None = None
+) -> Callable[[Peer], list[Any]]:
+    """All questions of a kind, as one job."""
+    arguments: dict[str, list[tuple[Any, ...]]] = {
+        "find": [(address,) for address in questions.addresses],
+        "boxes_at": [tuple(pixel) for pixel in questions.pixels],
+        "boxes_in": [(box,) for box in questions.boxes],
+        "masks_at": [tuple(pixel) for pixel in questions.pixels],
+        "masks": [(file,) for file in questions.decoded],
+        "overlaps": [(file,) for file in questions.overlapped],
+    }
+    asked = arguments[kind][:at_most]
+    return lambda peer: [getattr(peer, kind)(*values) for values in asked]
+
+
+def how_many(kind: str, scale: Scale) -> int:
+    """How many questions a job of this kind asks."""
+    return {"masks": scale.of(3, 1), "overlaps": scale.of(20, 4)}.get(kind, 10)
+
+
+# ---------------------------------------------------------------------- answers made alike
+
+
+def _plain(
+    kind: str, peer: Peer, answers: Sequence[Any], corpus: Corpus, questions: Questions
+) -> list[Any]:
+    if kind == "overlaps":
+        return [sorted(edges) for edges in answers]
+    if kind == "masks":
+        return [
+            _cropped(corpus, file, masks)
+            for file, masks in zip(questions.decoded, answers, strict=True)
+        ]
+    return [sorted(peer.named(answer)) for answer in answers]
+
+
+def _cropped(corpus: Corpus, file: str, masks: Sequence[tuple[int, Any]]) -> list[tuple[int, str]]:
+    """Cut masks of a whole frame to their boxes; whatever they have outside is an error."""
+    found = []
+    for key, mask in sorted(masks, key=lambda pair: pair[0]):
+        minr, minc, maxr, maxc = corpus.files[file][key].bbox
+        whole = np.asarray(mask).astype(bool)
+        cut = whole[minr:maxr, minc:maxc] if whole.shape == (FRAME, FRAME) else whole
+        agree(f"{file}, {key}: pixels outside the box", int(whole.sum()), int(cut.sum()))
+        found.append((key, f"{cut.shape} {np.packbits(cut).tobytes().hex()}"))
+    return found
