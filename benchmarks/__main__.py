@@ -1,103 +1,69 @@
-"""Measure everything, print a table, and write ``docs/benchmarks.md``."""
+"""Measure everything, print tables, and write ``docs/benchmarks.md`` with its plot."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import sqlite3
-import subprocess
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
-from tabulate import tabulate
+from benchmarks import codec, cold, ingest, overlaps, plots, questions
+from benchmarks.memory import HERE
+from benchmarks.page import PLOT, everything, page
+from benchmarks.peers import works as peers
+from benchmarks.results import Results, machine
+from benchmarks.runner import Family, Scale, ratio
 
-from benchmarks import codec, ingest, overlaps, questions
-from benchmarks.runner import Line, Scale, ratio, run
-
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-FAMILIES = (codec.works, overlaps.works, ingest.works, questions.works)
-PACKAGES = ("numpy", "scikit-image", "rtree", "sqlalchemy", "iidfile", "pycocotools")
-
-HEAD = """\
-# How fast it is
-
-Written by `make bench`; do not edit. Contenders do the same work in the same run, in turn, several
-times, and their answers are checked to be equal first. Times are medians, with the least and the
-greatest behind. A ratio is how many times longer the other program takes: above 1, iidindex is
-faster. What each work is, and how masks and archives are made, is in `benchmarks/README.md`.
-"""
+PAGE = HERE / "docs" / "benchmarks.md"
+FAMILIES: dict[str, Family] = {
+    "codec": codec.works,
+    "overlaps": overlaps.works,
+    "ingest": ingest.works,
+    "questions": questions.works,
+    "cold": cold.works,
+    "peers": peers.works,
+}
 
 
 def main() -> None:
     """Run as a program."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a look; writes no page")
-    parser.add_argument("--only", help="works whose family has this in its name")
+    parser.add_argument("--only", choices=FAMILIES, action="append", help="writes no page")
+    parser.add_argument(
+        "--render", action="store_true", help="measure nothing; write the page of the last full run"
+    )
     options = parser.parse_args()
-    scale = Scale(quick=options.quick)
-    lines: list[Line] = []
-    with tempfile.TemporaryDirectory() as temporary:
-        for family in FAMILIES:
-            name = family.__module__.rpartition(".")[2]
-            if options.only and options.only not in name:
-                continue
-            place = Path(temporary) / name
-            place.mkdir()
-            for work in family(place, scale):
-                lines += run(work)
-                print(f"{work.name}: {ratio(lines[-len(work.ours)].ratio)}", file=sys.stderr)
-    table = _table(lines)
-    print(table)
+    if options.render:
+        results = Results.load()
+    else:
+        names = options.only or list(FAMILIES)
+        scale = Scale(quick=options.quick)
+        with tempfile.TemporaryDirectory() as temporary:
+            results = measured(names, Path(temporary), scale)
+    print(everything(results))
     if not options.quick and not options.only:
-        PAGE.write_text(f"{HEAD}\n{table}\n\n{machine()}\n{_unmet(lines)}", encoding="utf-8")
+        results.save()
+        PAGE.write_text(page(results), encoding="utf-8")
+        plots.peers(results.contests, PAGE.parent / PLOT)
 
 
-def _table(lines: list[Line]) -> str:
-    rows = []
-    work = ""
-    for line in lines:
-        promise = "" if line.promise is None else line.promise.text
-        met = "" if line.met is None else "yes" if line.met else "**no**"
-        rows.append(
-            [
-                line.work if line.work != work else "",
-                f"{line.contender}: {line.ours}",
-                f"{line.rival}: {line.theirs}",
-                ratio(line.ratio),
-                promise,
-                met,
-            ]
-        )
-        work = line.work
-    headers = ["work", "iidindex", "other", "ratio", "promise", "met"]
-    return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
-
-
-def machine() -> str:
-    """What was measured, and on what."""
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    commit = subprocess.run(
-        ["git", "describe", "--always"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    return (
-        f"Measured on {os.cpu_count()} cores of {platform.machine()}, {platform.system()}, with "
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}"
-        + (f"; iidindex at {commit}.\n" if commit else ".\n")
-    )
-
-
-def _unmet(lines: list[Line]) -> str:
-    unmet = [line for line in lines if line.met is False]
-    if not unmet:
-        return ""
-    listed = "\n".join(
-        f"- {line.work}: {ratio(line.ratio)}; promised {line.promise.text if line.promise else ''}."
-        for line in unmet
-    )
-    return f"\nPromises that this run did not keep:\n\n{listed}\n"
+def measured(names: list[str], place: Path, scale: Scale) -> Results:
+    """Run families of works, each below a directory of its own."""
+    results = Results(machine())
+    for name in names:
+        directory = place / name
+        directory.mkdir()
+        into = results.contests if name == "peers" else results.lines
+        for work in FAMILIES[name](directory, scale):
+            lines, figures = work.run()
+            into += lines
+            results.figures += figures
+            for line in lines:
+                print(f"{line.work}, {line.rival}: {ratio(line.ratio)}", file=sys.stderr)
+    results.costs = peers.COSTS.listed
+    results.entries, results.files = peers.COSTS.entries, peers.COSTS.files
+    return results
 
 
 if __name__ == "__main__":

@@ -108,9 +108,9 @@ def _first(directory: Path, root: Path, n_files: int, scale: Scale) -> Work:
         repeats=scale.of(3, 2),
         check=check,
         reason=(
-            "The other is given its rows; iidindex opens every file, reads and decodes it, gives each "
-            "IID its id, and packs the R-tree, in that time. Two cores share this work, but a part "
-            "of it, SQLite's own, is one thread's."
+            "The other is given its rows; in that time, iidindex opens every file, reads and "
+            "decodes it, gives each IID its id, and packs the R-tree. Two cores share this work, "
+            "but a part of it, SQLite's own, is one thread's."
         ),
         also=also,
     )
@@ -140,7 +140,7 @@ def _bytes(database: Path, n_files: int) -> Figure:
         promise="≤ 120",
         met=size <= 120,
         reason=(
-            "IIDs are stored once. The fewer entries share one, the more each entry pays for its own."
+            "IIDs are stored once. The fewer entries share one, the more each pays for its own."
         ),
     )
 
@@ -162,9 +162,9 @@ def _flatness(directory: Path, root: Path, n_files: int) -> Figure:
         promise="flat",
         met=bool(small) and large <= 1.25 * small,
         reason=(
-            "What is bounded is not yet full in so few files: batches of 250,000 entries, 64 MiB of "
-            "pages that SQLite keeps, ids of up to a million IIDs. Beyond that it levels off, as "
-            "growth.md shows."
+            "What is bounded is not yet full in so few files: batches of 250,000 entries, 64 MiB "
+            "of pages that SQLite keeps, ids of up to a million IIDs. growth.md shows how it goes "
+            "on beyond that."
         ),
     )
 

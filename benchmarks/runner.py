@@ -327,8 +327,8 @@ def ratio(value: float) -> str:
 
     Examples
     --------
-    >>> ratio(0.912), ratio(7.25), ratio(1234.5)
-    ('0.91×', '7.2×', '1234×')
+    >>> ratio(0.0234), ratio(0.912), ratio(7.25), ratio(1234.5)
+    ('0.023×', '0.91×', '7.2×', '1234×')
     """
-    digits = 2 if value < 1.95 else 1 if value < 99.5 else 0
+    digits = 3 if value < 0.0995 else 2 if value < 1.95 else 1 if value < 99.5 else 0
     return f"{value:.{digits}f}×"

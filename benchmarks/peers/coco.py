@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
@@ -104,9 +104,10 @@ class Coco(Peer):
         share = codes.iou([found["segmentation"] for found in near], pixel, [0])
         return [found for found, part in zip(near, share, strict=True) if part[0] > 0]
 
-    def masks(self, file: str) -> Sequence[tuple[int, Any]]:
+    def masks(self, file: str) -> Iterator[tuple[int, Any]]:
         """`annToMask`: each as large as the frame, as it knows no other."""
-        return [(found["key"], self._coco.annToMask(found)) for found in self._of(file)]
+        for found in self._of(file):
+            yield found["key"], self._coco.annToMask(found)
 
     def overlaps(self, file: str) -> Sequence[Edge]:
         """`iou` of all with all; if p are shared of a + b - p, then p = iou (a + b) / (1 + iou)."""

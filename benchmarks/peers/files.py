@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,10 @@ class Ours(Peer):
         """By the R-tree, then from the files."""
         return list(self._entries.at(x, y))
 
-    def masks(self, file: str) -> Sequence[tuple[int, Any]]:
+    def masks(self, file: str) -> Iterator[tuple[int, Any]]:
         """From the file."""
-        found = self._entries.where(path=file).masks()
-        return [(entry.key, mask) for entry, mask in found]
+        for entry, mask in self._entries.where(path=file).masks():
+            yield entry.key, mask
 
     def overlaps(self, file: str) -> Sequence[Edge]:
         """From the file; nothing is stored."""
@@ -109,10 +109,10 @@ class Original(Peer):
         """In each file."""
         return [(name, entry) for name, file in self._files.items() for entry in file.at(x, y)]
 
-    def masks(self, file: str) -> Sequence[tuple[int, Any]]:
+    def masks(self, file: str) -> Iterator[tuple[int, Any]]:
         """One by one."""
-        entries = self._files[file].fetch(everything=True)
-        return [(entry.key, entry.seg.mask()) for entry in entries]
+        for entry in self._files[file].fetch(everything=True):
+            yield entry.key, entry.seg.mask()
 
     def overlaps(self, file: str) -> Sequence[Edge]:
         """Every pair."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -63,7 +63,7 @@ class Peer:
         """Entries whose mask holds a pixel."""
         raise NotImplementedError
 
-    def masks(self, file: str) -> Sequence[tuple[int, Any]]:
+    def masks(self, file: str) -> Iterator[tuple[int, Any]]:
         """Keys and masks of a file, as large as their boxes or as the frame."""
         raise NotImplementedError
 

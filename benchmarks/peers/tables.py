@@ -6,7 +6,7 @@ Boxes come from the database; masks are unpacked and compared in NumPy.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -65,9 +65,10 @@ class _Table(Peer):
     _byte = "substr(e.mask, {}, 1)"
     _divided = "/"
 
-    def masks(self, file: str) -> Sequence[tuple[int, Any]]:
+    def masks(self, file: str) -> Iterator[tuple[int, Any]]:
         """Unpacked one by one."""
-        return [(row[_KEY], unpacked(row[-1], *row[_BOX])) for row in self._of_file(file)]
+        for row in self._of_file(file):
+            yield row[_KEY], unpacked(row[-1], *row[_BOX])
 
     def overlaps(self, file: str) -> Sequence[Edge]:
         """Every pair whose boxes meet, one by one."""

@@ -77,7 +77,10 @@ class GeoPandas(Peer):
     """A table of polygons in memory, sorted by address, with two trees."""
 
     name = f"GeoPandas {version('geopandas')}, Shapely {version('shapely')}"
-    shape = "a GeoPackage of polygons; opened, a table in memory with a tree of boxes and one of polygons"
+    shape = (
+        "a GeoPackage of polygons; opened, a table in memory with a tree of boxes and one of "
+        "polygons"
+    )
 
     @classmethod
     def build(cls, corpus: Corpus, place: Path) -> None:

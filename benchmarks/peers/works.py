@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,11 +25,11 @@ PEERS: tuple[type[Peer], ...] = (Ours, Original, SQLite, DuckDB, RTree, GeoPanda
 
 # The methods of peers, and what they are called in the tables.
 ASKED = {
-    "find": "find all entries of an individual",
-    "boxes_at": "boxes that hold a pixel",
-    "boxes_in": "boxes that meet a box of 100 × 100",
-    "masks_at": "masks that hold a pixel, exactly",
-    "masks": "all masks of a file, decoded",
+    "find": "find all entries of 10 individuals",
+    "boxes_at": "boxes that hold a pixel, 10 pixels",
+    "boxes_in": "boxes that meet a box of 100 × 100, 10 boxes",
+    "masks_at": "masks that hold a pixel, exactly, 5 pixels",
+    "masks": "decode all masks of a file",
     "overlaps": "pairs of a file that overlap, with pixels",
 }
 
@@ -156,23 +156,24 @@ def _asking(
     job = _job(kind, questions)
 
     def check() -> None:
-        plain = [
-            _plain(kind, peer, answers, corpus, questions)
-            for peer in able
-            for answers in [job(peer)]
-        ]
+        plain = [_plain(kind, peer, job, corpus, questions) for peer in able]
         for peer, answer in zip(able[1:], plain[1:], strict=True):
             agree(f"{kind}: {peer.name}", plain[0], answer)
         agree(f"{kind}: anything at all", any(plain[0]), True)
 
     ours, *theirs = (Contender.of(peer.name, partial(job, peer)) for peer in able)
     return Contest(
-        name=ASKED[kind],
+        name=_named(kind, questions),
         ours=ours,
         theirs=theirs,
         repeats=scale.of(7, 5) if kind not in ("masks", "masks_at") else scale.of(5, 3),
         check=check,
     )
+
+
+def _named(kind: str, questions: Questions) -> str:
+    files = {"masks": questions.decoded, "overlaps": questions.overlapped}.get(kind)
+    return ASKED[kind] if files is None else f"{ASKED[kind]}, {len(files)} files"
 
 
 def _job(
@@ -183,42 +184,45 @@ def _job(
         "find": [(address,) for address in questions.addresses],
         "boxes_at": [tuple(pixel) for pixel in questions.pixels],
         "boxes_in": [(box,) for box in questions.boxes],
-        "masks_at": [tuple(pixel) for pixel in questions.pixels],
+        "masks_at": [tuple(pixel) for pixel in questions.pixels[:5]],
         "masks": [(file,) for file in questions.decoded],
         "overlaps": [(file,) for file in questions.overlapped],
     }
     asked = arguments[kind][:at_most]
+    if kind == "masks":
+        return lambda peer: [_exhausted(peer.masks(*values)) for values in asked]
     return lambda peer: [getattr(peer, kind)(*values) for values in asked]
 
 
-def how_many(kind: str, scale: Scale) -> int:
-    """How many questions a job of this kind asks."""
-    return {"masks": scale.of(3, 1), "overlaps": scale.of(20, 4)}.get(kind, 10)
+def _exhausted(masks: Iterable[tuple[int, Any]]) -> int:
+    """Look at all masks, one at a time, as whoever makes something of them would."""
+    return sum(1 for _ in masks)
 
 
 # ---------------------------------------------------------------------- answers made alike
 
 
 def _plain(
-    kind: str, peer: Peer, answers: Sequence[Any], corpus: Corpus, questions: Questions
+    kind: str,
+    peer: Peer,
+    job: Callable[[Peer], list[Any]],
+    corpus: Corpus,
+    questions: Questions,
 ) -> list[Any]:
-    if kind == "overlaps":
-        return [sorted(edges) for edges in answers]
     if kind == "masks":
-        return [
-            _cropped(corpus, file, masks)
-            for file, masks in zip(questions.decoded, answers, strict=True)
-        ]
-    return [sorted(peer.named(answer)) for answer in answers]
+        return [_cropped(corpus, file, peer.masks(file)) for file in questions.decoded]
+    if kind == "overlaps":
+        return [sorted(edges) for edges in job(peer)]
+    return [sorted(peer.named(answer)) for answer in job(peer)]
 
 
-def _cropped(corpus: Corpus, file: str, masks: Sequence[tuple[int, Any]]) -> list[tuple[int, str]]:
+def _cropped(corpus: Corpus, file: str, masks: Iterable[tuple[int, Any]]) -> list[tuple[int, str]]:
     """Cut masks of a whole frame to their boxes; whatever they have outside is an error."""
     found = []
-    for key, mask in sorted(masks, key=lambda pair: pair[0]):
+    for key, mask in masks:
         minr, minc, maxr, maxc = corpus.files[file][key].bbox
         whole = np.asarray(mask).astype(bool)
         cut = whole[minr:maxr, minc:maxc] if whole.shape == (FRAME, FRAME) else whole
         agree(f"{file}, {key}: pixels outside the box", int(whole.sum()), int(cut.sum()))
         found.append((key, f"{cut.shape} {np.packbits(cut).tobytes().hex()}"))
-    return found
+    return sorted(found)
