@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 60
 
-.PHONY: demo test torture lint bench docs clean
+.PHONY: demo test torture lint bench bench-quick docs clean
 .DEFAULT_GOAL := demo
 
 # A Python without ensurepip (Debian parts it off) cannot put pip into the environment; then
@@ -51,6 +51,9 @@ lint: $(VENV)/.installed-lint  ## check style, types and the order of imports
 
 bench: $(VENV)/.installed-bench  ## measure, and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+bench-quick: $(VENV)/.installed-bench  ## measure a little, and compare with benchmarks/baseline.json
+	$(BIN)/python -m benchmarks.quick $(ARGS)
 
 docs: $(VENV)/.installed-test  ## write docs/cli.md and docs/api.md
 	$(BIN)/python docs/reference.py

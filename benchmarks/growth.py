@@ -1,143 +1,269 @@
-"""How an index grows: ingest from a thousand files to a hundred thousand, and one huge file.
+"""How an index grows: ingest and questions from ten thousand entries to ten million.
 
-``python -m benchmarks.growth`` takes some ten minutes and 2 GB of disk, and writes
-``docs/growth.md``. Each ingest runs in a process of its own, so that its memory can be measured.
+``python -m benchmarks.growth`` goes up to a million entries and writes ``docs/growth.md`` with its
+plots; it takes some five minutes and 1 GB of disk. ``--large`` adds ten million, and 3 GB.
+Each ingest, and the questions about each index, run in a process of their own, so that their
+memory can be measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 from tabulate import tabulate
 
-import iidindex
-from benchmarks.__main__ import machine
+from benchmarks import memory, plots
+from benchmarks.growing import Asked
 from benchmarks.ingest import build
+from benchmarks.memory import HERE
+from benchmarks.results import machine
+from benchmarks.runner import duration
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "growth.md"
-# Files, and entries of each.
-SIZES = [(1_000, 100), (10_000, 100), (100_000, 100), (1, 1_000_000)]
-_QUESTIONS = 200
+PAGE = HERE / "docs" / "growth.md"
+KEPT = HERE / ".benchmarks" / "growth.json"
+PLOTS = ("growth-ingest.png", "growth-questions.png")
 
-HEAD = """\
+# Files, and entries of each: many files as large as each other, and one as large as all.
+MANY = [(100, 100), (1_000, 100), (10_000, 100)]
+LARGE = [(100_000, 100)]
+ONE = [(1, 10_000), (1, 100_000), (1, 1_000_000)]
+
+_ASK = "import sys; from benchmarks.growing import main; main(sys.argv[1])"
+
+_HEAD = """\
 # How it grows
 
-Written by `python -m benchmarks.growth`; do not edit. The files are those of the ingest benchmark,
-with 200,000 individuals. Memory is the greatest sum, over all processes of an ingest, of what each
-has of its own and its share of the rest (PSS). The second ingest finds nothing changed. Questions
-are asked of a warm index; their times are medians.
+Written by `python -m benchmarks.growth`; do not edit. The files are those of the ingest benchmark:
+masks of 16 × 16 pixels, drawn anywhere in 3016 × 3016, of 200,000 individuals. Memory is the
+greatest sum, over all processes, of what each has of its own and its share of the rest (PSS).
+
+![Seconds, memory and bytes of an ingest over the number of entries](growth-ingest.png)
 """
+
+_INGEST = """\
+## Ingest
+
+The second ingest finds nothing changed: it looks at every file and opens none. Memory while asking
+is that of a process that asks all the questions below, one after another.
+"""
+
+_QUESTIONS = """\
+## Questions
+
+Of a warm index, one after another, each about another individual, pixel or file; medians, and in
+brackets how much was found. As many individuals have more and more entries, and all masks lie
+in the same frame, most questions find more in a larger archive: ten times the entries, ten times
+the hits at a pixel.
+
+![Milliseconds of each question over the number of entries](growth-questions.png)
+"""
+
+_READING = """\
+## How to read this
+
+- What a question costs is what it finds: with ten times the hits, it takes up to ten times as long.
+  With equal hits, it takes about the same time in an archive of any size.
+- `at` of boxes asks the R-tree alone; of masks, it reads every file that has a hit. In one huge
+  file, there is but one to open.
+- In one huge file all individuals are together, so `cooccurring` counts them all, and `related`
+  has no other file to rank.
+- Overlaps are counted in the masks. Ten times the masks in one picture are a hundred times the
+  pairs, so a file of a million is not asked.
+"""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One archive, and what was measured of it.
+
+    Attributes
+    ----------
+    ingest, again : float
+        Seconds.
+    ingesting, asking : int
+        Bytes of memory.
+    size : int
+        Bytes of the database.
+    """
+
+    n_files: int
+    per_file: int
+    ingest: float
+    again: float
+    ingesting: int
+    asking: int
+    size: int
+    asked: dict[str, Asked]
+
+    @property
+    def entries(self) -> int:
+        """Entries in all."""
+        return self.n_files * self.per_file
+
+    @property
+    def name(self) -> str:
+        """Files × entries."""
+        return f"{self.n_files:,} × {self.per_file:,}"
 
 
 def main() -> None:
     """Run as a program."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
     parser.add_argument("--place", type=Path, help="where to build; kept if given")
-    parser.add_argument("--ingest", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--large", action="store_true", help="ten million entries as well")
+    parser.add_argument("--small", action="store_true", help="a trial; writes no page")
+    parser.add_argument("--render", action="store_true", help="measure nothing; write the page")
     options = parser.parse_args()
-    if options.ingest:
-        _ingest(*options.ingest)
-        return
-    place = options.place or Path(tempfile.mkdtemp())
+    if options.render:
+        text = json.loads(KEPT.read_text(encoding="utf-8"))
+        points, measured_on = [_point(found) for found in text["points"]], text["machine"]
+    else:
+        sizes = [*MANY[:2], *ONE[:1]] if options.small else [*MANY, *ONE]
+        sizes += LARGE if options.large else []
+        points, measured_on = _measured(options.place, sizes), machine()
+    print(_ingests(points), _questions(points), sep="\n")
+    if not options.small:
+        KEPT.parent.mkdir(exist_ok=True)
+        kept = {"machine": measured_on, "points": [asdict(point) for point in points]}
+        KEPT.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        write(points, measured_on, PAGE.parent)
+
+
+def write(points: Sequence[Point], measured_on: str, directory: Path) -> None:
+    """Write the page and its plots."""
+    parts = [_HEAD, f"{measured_on}\n", _INGEST, _ingests(points)]
+    parts += [_QUESTIONS, _questions(points), _READING]
+    (directory / PAGE.name).write_text("\n".join(parts), encoding="utf-8")
+    plots.growth(_panels_of_ingest(points), directory / PLOTS[0])
+    plots.growth(_panels_of_questions(points), directory / PLOTS[1])
+
+
+def _point(found: dict[str, object]) -> Point:
+    asked = found.pop("asked")
+    assert isinstance(asked, dict)
+    return Point(**found, asked={name: Asked(**one) for name, one in asked.items()})  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------- measuring
+
+
+def _measured(place: Path | None, sizes: Sequence[tuple[int, int]]) -> list[Point]:
+    where = place or Path(tempfile.mkdtemp())
+    points = []
     try:
-        lines = [_measure(place, *size) for size in SIZES]
+        for size in sizes:
+            points.append(measure(where, *size))
+            print(points[-1], file=sys.stderr)
     finally:
-        if options.place is None:
-            shutil.rmtree(place)
-    table = tabulate(lines, headers="keys", tablefmt="github", disable_numparse=True)
-    print(table)
-    PAGE.write_text(f"{HEAD}\n{table}\n\n{machine()}", encoding="utf-8")
+        if place is None:
+            shutil.rmtree(where)
+    return points
 
 
-def _measure(place: Path, n_files: int, per_file: int) -> dict[str, str]:
+def measure(place: Path, n_files: int, per_file: int) -> Point:
+    """Build an archive below a directory, unless it is there; ingest it twice, and ask."""
     root = place / f"{n_files}x{per_file}"
     if not root.exists():
         build(root, n_files, per_file)
     database = place / f"{root.name}.db"
-    for suffix in ("", "-wal", "-shm", "-lock"):
-        Path(f"{database}{suffix}").unlink(missing_ok=True)
-    first, memory = _watched(database, root)
-    again, _ = _watched(database, root)
-    n_entries = n_files * per_file
-    with iidindex.open(database) as index:
-        assert index.stats().entries == n_entries
-        # Any that exist; not the first, which lie together.
-        some = list(index.entries.where(key=per_file // 2).limit(_QUESTIONS))
-        some = (some * _QUESTIONS)[:_QUESTIONS]
-        addresses = [entry.iid.address for entry in some]
-        links = _time(lambda nth: index.links(addresses[nth], domain=b"bench"))
-        pixels = [(entry.bbox.minc, entry.bbox.minr) for entry in some]
-        at = _time(lambda nth: index.entries.at(*pixels[nth], exact=False).count())
-        hits = index.entries.at(*pixels[0], exact=False).count()
-    line = {
-        "files × entries": f"{n_files:,} × {per_file:,}",
-        "ingest": f"{first:.1f} s",
-        "entries/s": f"{n_entries / first:,.0f}",
-        "again": f"{again:.2f} s",
-        "memory": f"{memory / 1e6:.0f} MB",
-        "bytes/entry": f"{database.stat().st_size / n_entries:.0f}",
-        "links of one IID": f"{links * 1e3:.2f} ms",
-        "boxes at a pixel": f"{at * 1e3:.2f} ms, {hits:,} hits",
-    }
-    print(line, file=sys.stderr)
-    return line
+    for path in memory.of_database(database):
+        path.unlink(missing_ok=True)
+    first, ingesting = memory.ingest(database, root)
+    again, _ = memory.ingest(database, root)
+    size = database.stat().st_size
+    text, asking = memory.watched(["-c", _ASK, str(database)])
+    asked = {name: Asked(**found) for name, found in json.loads(text).items()}
+    return Point(n_files, per_file, first, again, ingesting, asking, size, asked)
 
 
-def _time(question: Any) -> float:
-    times = []
-    for nth in range(_QUESTIONS):
-        begin = time.perf_counter()
-        question(nth)
-        times.append(time.perf_counter() - begin)
-    return median(times)
+# ---------------------------------------------------------------------- showing
 
 
-def _watched(database: Path, root: Path) -> tuple[float, int]:
-    """Ingest in another process; its seconds, without imports, and its greatest memory in bytes."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.growth", "--ingest", str(database), str(root)],
-        stdout=subprocess.PIPE,
+def _table(rows: Sequence[dict[str, str]]) -> str:
+    return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True) + "\n"
+
+
+def _ingests(points: Sequence[Point]) -> str:
+    return _table(
+        [
+            {
+                "files × entries": point.name,
+                "ingest": duration(point.ingest),
+                "entries/s": f"{point.entries / point.ingest:,.0f}",
+                "again": duration(point.again),
+                "memory": f"{point.ingesting / 1e6:.0f} MB",
+                "bytes/entry": f"{point.size / point.entries:.0f}",
+                "memory while asking": f"{point.asking / 1e6:.0f} MB",
+            }
+            for point in points
+        ]
     )
-    greatest = 0
-    while process.poll() is None:
-        greatest = max(greatest, sum(map(_memory, _family(process.pid))))
-        time.sleep(0.2)
-    assert process.stdout is not None
-    return json.loads(process.stdout.read()), greatest
 
 
-def _ingest(database: str, root: str) -> None:
-    with iidindex.open(database, create=True) as index:
-        print(json.dumps(index.ingest(root).seconds))
+def _questions(points: Sequence[Point]) -> str:
+    names = list(dict.fromkeys(name for point in points for name in point.asked))
+    return _table(
+        [
+            {
+                "question": name,
+                **{
+                    point.name: str(point.asked[name]) if name in point.asked else "—"
+                    for point in points
+                },
+            }
+            for name in names
+        ]
+    )
 
 
-def _family(process: int) -> list[int]:
-    """A process and all that it started."""
-    try:
-        listed = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii")
-    except OSError:
-        return [process]
-    return [process, *(found for child in listed.split() for found in _family(int(child)))]
+Lines = dict[str, list[tuple[float, float]]]
 
 
-def _memory(process: int) -> int:
-    try:
-        rollup = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
-    except OSError:
-        return 0
-    return next((int(row.split()[1]) * 1024 for row in rollup.splitlines() if row[:4] == "Pss:"), 0)
+def _parted(points: Sequence[Point]) -> dict[str, list[Point]]:
+    ordered = sorted(points, key=lambda point: point.entries)
+    many = [point for point in ordered if point.n_files > 1]
+    one = [point for point in ordered if point.n_files == 1]
+    return {"files of 100 entries": many, "one file": one}
+
+
+def _panels_of_ingest(points: Sequence[Point]) -> dict[str, Lines]:
+    parted = _parted(points)
+
+    def lines(value: str, per: float) -> Lines:
+        return {
+            name: [(point.entries, getattr(point, value) / per) for point in some]
+            for name, some in parted.items()
+        }
+
+    return {
+        "first ingest, seconds": lines("ingest", 1),
+        "ingest again, seconds": lines("again", 1),
+        "peak memory of the ingest, MB": lines("ingesting", 1e6),
+        "database, MB": lines("size", 1e6),
+    }
+
+
+def _panels_of_questions(points: Sequence[Point]) -> dict[str, Lines]:
+    panels: dict[str, Lines] = {}
+    for title, some in _parted(points).items():
+        names = dict.fromkeys(name for point in some for name in point.asked)
+        panels[f"{title}: a question, milliseconds"] = {
+            name: [
+                (point.entries, point.asked[name].median * 1e3)
+                for point in some
+                if name in point.asked
+            ]
+            for name in names
+        }
+    return panels
 
 
 if __name__ == "__main__":
-    os.chdir(Path(__file__).resolve().parents[1])
     main()

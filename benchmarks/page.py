@@ -53,15 +53,15 @@ _READING = """\
   the archive. iidindex holds a cache of bounded size; [how it grows](growth.md) shows what it
   takes.
 - **A question has a fixed price.** It is planned and compiled each time, whatever it finds. A
-  statement written by hand for `sqlite3` has none of this: the fewer hits a question has, the further
-  `sqlite3` is ahead.
+  statement written by hand for `sqlite3` has none of this: the fewer hits a question has, the
+  further `sqlite3` is ahead.
 - **Masks stay in their files.** SQLite and DuckDB have copies of them as blobs here. These are read
   without opening a file, and nobody checks that they are still what the files hold. iidindex
   looks at size and time of every file before it believes what it knows of it.
 - **Polygons have their price when they are made**, and cannot be turned back into masks without
   a library that draws.
-- **pycocotools decodes a mask as large as its picture**, as COCO has no other. It compares all pairs of
-  a file both ways.
+- **pycocotools decodes a mask as large as its picture**, as COCO has no other. It compares all
+  pairs of a file both ways.
 - iidfile 0.2.0 has no question about boxes alone; rtree has none about IIDs or masks. DuckDB has
   an R-tree in an extension, which does not come with its package on PyPI and is not used here.
 """
