@@ -1,0 +1,116 @@
+"""What is measured is measured of equal answers; here at the tiniest scale, times aside."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+for needed in ("duckdb", "geopandas", "matplotlib", "pycocotools", "iidfile"):
+    pytest.importorskip(needed, reason="only with the bench extra")
+
+# Libraries that others have written warn as they please.
+pytestmark = pytest.mark.filterwarnings("default")
+
+from benchmarks import growing, growth, page, plots, quick  # noqa: E402
+from benchmarks.__main__ import FAMILIES, measured  # noqa: E402
+from benchmarks.peers import works as peers  # noqa: E402
+from benchmarks.peers.corpus import Corpus, Questions  # noqa: E402
+from benchmarks.results import Results  # noqa: E402
+from benchmarks.runner import Contest, Disagreement, Line, Promise, Scale, Times  # noqa: E402
+
+TINY = Scale(quick=True, tiny=True)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return measured(list(FAMILIES), tmp_path_factory.mktemp("all"), TINY)
+
+
+def test_all_families_run_with_equal_answers_and_fill_the_page(results, tmp_path):
+    text = page.page(results)
+    for line in [*results.lines, *results.contests]:
+        assert line.ours.median > 0 and line.theirs.median > 0
+    for peer in peers.PEERS:
+        assert peer.name in text
+    for line in results.lines:
+        assert line.work in text
+        if line.met is False:
+            assert line.reason, f"{line.work}: nothing explains why the promise is not kept"
+    assert len(results.figures) == 3
+    plots.peers(results.contests, tmp_path / "peers.png")
+    assert (tmp_path / "peers.png").stat().st_size < 100_000
+
+
+def test_results_are_the_same_after_being_kept(results, tmp_path):
+    results.save(tmp_path / "results.json")
+    assert page.page(Results.load(tmp_path / "results.json")) == page.page(results)
+
+
+@pytest.mark.parametrize("kind", list(peers.ASKED))
+def test_a_wrong_answer_is_noticed(kind, tmp_path):
+    corpus = Corpus.made(1)
+    questions = Questions.about(corpus, 1, 1)
+    able = [peer for peer in peers.PEERS if peer.can(kind) and peer is not peers.Original][:2]
+    opened = []
+    for peer in able:
+        # What the second holds lacks an entry that is the answer to something.
+        peers._built(peer, corpus, tmp_path / peer.__name__)
+        corpus = Corpus({name: entries[1::2] for name, entries in corpus.files.items()})
+        opened.append(peer(tmp_path / peer.__name__))
+    contest = peers._asking(kind, opened, corpus, questions, TINY)
+    with pytest.raises((Disagreement, LookupError, AssertionError)):
+        contest.check()
+
+
+def test_growth_measures_and_shows(tmp_path):
+    points = [growth.measure(tmp_path, *size) for size in [(3, 50), (6, 50), (1, 150)]]
+    for point in points:
+        assert point.entries == point.n_files * point.per_file
+        assert point.asked["find"].found >= 1
+        assert point.asked["at, masks"].found >= 1
+    growth.write(points, "a machine", tmp_path)
+    text = (tmp_path / "growth.md").read_text("utf-8")
+    assert "1 × 150" in text
+    for name in growth.PLOTS:
+        assert name in text
+        assert 0 < (tmp_path / name).stat().st_size < 100_000
+    again = growth._point(json.loads(json.dumps(growth.asdict(points[0]))))
+    assert again == points[0]
+    assert str(growing.Asked(0.5, 0.4, 0.6, 12)) == "500 ms (12)"
+
+
+def test_a_ratio_is_lower_only_beyond_the_noise_of_both():
+    steady = quick.Ratio.of(Times((1.0, 1.01, 1.02, 1.5)), Times((2.0, 2.01, 2.04, 2.2)))
+    twice = quick.Ratio.of(Times((2.0, 2.01, 2.02, 2.5)), Times((2.0, 2.01, 2.04, 2.2)))
+    unsure = quick.Ratio.of(Times((2.0, 4.0, 4.0, 4.0)), Times((2.0, 4.0, 4.1, 4.2)))
+    assert twice.is_below(steady) and not steady.is_below(twice)
+    assert not unsure.is_below(steady)
+    assert not steady.is_below(steady)
+    text, slower = quick.compared({"a": steady, "b": steady}, {"a": twice, "b": steady})
+    assert slower == ["a"]
+    assert "- a" in text
+
+
+def test_a_baseline_is_the_same_after_being_kept(tmp_path):
+    ratios = {"work | ours | theirs": quick.Ratio(2.0, 1.5, 2.5)}
+    quick.save(ratios, tmp_path / "baseline.json")
+    assert quick.load(tmp_path / "baseline.json") == ratios
+
+
+def test_quick_chooses_works_that_there_are(tmp_path):
+    for family, names in quick._CHOSEN:
+        directory = tmp_path / family.__module__
+        directory.mkdir()
+        found = [work.name for work in family(directory, Scale(quick=True, tiny=True))]
+        for name in names:
+            plain = name.replace("200 ", "").replace("500 ", "")
+            assert any(work.startswith(plain.split(" of ")[0][:12]) for work in found), name
+
+
+def test_a_promise_is_kept_or_not():
+    line = Line("w", "a", "b", Times((1.0,)), Times((2.0,)), Promise.faster(3), "because")
+    assert line.met is False
+    assert replace(line, promise=Promise.slower(1)).met is True
+    assert line.spread == (2.0, 2.0)
+    contest = Contest("w", *[None] * 4)
+    assert contest.name == "w"
