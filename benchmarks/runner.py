@@ -287,6 +287,9 @@ def measure(contenders: Sequence[Contender], repeats: int) -> list[Times]:
         In the order of `contenders`.
     """
     seconds: list[list[float]] = [[] for _ in contenders]
+    gc.collect()
+    # What lies about already is nobody's: no collection need look at it again.
+    gc.freeze()
     for repetition in range(repeats):
         for turn in range(len(contenders)):
             which = (repetition + turn) % len(contenders)
@@ -298,6 +301,7 @@ def measure(contenders: Sequence[Contender], repeats: int) -> list[Times]:
             elapsed = time.perf_counter() - begin
             seconds[which].append(answer.seconds if isinstance(answer, Elapsed) else elapsed)
             del answer, job
+    gc.unfreeze()
     return [Times(tuple(values)) for values in seconds]
 
 
