@@ -30,6 +30,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a look; writes no page")
     parser.add_argument("--only", choices=FAMILIES, action="append", help="writes no page")
+    parser.add_argument("--tiny", action="store_true", help="a trial; writes no page")
+    parser.add_argument("--keep", type=Path, help="write what was measured to this file")
     parser.add_argument(
         "--render", action="store_true", help="measure nothing; write the page of the last full run"
     )
@@ -38,11 +40,13 @@ def main() -> None:
         results = Results.load()
     else:
         names = options.only or list(FAMILIES)
-        scale = Scale(quick=options.quick)
+        scale = Scale(quick=options.quick or options.tiny, tiny=options.tiny)
         with tempfile.TemporaryDirectory() as temporary:
             results = measured(names, Path(temporary), scale)
     print(everything(results))
-    if not options.quick and not options.only:
+    if options.keep:
+        results.save(options.keep)
+    if not (options.quick or options.tiny or options.only):
         results.save()
         PAGE.write_text(page(results), encoding="utf-8")
         plots.peers(results.contests, PAGE.parent / PLOT)

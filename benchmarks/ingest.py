@@ -242,5 +242,9 @@ def _again(directory: Path, root: Path, n_files: int, scale: Scale) -> Work:
         theirs=Contender.of("os.scandir walk with stat", lambda: walk(str(root))),
         promise=Promise.slower(2),
         repeats=scale.of(11, 5),
+        reason=(
+            "Every size and time is compared with those in the database, which has to be read for "
+            "it; with few files, opening a transaction and making the report count as well."
+        ),
         check=lambda: agree("files", index.ingest(root).unchanged, walk(str(root))),
     )

@@ -91,6 +91,11 @@ def _against_sql(
         promise=Promise.slower(2),
         repeats=15,
         check=check,
+        reason=(
+            "Each question is planned, which takes a statement more, and its SQL is put together "
+            "anew by SQLAlchemy: some 0.7 ms, whatever is found. The other's statement is ready. "
+            "The fewer the hits, the more this counts; each hit then becomes an entry."
+        ),
     )
 
 
@@ -116,9 +121,13 @@ def _every_file(index: iidindex.Index, root: Path, scale: Scale) -> Work:
         name=f"the masks at a pixel, exactly, in {len(paths):,} files × {_PER_FILE}",
         ours=[Contender.of("index.entries.at", ours)],
         theirs=Contender.of(f"{original.NAME}, opening each", theirs),
-        promise=Promise(f"≥ {100}×", 100),
+        promise=Promise.faster(100),
         repeats=3,
         check=lambda: agree("pixel", ours(), theirs()),
+        reason=(
+            "Planning and the statement take the same time for few files as for many, and every "
+            "file with a hit is opened; the fewer files the other has to open, the nearer it comes."
+        ),
     )
 
 
@@ -140,6 +149,11 @@ def _sweep(index: iidindex.Index, scale: Scale) -> Sequence[Work]:
                 theirs=Contender.of("a scan of all entries", scanned),
                 promise=Promise.slower(1.1),
                 repeats=scale.of(5, 3),
+                reason=(
+                    "To choose a way, candidates are counted, up to an eighth of all entries. "
+                    "Where all entries are looked at in the end, that was for nothing; and what a "
+                    "box costs in the tree and in a scan is estimated, not known."
+                ),
                 check=lambda question=question, scanned=scanned: agree(  # type: ignore[misc]
                     "count", question.count(), scanned()
                 ),

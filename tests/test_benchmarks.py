@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -13,7 +15,7 @@ for needed in ("duckdb", "geopandas", "matplotlib", "pycocotools", "iidfile"):
 pytestmark = pytest.mark.filterwarnings("default")
 
 from benchmarks import growing, growth, page, plots, quick  # noqa: E402
-from benchmarks.__main__ import FAMILIES, measured  # noqa: E402
+from benchmarks.memory import HERE, environment  # noqa: E402
 from benchmarks.peers import works as peers  # noqa: E402
 from benchmarks.peers.corpus import Corpus, Questions  # noqa: E402
 from benchmarks.results import Results  # noqa: E402
@@ -24,13 +26,18 @@ TINY = Scale(quick=True, tiny=True)
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    return measured(list(FAMILIES), tmp_path_factory.mktemp("all"), TINY)
+    # In a process of its own, with all that the others leave open.
+    kept = tmp_path_factory.mktemp("results") / "results.json"
+    command = [sys.executable, "-m", "benchmarks", "--tiny", "--keep", str(kept)]
+    subprocess.run(command, check=True, capture_output=True, env=environment(), cwd=HERE)
+    return Results.load(kept)
 
 
 def test_all_families_run_with_equal_answers_and_fill_the_page(results, tmp_path):
     text = page.page(results)
     for line in [*results.lines, *results.contests]:
-        assert line.ours.median > 0 and line.theirs.median > 0
+        assert line.ours.median > 0
+        assert line.theirs.median > 0
     for peer in peers.PEERS:
         assert peer.name in text
     for line in results.lines:
@@ -59,8 +66,10 @@ def test_a_wrong_answer_is_noticed(kind, tmp_path):
         corpus = Corpus({name: entries[1::2] for name, entries in corpus.files.items()})
         opened.append(peer(tmp_path / peer.__name__))
     contest = peers._asking(kind, opened, corpus, questions, TINY)
-    with pytest.raises((Disagreement, LookupError, AssertionError)):
+    with pytest.raises((Disagreement, LookupError)):
         contest.check()
+    for peer in opened:
+        peer.close()
 
 
 def test_growth_measures_and_shows(tmp_path):
@@ -71,7 +80,7 @@ def test_growth_measures_and_shows(tmp_path):
         assert point.asked["at, masks"].found >= 1
     growth.write(points, "a machine", tmp_path)
     text = (tmp_path / "growth.md").read_text("utf-8")
-    assert "1 × 150" in text
+    assert points[2].name in text
     for name in growth.PLOTS:
         assert name in text
         assert 0 < (tmp_path / name).stat().st_size < 100_000
@@ -83,8 +92,9 @@ def test_growth_measures_and_shows(tmp_path):
 def test_a_ratio_is_lower_only_beyond_the_noise_of_both():
     steady = quick.Ratio.of(Times((1.0, 1.01, 1.02, 1.5)), Times((2.0, 2.01, 2.04, 2.2)))
     twice = quick.Ratio.of(Times((2.0, 2.01, 2.02, 2.5)), Times((2.0, 2.01, 2.04, 2.2)))
-    unsure = quick.Ratio.of(Times((2.0, 4.0, 4.0, 4.0)), Times((2.0, 4.0, 4.1, 4.2)))
-    assert twice.is_below(steady) and not steady.is_below(twice)
+    unsure = quick.Ratio.of(Times((1.6, 3.0, 3.0, 3.0)), Times((2.0, 4.0, 4.1, 4.2)))
+    assert twice.is_below(steady)
+    assert not steady.is_below(twice)
     assert not unsure.is_below(steady)
     assert not steady.is_below(steady)
     text, slower = quick.compared({"a": steady, "b": steady}, {"a": twice, "b": steady})
