@@ -11,9 +11,6 @@ import pytest
 for needed in ("duckdb", "geopandas", "matplotlib", "pycocotools", "iidfile"):
     pytest.importorskip(needed, reason="only with the bench extra")
 
-# Libraries that others have written warn as they please.
-pytestmark = pytest.mark.filterwarnings("default")
-
 from benchmarks import growing, growth, page, plots, quick  # noqa: E402
 from benchmarks.memory import HERE, environment  # noqa: E402
 from benchmarks.peers import works as peers  # noqa: E402
@@ -73,14 +70,14 @@ def test_a_wrong_answer_is_noticed(kind, tmp_path):
 
 
 def test_growth_measures_and_shows(tmp_path):
-    points = [growth.measure(tmp_path, *size) for size in [(3, 50), (6, 50), (1, 150)]]
+    points = [growth.measure(tmp_path, *size) for size in [(3, 50), (1, 150)]]
     for point in points:
         assert point.entries == point.n_files * point.per_file
         assert point.asked["find"].found >= 1
         assert point.asked["at, masks"].found >= 1
     growth.write(points, "a machine", tmp_path)
     text = (tmp_path / "growth.md").read_text("utf-8")
-    assert points[2].name in text
+    assert points[1].name in text
     for name in growth.PLOTS:
         assert name in text
         assert 0 < (tmp_path / name).stat().st_size < 100_000
