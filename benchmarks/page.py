@@ -48,10 +48,9 @@ of iidindex: **below 1, the peer is faster**.
 _READING = """\
 ### How to read this
 
-- **What is in memory is quicker than what is in a database.** rtree, pycocotools and GeoPandas hold
-  everything in the memory of one process, load it all before the first question, and grow with
-  the archive. iidindex holds a cache of bounded size; [how it grows](growth.md) shows what it
-  takes.
+- **rtree, pycocotools and GeoPandas hold everything in the memory of one process.** That is quick
+  to ask, but all is loaded before the first question, and what they load and hold grows with the
+  archive. iidindex holds a cache of bounded size; [how it grows](growth.md) shows what it takes.
 - **A question has a fixed price.** It is planned and compiled each time, whatever it finds. A
   statement written by hand for `sqlite3` has none of this: the fewer hits a question has, the
   further `sqlite3` is ahead.
@@ -119,21 +118,22 @@ def _promises(lines: Sequence[Line], figures: Sequence[Figure]) -> str:
 
 
 def _unmet(lines: Sequence[Line], figures: Sequence[Figure]) -> str:
-    listed = [
-        f"- **{line.work}**: {ratio(line.ratio)}; promised {line.promise.text}. {line.reason}"
-        for line in lines
-        if line.met is False and line.promise is not None
-    ]
-    listed += [
-        f"- **{figure.work}**: {figure.measured}; promised {figure.promise}. {figure.reason}"
-        for figure in figures
-        if figure.met is False
-    ]
-    if not listed:
+    """List what was not kept; works with the same reason stand together."""
+    by_reason: dict[str, list[str]] = {}
+    for line in lines:
+        if line.met is False and line.promise is not None:
+            text = f"{line.work}: {ratio(line.ratio)}; promised {line.promise.text}."
+            by_reason.setdefault(line.reason, []).append(text)
+    for figure in figures:
+        if figure.met is False:
+            text = f"{figure.work}, {figure.against}: {figure.measured}; promised {figure.promise}."
+            by_reason.setdefault(figure.reason, []).append(text)
+    if not by_reason:
         return ""
-    return "Promises that this run did not keep, and why:\n\n" + "\n".join(
-        item.rstrip() for item in [*listed, ""]
-    )
+    parts = ["### Not kept, and why\n"]
+    for reason, listed in by_reason.items():
+        parts += [*(f"- **{text}**" for text in listed), f"\n  {reason}\n"]
+    return "\n".join(parts)
 
 
 def _everything(lines: Sequence[Line]) -> str:
