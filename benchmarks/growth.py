@@ -68,14 +68,15 @@ the hits at a pixel.
 _READING = """\
 ## How to read this
 
-- What a question costs is what it finds: with ten times the hits, it takes up to ten times as long.
-  With equal hits, it takes about the same time in an archive of any size.
-- `at` of boxes asks the R-tree alone; of masks, it reads every file that has a hit. In one huge
-  file, there is but one to open.
+- `find`, `links`, `at` and `region` cost what they find: with ten times the hits, up to ten times
+  as much, however many entries there are besides. `at` of boxes asks the R-tree alone; of masks,
+  it reads every file that has a hit, and in one huge file there is but one to open.
+- `cooccurring` and `related` cost what the files hold that the individual is in, or whose
+  individuals are looked for in others.
 - In one huge file all individuals are together, so `cooccurring` counts them all, and `related`
   has no other file to rank.
-- Overlaps are counted in the masks. Ten times the masks in one picture are a hundred times the
-  pairs, so a file of a million is not asked.
+- Overlaps are counted in the masks, all of which are read, whether they overlap or not. Ten times
+  the masks in one picture are a hundred times the pairs, so a file of a million is not asked.
 """
 
 
@@ -142,7 +143,7 @@ def write(points: Sequence[Point], measured_on: str, directory: Path) -> None:
     parts += [_QUESTIONS, _questions(points), _READING]
     (directory / PAGE.name).write_text("\n".join(parts), encoding="utf-8")
     plots.growth(_panels_of_ingest(points), directory / PLOTS[0])
-    plots.growth(_panels_of_questions(points), directory / PLOTS[1])
+    plots.growth(_panels_of_questions(points), directory / PLOTS[1], same=True)
 
 
 def _point(found: dict[str, object]) -> Point:
@@ -243,10 +244,10 @@ def _panels_of_ingest(points: Sequence[Point]) -> dict[str, Lines]:
         }
 
     return {
-        "first ingest, seconds": lines("ingest", 1),
-        "ingest again, seconds": lines("again", 1),
-        "peak memory of the ingest, MB": lines("ingesting", 1e6),
-        "database, MB": lines("size", 1e6),
+        "first ingest: seconds": lines("ingest", 1),
+        "ingest again, nothing changed: seconds": lines("again", 1),
+        "first ingest: peak memory, MB": lines("ingesting", 1e6),
+        "database: MB": lines("size", 1e6),
     }
 
 
@@ -254,7 +255,7 @@ def _panels_of_questions(points: Sequence[Point]) -> dict[str, Lines]:
     panels: dict[str, Lines] = {}
     for title, some in _parted(points).items():
         names = dict.fromkeys(name for point in some for name in point.asked)
-        panels[f"{title}: a question, milliseconds"] = {
+        panels[f"{title}: milliseconds a question"] = {
             name: [
                 (point.entries, point.asked[name].median * 1e3)
                 for point in some

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,14 @@ from typing import Any
 from benchmarks.runner import Line
 
 # Colours that differ for people who see few of them, and shapes for those who see none.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
-_MARKERS = "osD^vP*X"
+_COLOURS = (
+    *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999"),
+    *("#8b5a2b", "#5d3a9b"),
+)
+_MARKERS = "osD^vP*Xph"
 _DOTS = 100
+# So many colours are enough for lines and their smooth edges, and keep the files small.
+_PALETTE = 128
 
 
 def _figure(*args: Any, **options: Any) -> tuple[Any, Any]:
@@ -25,9 +31,13 @@ def _figure(*args: Any, **options: Any) -> tuple[Any, Any]:
 
 def _save(figure: Any, path: Path) -> None:
     from matplotlib import pyplot
+    from PIL import Image
 
-    figure.savefig(path, dpi=_DOTS, metadata={"Software": None})
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=_DOTS)
     pyplot.close(figure)
+    with Image.open(drawn) as picture:
+        picture.convert("RGB").quantize(_PALETTE).save(path, optimize=True)
 
 
 def peers(lines: Sequence[Line], path: Path) -> None:
@@ -73,24 +83,38 @@ def peers(lines: Sequence[Line], path: Path) -> None:
     _save(figure, path)
 
 
-def growth(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], path: Path) -> None:
+def growth(
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]],
+    path: Path,
+    *,
+    same: bool = False,
+) -> None:
     """Plot panels of lines over the number of entries, both axes logarithmic.
 
     Parameters
     ----------
     panels : mapping
-        From the label of a vertical axis, with its unit, to lines by name: pairs of entries
-        and value.
+        From a title, a colon, and the label of the vertical axis with its unit, to lines by
+        name: pairs of entries and value.
     path : Path
+    same : bool
+        Give all panels the same vertical axis, and more height.
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     columns = 2
     rows = -(-len(panels) // columns)
-    figure, grid = _figure(rows, columns, figsize=(10, 3.6 * rows), squeeze=False)
+    figure, grid = _figure(
+        rows, columns, figsize=(10, (4.6 if same else 3.4) * rows + 0.6), squeeze=False, sharey=same
+    )
     places = [place for line in grid for place in line]
+    # A line has the same style in every panel.
+    names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
     for place in places[len(panels) :]:
         place.set_visible(False)
     for place, (label, lines) in zip(places, panels.items(), strict=False):
-        for number, (name, points) in enumerate(lines.items()):
+        for name, points in lines.items():
+            number = names.index(name)
             place.plot(
                 [entries for entries, _ in points],
                 [value for _, value in points],
@@ -103,8 +127,24 @@ def growth(panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]], pa
             )
         place.set_xscale("log")
         place.set_yscale("log")
-        place.set_xlabel("entries")
-        place.set_ylabel(label)
+        place.set_xlabel("entries, log scale")
+        title, _, unit = label.partition(": ")
+        place.set_title(title, fontsize=11)
+        place.set_ylabel(f"{unit}, log scale")
+        place.tick_params(labelleft=True)
+        place.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        values = [value for points in lines.values() for _, value in points]
+        wide = max(values) > 100 * min(values)
+        place.yaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+        place.yaxis.set_minor_formatter(NullFormatter())
+        place.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         place.grid(color="#dddddd", linewidth=0.6, which="major")
-        place.legend(fontsize=8, frameon=False)
+    handles = {
+        name: handle
+        for place in places
+        for handle, name in zip(*place.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(
+        handles.values(), handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9
+    )
     _save(figure, path)
