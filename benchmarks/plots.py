@@ -74,8 +74,7 @@ def peers(lines: Sequence[Line], path: Path) -> None:
     for row in range(1, len(works)):
         axes.axhline(row - 0.5, color="#dddddd", linewidth=0.8)
     axes.set_xlabel(
-        "← the peer is faster        its time ÷ that of iidindex, log scale        "
-        "iidindex is faster →"
+        "time of the peer ÷ time of iidindex, log scale\n← the peer is faster | iidindex is faster →"
     )
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)

@@ -115,25 +115,24 @@ class Questions:
 def _clear_pixels(rng: np.random.Generator, entries: Sequence[Labelled]) -> list[tuple[int, int]]:
     """Pixels about which iidfile 0.2.0 says the same as everybody else.
 
-    It looks at the two by two pixels that end in the one it is asked for, and counts boxes as
-    closed. So a pixel is taken if every mask has all four or none, and no box ends there.
+    It looks at the two by two pixels that end in the one it is asked for. So a pixel is taken if
+    no mask has one of the other three, but not this one.
     """
     boxes = np.array([entry.bbox for entry in entries])
     found: list[tuple[int, int]] = []
     while len(found) < _QUESTIONS:
-        x, y = rng.integers(200, FRAME - 200, 2).tolist()
-        near = np.flatnonzero(_meets(boxes, (y - 2, x - 2, y + 2, x + 2)))
-        if all(_is_clear(entries[at], x, y) for at in near):
+        x, y = rng.integers(1, FRAME, 2).tolist()
+        near = np.flatnonzero(_meets(boxes, (y - 1, x - 1, y + 1, x + 1))).tolist()
+        if near and all(_is_clear(entries[at], x, y) for at in near):
             found.append((x, y))
     return found
 
 
 def _is_clear(entry: Labelled, x: int, y: int) -> bool:
-    minr, minc, maxr, maxc = entry.bbox
-    if not (minr < y - 1 and minc < x - 1 and maxr > y + 1 and maxc > x + 1):
-        return False
-    looked_at = entry.mask[y - 1 - minr : y + 1 - minr, x - 1 - minc : x + 1 - minc]
-    return bool(looked_at.all() or not looked_at.any())
+    row, column = y - entry.bbox.minr, x - entry.bbox.minc
+    looked_at = entry.mask[max(0, row - 1) : row + 1, max(0, column - 1) : column + 1]
+    held = entry.mask[max(0, row) : row + 1, max(0, column) : column + 1]
+    return bool(looked_at.any() == held.any())
 
 
 def _meets(boxes: npt.NDArray[np.int64], box: tuple[int, int, int, int]) -> npt.NDArray[np.bool_]:
