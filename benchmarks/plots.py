@@ -74,7 +74,8 @@ def peers(lines: Sequence[Line], path: Path) -> None:
     for row in range(1, len(works)):
         axes.axhline(row - 0.5, color="#dddddd", linewidth=0.8)
     axes.set_xlabel(
-        "time of the peer ÷ time of iidindex, log scale\n← the peer is faster | iidindex is faster →"
+        "time of the peer ÷ time of iidindex, log scale\n"
+        "← the peer is faster | iidindex is faster →"
     )
     axes.grid(axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)

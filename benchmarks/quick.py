@@ -93,6 +93,8 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="exit with 1 if anything is slower")
     parser.add_argument("--baseline", type=Path, default=BASELINE, help="another baseline")
     options = parser.parse_args()
+    if not options.save and not options.baseline.exists():
+        parser.error(f"{options.baseline}: there is no baseline; make one with --save")
     before = {} if options.save else load(options.baseline)
     with tempfile.TemporaryDirectory() as temporary:
         now = measured(Path(temporary), Scale(quick=True), before)
