@@ -226,6 +226,12 @@ def as_url(location: str | os.PathLike[str]) -> URL:
     return URL.create("sqlite", database=text)
 
 
+def can_write(location: str | os.PathLike[str]) -> bool:
+    """Whether the system lets SQLite write a database and its log, or there is none yet."""
+    path = Path(as_url(location).database or "")
+    return not path.exists() or (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
+
+
 def make_engine(url: URL, path: Path, read_only: bool) -> Engine:
     """Connect to a database that is there, with transactions and pragmas as they have to be."""
 
@@ -289,6 +295,10 @@ def _as_catalog_error(name: str, reason: str) -> BaseException:
     if "locked" in reason or "busy" in reason:
         return CatalogLockedError(
             f"{name}: another process is writing to this catalogue; try again when it is done"
+        )
+    if "readonly database" in reason:
+        return CatalogError(
+            f"{name}: cannot be written to: it, its directory or the disk is read-only"
         )
     if "unable to open" in reason:
         what = "is a directory" if os.path.isdir(name) else "cannot be opened or written to"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from iidindex.cli.opening import asking
 from iidindex.cli.output import Form, row_options, write
-from iidindex.index import Index
 from iidindex.rows import FILE
 
 
@@ -18,6 +18,6 @@ def files(db: str, /, state: str | None, form: Form) -> int:
 
     A file that failed has its reason with it.
     """
-    with Index(db) as index:
+    with asking(db) as index:
         shown = ("path", "entries", "state", "reason", "location")
         return write(index.files(state=state), form, FILE, shown)

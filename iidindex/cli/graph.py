@@ -11,8 +11,8 @@ import click
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.main import DONE, NOTHING_FOUND, printable
+from iidindex.cli.opening import asking
 from iidindex.files.source import write_atomically
-from iidindex.index import Index
 from iidindex.query.graph import MOST_NODES
 
 
@@ -65,7 +65,7 @@ def graph(
     """
     if around["domain"] is not None and around["address"] is None:
         raise click.UsageError("--domain is that of --address; name one")
-    with Index(db) as index:
+    with asking(db) as index:
         found = index.link_graph(depth=depth, **around)
     if not len(found):
         return NOTHING_FOUND

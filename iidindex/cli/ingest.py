@@ -10,6 +10,7 @@ import click
 
 from iidindex.cli.bar import Bar
 from iidindex.cli.main import DONE, SOME_FAILED, printable
+from iidindex.cli.opening import asking
 from iidindex.index import Index
 from iidindex.ingestion.report import IngestReport
 
@@ -77,7 +78,7 @@ def _tell(report: IngestReport) -> None:
 @click.pass_obj
 def status(db: str, /, form: str) -> int:
     """Tell how much the index holds."""
-    with Index(db) as index:
+    with asking(db) as index:
         counts = index.stats()._asdict()
     if form == "json":
         click.echo(json.dumps(counts))

@@ -8,6 +8,7 @@ import click
 
 from iidindex.cli.bar import Bar
 from iidindex.cli.main import DONE, NOTHING_FOUND, STALE, printable
+from iidindex.cli.opening import asking
 from iidindex.cli.output import Form, row_options, write
 from iidindex.index import Index
 from iidindex.rows import PROBLEM, ROOT
@@ -20,7 +21,7 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Tell what would be done
 @click.pass_obj
 def roots(db: str, /, form: Form) -> int:
     """List the directories that files are recorded relative to."""
-    with Index(db) as index:
+    with asking(db) as index:
         return write(index.roots(), form, ROOT, ("name", "location", "files"))
 
 
@@ -49,7 +50,7 @@ def verify(db: str, /, checksum: bool, form: Form) -> int:
 
     Lists what is wrong, and exits with 3 if anything is.
     """
-    with Index(db) as index, Bar("verifying") as bar:
+    with asking(db) as index, Bar("verifying") as bar:
         problems = index.verify(checksum=checksum, progress=bar.show)
     code = write(problems, form, PROBLEM, ("location", "problem"))
     return DONE if code == NOTHING_FOUND else STALE
@@ -65,7 +66,7 @@ def doctor(db: str, /, form: str) -> int:
 
     What somebody needs to know who is asked for help. No original is opened.
     """
-    with Index(db) as index:
+    with asking(db) as index:
         found = index.doctor()
     if form == "json":
         click.echo(json.dumps(found))

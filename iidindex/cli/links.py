@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
+from iidindex.cli.opening import asking
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.questions import Answer, Answered, Question, question
 from iidindex.index import Index
@@ -37,7 +38,7 @@ def iids(
     db: str, /, prefix: bytes | None, domain: bytes | None, limit: int | None, form: Form
 ) -> int:
     """List the individuals, and in how many files and entries they appear."""
-    with Index(db) as index:
+    with asking(db) as index:
         found = index.iids(prefix=prefix, domain=domain, limit=limit)
         return write(found, form, IID_COUNT, ("domain", "address", "files", "entries"))
 
@@ -47,7 +48,7 @@ def iids(
 @click.pass_obj
 def groups(db: str, /, form: Form) -> int:
     """List the groups, and how many files and entries they have."""
-    with Index(db) as index:
+    with asking(db) as index:
         return write(index.groups(), form, GROUP)
 
 

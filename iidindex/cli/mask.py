@@ -6,8 +6,8 @@ import click
 
 from iidindex.cli.completion import PATH
 from iidindex.cli.main import DONE, NOTHING_FOUND, printable
+from iidindex.cli.opening import asking
 from iidindex.files.source import write_atomically
-from iidindex.index import Index
 from iidindex.render.write import encode, suffix_of
 
 
@@ -31,7 +31,7 @@ def mask(db: str, /, path: str, key: int, output: str) -> int:
     ending = suffix_of(output)
     if ending is None:
         raise click.UsageError(f"{printable(output)}: expected a name that ends in .png or .npy")
-    with Index(db) as index:
+    with asking(db) as index:
         entry = index.entry(path, key)
         if entry is None:
             click.echo(

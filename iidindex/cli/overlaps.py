@@ -10,6 +10,7 @@ from iidindex.cli.bar import Bar
 from iidindex.cli.completion import PATH
 from iidindex.cli.filters import narrowed, selection_options
 from iidindex.cli.main import DONE
+from iidindex.cli.opening import asking
 from iidindex.cli.output import Form, row_options, write
 from iidindex.index import Index
 from iidindex.rows import OVERLAP
@@ -31,7 +32,7 @@ def overlaps(
 
     Of the files named by PATHS, or of all files; with filters, between the entries that fit.
     """
-    with Index(db) as index:
+    with (Index if store else asking)(db) as index:
         if paths and filters["path"] is not None:
             raise click.UsageError("name files as PATHS or with --path, not both")
         questions = [

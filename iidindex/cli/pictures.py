@@ -10,8 +10,8 @@ import click
 from iidindex.cli.completion import ADDRESS, PATH
 from iidindex.cli.filters import F, narrowed, selection_options
 from iidindex.cli.main import DONE, NOTHING_FOUND, printable
+from iidindex.cli.opening import asking
 from iidindex.files.source import write_atomically
-from iidindex.index import Index
 from iidindex.pictures.sheet import MOST_TILES
 from iidindex.query.heat import MOST_CELLS
 from iidindex.render.write import encode, suffix_of
@@ -118,7 +118,7 @@ def render(
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "labels")}
     if options["path"] is not None:
         raise click.UsageError("name the file as PATH, not with --path")
-    with Index(db) as index:
+    with asking(db) as index:
         hits = narrowed(index.entries, **options)
         drawn = index.render(file, hits, image=not no_image if image is None else image, **drawing)
     if not drawn.drawn:
@@ -176,7 +176,7 @@ def sheet(
         name: options.pop(name) for name in ("limit", "tile", "margin", "fit", "alpha", "font")
     }
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "image")}
-    with Index(db) as index:
+    with asking(db) as index:
         hits = narrowed(index.entries, **options)
         drawn = index.sheet((address, *addresses), hits, **drawing)
     if not drawn.drawn:
@@ -219,7 +219,7 @@ def heat(
 
     Colours tell how many masks cover a pixel, on the average of a cell.
     """
-    with Index(db) as index:
+    with asking(db) as index:
         found = narrowed(index.entries, **filters).heat(size=size, crop=crop)
     if not found.entries:
         return _nothing()

@@ -14,9 +14,9 @@ import click
 from click.core import ParameterSource
 
 from iidindex.cli.main import DONE, ERROR, NOTHING_FOUND, STALE, printable
+from iidindex.cli.opening import asking
 from iidindex.cli.output import Form, row_options, write
 from iidindex.errors import IIDIndexError, StaleFileError
-from iidindex.index import Index
 from iidindex.rows import Column, Kind, Type
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,7 +64,7 @@ def question(kind: Kind) -> Callable[[F], F]:
         @click.pass_obj
         @wraps(verb)
         def called(db: str, /, *, form: Form, batch: bool, **options: Any) -> int:
-            with Index(db) as index:
+            with asking(db) as index:
                 if batch:
                     return _ask_all(partial(verb, index), options, form)
                 return _tell(verb(index, **options), form)
