@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -88,7 +89,7 @@ def hits(filters: Filters, way: Way, iid_ids: Sequence[int] | None = None) -> Se
 
     The limit is applied only where no pixel has to be looked at afterwards.
     """
-    statement = _joined(select(*HIT_COLUMNS), filters, way, iid_ids)
+    statement = _joined(HIT_COLUMNS, filters, way, iid_ids)
     for name in filters.order_by:
         column = _ORDERS[name.removeprefix("-")]
         statement = statement.order_by(column.desc() if name.startswith("-") else column)
@@ -99,7 +100,7 @@ def hits(filters: Filters, way: Way, iid_ids: Sequence[int] | None = None) -> Se
 
 def segments(filters: Filters, way: Way, iid_ids: Sequence[int] | None = None) -> Select[Any]:
     """Select the columns of ``SEGMENT_COLUMNS``, in the order of ids."""
-    statement = _joined(select(*SEGMENT_COLUMNS), filters, way, iid_ids)
+    statement = _joined(SEGMENT_COLUMNS, filters, way, iid_ids)
     return _limited(statement.order_by(entries.c.id), filters)
 
 
@@ -127,7 +128,7 @@ def count(filters: Filters, way: Way, iid_ids: Sequence[int] | None = None) -> S
     """Count the hits in SQL; only where no pixel has to be looked at."""
     if way is Way.FILES and only_files(filters):
         return _entries_of_files(filters)
-    inner = _limited(_joined(select(entries.c.id), filters, way, iid_ids), filters)
+    inner = _limited(_joined((entries.c.id,), filters, way, iid_ids), filters)
     return select(func.count()).select_from(inner.subquery())
 
 
@@ -212,9 +213,11 @@ def _limited(statement: Select[Any], filters: Filters) -> Select[Any]:
 
 
 def _joined(
-    statement: Select[Any], filters: Filters, way: Way, iid_ids: Sequence[int] | None
+    columns: tuple[ColumnElement[Any], ...],
+    filters: Filters,
+    way: Way,
+    iid_ids: Sequence[int] | None,
 ) -> Select[Any]:
-    source = _with_names(_from_files() if way is Way.FILES else _from_entries())
     conditions = [
         *of_files(filters),
         *of_iids(filters, way is Way.IIDS, iid_ids),
@@ -231,7 +234,15 @@ def _joined(
             conditions.append(entries.c.area <= high)
     if filters.after is not None:
         conditions.append(entries.c.id > filters.after)
-    return statement.select_from(source).where(and_(*conditions))
+    return _of_all(columns, way is Way.FILES).where(and_(*conditions))
+
+
+@lru_cache
+def _of_all(columns: tuple[ColumnElement[Any], ...], from_files: bool) -> Select[Any]:
+    """Select columns of every entry; to build the joins takes longer than to run them for few."""
+    return select(*columns).select_from(
+        _with_names(_from_files() if from_files else _from_entries())
+    )
 
 
 class _Ordered(Join):

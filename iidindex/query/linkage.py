@@ -130,6 +130,8 @@ def related(catalog: Catalog, path: str, *, k: int | None = 10) -> list[Related]
     with catalog.reading() as connection:
         own = file_of(connection, path)
         files = np.sort(numbers(connection, "SELECT id FROM files WHERE state = 'ok'")[:, 0])
+        if len(files) == 1:
+            return []
         common, scores = _compared(connection, _iids_in(connection, own), files)
         common[files == own.file_id] = 0
         others = np.flatnonzero(common)
