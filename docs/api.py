@@ -47,6 +47,8 @@ CHAPTERS = {
     "Values": ["model.IID", "model.BBox", "model.BufLoc", "model.FileStamp"],
 }
 WIDTH = 80
+# Classes that people call themselves.
+_OPENED = {"Index", "IIDFile"}
 
 
 def reference() -> str:
@@ -75,8 +77,8 @@ def _object(found: Any, title: str) -> Iterator[str]:
     yield f"### {title}\n"
     if found.is_function:
         yield _signature(found, title)
-    elif "__init__" in found.members and not _bases(found):
-        yield _signature(found["__init__"], title)
+    elif title in _OPENED:
+        yield _signature(found.all_members["__init__"], title)
     yield from _docstring(found)
     if not found.is_class:
         return
@@ -117,7 +119,8 @@ def _signature(function: Any, name: str) -> str:
         if parameter.default is not None and not star:
             text += f" = {parameter.default}" if parameter.annotation else f"={parameter.default}"
         given.append(text)
-    result = f" -> {function.returns}" if function.returns and name != "open" else ""
+    is_class = function.name == "__init__"
+    result = f" -> {function.returns}" if function.returns and not is_class else ""
     line = f"{name}({', '.join(given)}){result}"
     if len(line) > WIDTH:
         inner = "".join(f"    {text},\n" for text in given)

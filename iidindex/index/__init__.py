@@ -1,0 +1,79 @@
+"""The façade: one object that ingests and answers. It delegates and decides nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+from iidindex.index.linkage import Linkage
+from iidindex.index.pictures import Pictures
+from iidindex.index.upkeep import Upkeep
+from iidindex.query.entry import Entry
+from iidindex.query.places import entry_of
+from iidindex.query.statements import Value, ask
+
+
+class Index(Pictures, Linkage, Upkeep):
+    """An index over an archive of ``.iid`` files. May be shared by threads.
+
+    Parameters
+    ----------
+    location : path-like or str
+        A path, or a SQLAlchemy URL.
+    create : bool
+        Make a new, empty index if there is none.
+    read_only : bool
+        Never write; works from a read-only disk.
+
+    Raises
+    ------
+    CatalogNotFoundError
+        If there is none, and `create` was not given.
+    SchemaVersionError
+        If it was made by another version of this program.
+    CatalogError
+        If it cannot be read, or is no index.
+    """
+
+    def entry(self, path: str, key: int) -> Entry | None:
+        """One entry of one file, or None.
+
+        Parameters
+        ----------
+        path : str
+            Inside its root, or where the file lies on disk.
+        key : int
+
+        Raises
+        ------
+        QueryError
+            If files of several roots have that path.
+        """
+        return entry_of(self.entries, path, key)
+
+    def sql(
+        self, statement: str, parameters: Mapping[str, Value] | None = None
+    ) -> Iterator[dict[str, Value]]:
+        """Ask in SQL: run a statement that reads, over tables and views, and stream its rows.
+
+        Parameters
+        ----------
+        statement : str
+            In SQLite's SQL. The views are ``found indexed_files members appearances
+            overlapping``.
+        parameters : mapping, optional
+            What ``:name`` in it stands for.
+
+        Raises
+        ------
+        QueryError
+            If the statement is not valid, or does more than read.
+        """
+        return ask(self._catalog, statement, parameters)
+
+
+def open(  # noqa: A001  (iidindex.open, as in gzip.open)
+    location: str | os.PathLike[str], create: bool = False, *, read_only: bool = False
+) -> Index:
+    """Open an index; the arguments are those of `Index`."""
+    return Index(location, create=create, read_only=read_only)

@@ -1,0 +1,40 @@
+"""What an index is while it is open: a catalogue, and the originals it leads to."""
+
+from __future__ import annotations
+
+import os
+from typing import Self
+
+from iidindex.catalog.engine import Catalog
+from iidindex.query.entries import Entries
+from iidindex.query.filters import Filters
+from iidindex.query.originals import Originals
+
+
+class Opened:
+    """What the parts of an `Index` share."""
+
+    def __init__(
+        self, location: str | os.PathLike[str], *, create: bool = False, read_only: bool = False
+    ) -> None:
+        self._catalog = Catalog(location, create=create, read_only=read_only)
+        self._originals = Originals()
+
+    @property
+    def entries(self) -> Entries:
+        """All entries of all files, to be narrowed down by ``where at region …``."""
+        return Entries(self._catalog, self._originals, Filters())
+
+    def close(self) -> None:
+        """Close the database and all originals."""
+        self._originals.close()
+        self._catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Index {self._catalog.name!r}>"
