@@ -51,6 +51,16 @@ class Kind:
     name: str
     columns: tuple[Column, ...]
 
+    @property
+    def has_exact_forms(self) -> bool:
+        """Whether ``x_b64`` is the exact form of ``x``, as it need not be in somebody's SQL."""
+        return self.name != "sql"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Columns hold functions that have no names.
+        known = _KINDS.get(self.name)
+        return (kind_named, (self.name,)) if known == self else (Kind, (self.name, self.columns))
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Of the columns, in their order."""
@@ -224,3 +234,16 @@ PROBLEM = Kind(
     "something that is not as it should be",
     (Column("path", Type.TEXT, attrgetter("location")), *_text("location", "problem")),
 )
+
+_KINDS = {
+    kind.name: kind
+    for kind in (
+        *(FILE_ENTRY, ENTRY, NEAREST, OVERLAP, FILE, LINK, RELATED, IID_ALONE, IID_COUNT),
+        *(COOCCURRENCE, GROUP, STEP, ROOT, PROBLEM),
+    )
+}
+
+
+def kind_named(name: str) -> Kind:
+    """One of the kinds that are defined here."""
+    return _KINDS[name]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import os
 import shlex
 import signal
@@ -418,6 +419,26 @@ def test_batch_goes_on_after_a_question_that_cannot_be_answered(call, ask, archi
     assert ask("70 125 --path '2020/*'\n1", "at")[1] == 2
 
 
+def test_batch_without_answers_is_json_all_the_same(call, monkeypatch):
+    for text in (b"", b"x y\n", b"nobody 1\n"):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
+        assert call("at", "--batch", "--format", "json")[1] == "[]\n"
+    monkeypatch.setattr("sys.stdin", None)
+    assert call("at", "--batch")[0] == call("sql", "-")[0] == 2
+    assert call("find", "--address", "--batch")[0] == 2
+
+
+def test_numbers_below_zero(call):
+    assert call("nearest", 0, -110)[1] == call("nearest", "--", 0, -110)[1]
+    near = rows_of(call, "nearest", 0, -110)[0]
+    assert near["distance"] == math.hypot(110 + 5, 5)
+    assert rows_of(call, "region", -10, -20, 130, 100) == rows_of(call, "region", 0, 0, 130, 100)
+    assert call("nearest", "5", "-5", "--address", "-5")[0] == 1
+    code, _, err = call("at", "-5x", 3)
+    assert code == 2
+    assert "-5x" in err or "'-5'" in err
+
+
 def test_batch_counts_and_chooses(call, ask):
     rows, code, _ = ask("tree\nnobody\n", "find", "--count")
     assert [tuple(row.values()) for row in rows] == [("tree", 3), ("nobody", 0)]
@@ -495,3 +516,33 @@ def test_bash_completes(call, tmp_path):
         ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert result.stdout.splitlines()[-1] == "tree", result.stderr
+
+
+# ---------------------------------------------------------------- files that have changed
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["at", 70, 125],
+        ["region", 100, 50, 141, 91],
+        ["nearest", 70, 125, "-k", 9],
+        ["overlaps"],
+        ["heat", "-o", "heat.npy"],
+        ["sheet", "tree", "-o", "sheet.png"],
+    ],
+    ids=lambda verb: verb[0],
+)
+def test_on_stale(call, archive, verb):
+    with (archive / "2020" / "a.iid").open("ab") as file:
+        file.write(b" ")
+    code, out, err = call(*verb)
+    assert code == 3
+    assert "a.iid: has changed since it was indexed" in err
+    code, out, err = call(*verb, "--on-stale", "skip")
+    assert (code, err) == (0, "")
+    assert "2020/a.iid" not in out
+    assert call(*verb, "--on-stale", "warn")[1] == out
+    told = call(*verb, "--on-stale", "warn")[2].splitlines()
+    assert all(line.startswith("iidindex: left out: ") and "a.iid" in line for line in told)
+    assert told

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
+import build
 import iidindex
 import strategies
 from conftest import write_garden
@@ -510,3 +511,26 @@ def test_empty_index(tmp_path):
         assert index.chain(TREE, POND) is None
         for project in (None, "files", "iids"):
             assert len(index.link_graph(project=project)) == 0
+
+
+def test_ratios_where_a_file_states_less_than_its_masks_have(tmp_path):
+    mask = np.ones((4, 4), bool)
+    rows = [build.row_of(key, b"d", b"a", (key, 0, key + 4, 4), mask) for key in range(2)]
+    for stated in (0, 1):
+        rows[1].area = stated
+        (tmp_path / f"{stated}.iid").write_bytes(build.odd_file(rows))
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path)
+        pairs = list(index.overlaps(store=True))
+        assert [(p.pixels, p.iou, p.a_in_b, p.b_in_a) for p in pairs] == [(12, 0.75, 0.75, 1.0)] * 2
+        names = ["pixels", "iou", "a_in_b", "b_in_a"]
+        expected = [dict(zip(names, (12, 0.75, 0.75, 1.0), strict=True))] * 2
+        assert index.overlaps().to_dicts(names) == expected
+        assert index.overlaps().to_arrow(names).to_pylist() == expected
+        assert list(index.sql(f"SELECT {', '.join(names)} FROM overlapping")) == expected
+
+
+def test_arguments_of_the_graph_that_would_be_ignored(index):
+    for wrong in ({"domain": b"garden"}, {"limit": 0}, {"depth": -1}, {"limit": "x"}):
+        with pytest.raises(QueryError):
+            index.link_graph(**wrong)

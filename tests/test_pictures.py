@@ -661,7 +661,7 @@ def test_stale_files_are_refused_and_nothing_is_written(call, pond, tmp_path):
     assert (tmp_path / "x.png").read_bytes() == b"before"
     with pytest.raises(StaleFileError):
         pond.sheet(b"frog")
-    assert pond.sheet(b"frog", on_stale="skip").drawn == 4
+    assert pond.sheet(b"frog", on_stale="skip").drawn == 3
     assert pond.render("one/a.iid", on_stale="skip").drawn == 0
     skipped = pond.entries.reading(on_stale="skip").where(address=b"frog", domain=b"pond").heat()
     assert skipped.counts.sum() == 2 * disk(20).sum()
@@ -816,3 +816,37 @@ def test_a_large_frame_is_drawn_small(tmp_path):
     covered = heat.counts.sum(axis=1) / heat.grid.pixels.sum(axis=1)
     expected = BACKGROUND + (np.array(color_of(IID(b"d", b"band"))) - BACKGROUND) * covered[:, None]
     assert np.abs(found - expected[:, None]).max() <= 1
+
+
+def test_far_crops(pond):
+    for crop in ((0, 0, 2**62, 2**62), (0, 0, 10**20, 5), (-(2**40), 0, 5, 5)):
+        with pytest.raises(QueryError, match="crop"):
+            pond.entries.heat(crop=crop)
+    assert pond.entries.heat(crop=(0, 0, 2**30, 2**30)).counts.sum() == sum(
+        int(mask.sum()) for _, mask in pond.entries.masks()
+    )
+
+
+def test_changed_files_are_left_out_of_what_is_counted(pond, tmp_path):
+    total = pond.entries.heat().entries
+    inside = pond.entries.where(path="one/a.iid").count()
+    with (tmp_path / "pond" / "one" / "a.iid").open("ab") as file:
+        file.write(b" ")
+    skipping = pond.entries.reading(on_stale="skip")
+    assert skipping.heat().entries == total - inside
+    assert "a.iid" not in {entry.path.rpartition("/")[2] for entry, _ in skipping.masks()}
+    assert pond.sheet(b"frog", skipping).drawn == pond.sheet(b"frog", on_stale="skip").drawn
+    assert pond.render("one/a.iid", skipping, image=False).drawn == 0
+    with pytest.raises(StaleFileError):
+        pond.render("one/a.iid", image=False)
+
+
+def test_metadata_that_name_no_picture(tmp_path):
+    write(
+        tmp_path / "a.iid", [(b"x", b"", (0, 0), disk(3))], {"path": "notes.txt", "image": "a.iid"}
+    )
+    (tmp_path / "notes.txt").write_text("no picture")
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path)
+        assert index.render("a.iid").images == ()
+        assert index.sheet(b"x").images == ()

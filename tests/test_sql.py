@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from iidindex import QueryError
+from iidindex import CatalogError, QueryError
 from iidindex.cli.main import run
 
 
@@ -56,6 +56,24 @@ def test_what_is_gone_is_in_no_view_but_that_of_files(index, archive):
         assert next(index.sql(statement)) == {"n": 0}
 
 
+def test_what_is_wrong_is_told_at_once(index):
+    with pytest.raises(QueryError):
+        index.sql("SELEC")
+    index.close()
+    with pytest.raises(CatalogError, match="closed"):
+        index.sql("SELECT 1")
+
+
+def test_names_that_are_no_text(index, archive):
+    name = os.fsencode(archive / "2020") + b"/z\xff.iid"
+    Path(os.fsdecode(name)).write_bytes((archive / "2020" / "a.iid").read_bytes())
+    index.ingest(archive)
+    path = "2020/z\udcff.iid"
+    assert path in {row["path"] for row in index.sql("SELECT path FROM indexed_files")}
+    (row,) = index.sql("SELECT DISTINCT location FROM found WHERE path LIKE '%z%'")
+    assert row["location"] == os.fsdecode(name)
+
+
 @pytest.mark.parametrize(
     ("statement", "parameters", "message"),
     [
@@ -76,6 +94,9 @@ def test_what_is_gone_is_in_no_view_but_that_of_files(index, archive):
         ("SELECT :a", {"a": [1]}, "parameter a must be"),
         ("SELECT :a", {"a": 2**70}, "too large"),
         (b"SELECT 1", {}, "must be text"),
+        ("SELECT 1", [1], "parameters must be a mapping"),
+        ("SELECT abs(key - 1 - 9223372036854775807) FROM found", {}, "integer overflow"),
+        ("SELECT json_extract('{}', iif(key, 'locked', '$')) FROM found", {}, "SQL: "),
     ],
 )
 def test_what_is_refused(index, tmp_path, statement, parameters, message):
@@ -100,18 +121,25 @@ def test_the_verb(index, archive, tmp_path, monkeypatch, capsys):
     )
     row = json.loads(out.splitlines()[0])
     assert code == 0
-    assert (row["a"], row["a_b64"], row["path"]) == ("tree", "dHJlZQ==", "2020/a.iid")
-    code, out, _ = call(
-        "SELECT address_bytes FROM found WHERE address_bytes = :b", "-p", "b=hex:ff0062696e"
-    )
+    assert (row["a"], row["path"]) == ("tree", "2020/a.iid")
+    every = "SELECT address_bytes FROM found WHERE address_bytes = :b"
+    code, out, _ = call(every, "-p", "b=hex:ff0062696e")
     assert (code, out.splitlines()[-1]) == (0, "hex:ff0062696e")
     assert call("SELECT :n + 1 AS n", "-p", "n=2.5", "--format", "csv")[:2] == (0, "n\n3.5\n")
     assert call("SELECT 1 WHERE 0")[:2] == (1, "")
     mixed = "SELECT 'a' AS b UNION ALL SELECT x'ff' UNION ALL SELECT NULL"
     assert call(mixed, "--format", "csv")[:2] == (0, 'b\na\nhex:ff\n""\n')
-    mixed = "SELECT x'ff' AS b UNION ALL SELECT 'a' UNION ALL SELECT NULL"
-    rows = [json.loads(line) for line in call(mixed, "--format", "jsonl")[1].splitlines()]
-    assert [tuple(row.values()) for row in rows] == [(None, "/w=="), ("a", None), (None, None)]
+    mine = "SELECT 'hello' AS a, 'dHJlZQ==' AS a_b64, 9e999 AS much"
+    assert call(mine)[1].splitlines()[-1].split() == ["hello", "dHJlZQ=="]
+    rows = call(mine, "--format", "jsonl")[1]
+    assert json.loads(rows) == {"a": "hello", "a_b64": "dHJlZQ==", "much": None}
+    assert call("SELECT 12 AS path", "-0")[:2] == (0, "12\0")
+    for text in ("007", "1_0", "nan", "infinity", "\u0665", "7.", "1e5x"):
+        kind = "SELECT typeof(:w) AS kind, :w AS w"
+        assert json.loads(call(kind, "-p", f"w={text}", "--format", "jsonl")[1]) == {
+            "kind": "text",
+            "w": text,
+        }
     code, _, err = call("SELECT nowhere FROM found")
     assert (code, err) == (2, "iidindex: SQL: no such column: nowhere\n")
     assert call("SELECT 1", "-p", "n")[0] == 2

@@ -133,7 +133,7 @@ class Catalog:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Hold a connection that sees one state of the catalogue until it is given back."""
-        self._check_open()
+        self.check_open()
         with translated(self.name), self.engine.connect() as connection, connection.begin():
             yield connection
 
@@ -146,14 +146,15 @@ class Catalog:
         CatalogLockedError
             If another process is writing.
         """
-        self._check_open()
+        self.check_open()
         self.check_writable()
         with translated(self.name), self.engine.connect() as connection:
             connection = connection.execution_options(iidindex_writer=True)
             with connection.begin():
                 yield connection
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Refuse to go on if the catalogue has been closed."""
         if self._is_closed:
             raise CatalogError(f"{self.name}: the index is closed")
 

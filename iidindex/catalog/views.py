@@ -10,49 +10,53 @@ from sqlalchemy import Connection
 
 from iidindex.catalog.engine import Catalog
 
-_LOCATION = "rtrim(r.location, '/') || '/' || f.path"
+# A path that is no text is stored as a blob.
+_PATH = "CAST(f.path AS TEXT) AS path"
+_LOCATION = "rtrim(CAST(r.location AS TEXT), '/') || '/' || CAST(f.path AS TEXT)"
 # What is no UTF-8 is seen by the bytes beside it.
 _IID = (
     "CAST(i.domain AS TEXT) AS domain, CAST(i.address AS TEXT) AS address, "
     "i.domain AS domain_bytes, i.address AS address_bytes"
 )
+# A careless file may state a smaller area than what is shared.
 _OVERLAP = (
-    "o.pixels, o.pixels * 1.0 / (a.area + b.area - o.pixels) AS iou, "
-    "o.pixels * 1.0 / a.area AS a_in_b, o.pixels * 1.0 / b.area AS b_in_a"
+    "o.pixels, o.pixels * 1.0 / (max(a.area, o.pixels) + max(b.area, o.pixels) - o.pixels) "
+    "AS iou, o.pixels * 1.0 / max(a.area, o.pixels) AS a_in_b, "
+    "o.pixels * 1.0 / max(b.area, o.pixels) AS b_in_a"
 )
 
 # What each view holds, and the statement it stands for. Their columns are a promise.
 VIEWS = {
     "indexed_files": (
         "every file, whatever its state",
-        f"SELECT f.id, r.name AS root, f.path, {_LOCATION} AS location, f.state, f.reason, "  # noqa: S608
+        f"SELECT f.id, r.name AS root, {_PATH}, {_LOCATION} AS location, f.state, f.reason, "  # noqa: S608
         "f.n_entries AS entries, f.size, f.mtime_ns, f.indexed_at, f.meta "
         "FROM files f JOIN roots r ON r.id = f.root_id",
     ),
     "found": (
         "every entry of the files that could be read and are there",
-        f"SELECT e.id, r.name AS root, f.path, {_LOCATION} AS location, e.key, {_IID}, "  # noqa: S608
+        f"SELECT e.id, r.name AS root, {_PATH}, {_LOCATION} AS location, e.key, {_IID}, "  # noqa: S608
         'e.minr, e.minc, e.maxr, e.maxc, e.area, e."offset", e.length, e.file_id, e.iid_id '
         "FROM entries e JOIN iids i ON i.id = e.iid_id JOIN files f ON f.id = e.file_id "
         "JOIN roots r ON r.id = f.root_id WHERE f.state = 'ok'",
     ),
     "members": (
         "every entry of every group, once for each group it is in",
-        'SELECT g.name AS "group", m.entry_id AS id, e.file_id, e.iid_id, f.path, e.key '
+        f'SELECT g.name AS "group", m.entry_id AS id, e.file_id, e.iid_id, {_PATH}, e.key '  # noqa: S608
         "FROM entry_groups m JOIN groups g ON g.id = m.group_id "
         "JOIN entries e ON e.id = m.entry_id JOIN files f ON f.id = e.file_id "
         "WHERE f.state = 'ok'",
     ),
     "appearances": (
         "every IID in every file that it is in, with its entries and their pixels together",
-        f"SELECT {_IID}, f.path, {_LOCATION} AS location, count(*) AS entries, "  # noqa: S608
+        f"SELECT {_IID}, {_PATH}, {_LOCATION} AS location, count(*) AS entries, "  # noqa: S608
         "sum(e.area) AS area, e.file_id, e.iid_id "
         "FROM entries e JOIN iids i ON i.id = e.iid_id JOIN files f ON f.id = e.file_id "
         "JOIN roots r ON r.id = f.root_id WHERE f.state = 'ok' GROUP BY e.iid_id, e.file_id",
     ),
     "overlapping": (
         "every pair of entries that share pixels, of the files whose overlaps are stored",
-        "SELECT f.path, a.key AS a_key, b.key AS b_key, CAST(p.domain AS TEXT) AS a_domain, "  # noqa: S608
+        f"SELECT {_PATH}, a.key AS a_key, b.key AS b_key, CAST(p.domain AS TEXT) AS a_domain, "  # noqa: S608
         "CAST(p.address AS TEXT) AS a_address, CAST(q.domain AS TEXT) AS b_domain, "
         f"CAST(q.address AS TEXT) AS b_address, a.area AS a_area, b.area AS b_area, {_OVERLAP}, "
         "o.a_id, o.b_id, a.file_id FROM overlaps o JOIN entries a ON a.id = o.a_id "

@@ -11,6 +11,7 @@ import click
 from iidindex.cli.completion import ADDRESS, DOMAIN, GROUP, PATH, ROOT
 from iidindex.query.entries import Entries
 from iidindex.query.filters import ORDERS
+from iidindex.query.originals import OnStale
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -101,6 +102,15 @@ _PAGING = [
     ),
 ]
 
+reading_option = click.option(
+    "--on-stale",
+    type=click.Choice(["error", "skip", "warn"]),
+    default="error",
+    show_default=True,
+    help="What to do about files that have changed or are gone: stop, leave them out, or leave "
+    "them out and say so.",
+)
+
 
 def filter_options(function: F) -> F:
     """Give a verb the filters, an order and a limit."""
@@ -128,6 +138,7 @@ def narrowed(
     metas: tuple[dict[str, Any], ...] = (),
     area: tuple[int | None, int | None] | None = None,
     keys: tuple[int, ...] = (),
+    on_stale: OnStale = "error",
     limit: int | None = None,
     after: int | None = None,
     orders: tuple[str, ...] = (),
@@ -143,6 +154,7 @@ def narrowed(
         root=root,
         area=area,
     )
+    question = question.reading(on_stale=on_stale)
     for meta in metas:
         question = question.where(meta=meta)
     if after is not None:

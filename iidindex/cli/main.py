@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
@@ -171,8 +172,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _called(arguments: list[str]) -> Any:
     from iidindex.cli.waiting import Waiting
 
-    with Waiting():
+    with Waiting(), warnings.catch_warnings():
+        # What --on-stale leaves out.
+        warnings.filterwarnings("always", "left out: ")
+        warnings.showwarning = _warn  # type: ignore[assignment]
         return cli.main(arguments, prog_name="iidindex", standalone_mode=False)
+
+
+def _warn(message: Warning | str, *_: object) -> None:
+    click.echo(f"iidindex: {printable(str(message))}", err=True)
 
 
 def _drop_output() -> None:

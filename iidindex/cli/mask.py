@@ -40,7 +40,8 @@ def mask(db: str, /, path: str, key: int, output: str) -> int:
                 err=True,
             )
             return NOTHING_FOUND
-        write_atomically(output, [encode(entry.mask(), ending)])
+        pixels = entry.mask()
+        write_atomically(output, [encode(pixels, ending)])
     height, width = entry.bbox.height, entry.bbox.width
-    click.echo(f"{printable(output)}: {height} x {width} pixels, {entry.area} of them set")
+    click.echo(f"{printable(output)}: {height} x {width} pixels, {pixels.sum()} of them set")
     return DONE

@@ -7,7 +7,7 @@ import io
 import json
 import sys
 from base64 import b64decode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import wraps
 from itertools import chain, islice
@@ -174,6 +174,10 @@ def write(
     found = kind.select(needed).rows(chain([first], records))
     if form.name == "paths":
         _write_paths(found, columns[0], form.end)
+    elif form.name == "table":
+        # The columns whose exact form is beside them.
+        exact = {name for name in columns if f"{name}_b64" in needed and kind.has_exact_forms}
+        _write_table(found, columns, exact)
     else:
         _WRITERS[form.name](found, columns)
     return DONE
@@ -195,22 +199,21 @@ def _columns(
     return columns, [*columns, *(n for n in exact if n in kind.names and n not in columns)]
 
 
-def _write_table(rows: Iterator[Row], columns: Sequence[str]) -> None:
+def _write_table(rows: Iterator[Row], columns: Sequence[str], exact: Set[str]) -> None:
     from tabulate import tabulate
 
     is_first = True
     while part := list(islice(rows, _TABLE_ROWS)):
-        cells = [[_cell(row, name) for name in columns] for row in part]
+        cells = [[_cell(row, name, name in exact) for name in columns] for row in part]
         text = tabulate(cells, headers=list(columns), tablefmt="simple", disable_numparse=True)
         click.echo(text if is_first else "\n".join(text.split("\n")[2:]))
         is_first = False
 
 
-def _cell(row: Row, name: str) -> str:
+def _cell(row: Row, name: str, has_exact: bool) -> str:
     value = row.get(name)
-    exact = row.get(f"{name}_b64")
-    if exact is not None:  # in a form that can be typed again
-        return show(b64decode(exact))
+    if has_exact and row[f"{name}_b64"] is not None:  # in a form that can be typed again
+        return show(b64decode(row[f"{name}_b64"]))
     if isinstance(value, list):
         return printable((" " if name == "bbox" else ", ").join(map(str, value)))
     return "" if value is None else printable(str(value))
@@ -251,9 +254,9 @@ def _harmless(value: Any) -> Any:
 
 
 def _write_paths(rows: Iterator[Row], column: str, end: str) -> None:
-    seen = {None}
+    seen: set[str | None] = {None}
     for row in rows:
-        path = row[column]
+        path = row[column] if row[column] is None else str(row[column])
         if path not in seen:
             seen.add(path)
             _echo(path, end)
@@ -268,7 +271,6 @@ def _echo(text: str, end: str = "\n") -> None:
 
 
 _WRITERS: dict[str, Callable[[Iterator[Row], Sequence[str]], None]] = {
-    "table": _write_table,
     "jsonl": _write_jsonl,
     "json": _write_json,
     "csv": _write_csv,

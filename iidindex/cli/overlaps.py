@@ -8,7 +8,7 @@ import click
 
 from iidindex.cli.bar import Bar
 from iidindex.cli.completion import PATH
-from iidindex.cli.filters import narrowed, selection_options
+from iidindex.cli.filters import narrowed, reading_option, selection_options
 from iidindex.cli.main import DONE
 from iidindex.cli.opening import asking
 from iidindex.cli.output import Form, row_options, write
@@ -21,6 +21,7 @@ _SHOWN = ("path", "a_key", "b_key", "a_address", "b_address", "pixels", "iou")
 @click.command()
 @click.argument("paths", nargs=-1, type=PATH)
 @selection_options
+@reading_option
 @click.option("--store", is_flag=True, help="Keep them in the index, and tell nothing.")
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes that count.")
 @row_options(OVERLAP)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from iidindex.cli.completion import ADDRESS, PATH
-from iidindex.cli.filters import F, narrowed, selection_options
+from iidindex.cli.filters import F, narrowed, reading_option, selection_options
 from iidindex.cli.main import DONE, NOTHING_FOUND, printable
 from iidindex.cli.opening import asking
 from iidindex.files.source import write_atomically
@@ -96,6 +96,7 @@ def _nothing() -> int:
 @_crop
 @click.option("--no-labels", is_flag=True, help="Write no addresses.")
 @_styled
+@reading_option
 @selection_options
 @click.pass_obj
 def render(
@@ -114,7 +115,9 @@ def render(
     """
     if image is not None and no_image:
         raise click.UsageError("--image and --no-image exclude each other")
-    drawing = {name: options.pop(name) for name in ("size", "zoom", "crop", "alpha", "font")}
+    drawing = {
+        name: options.pop(name) for name in ("size", "zoom", "crop", "alpha", "font", "on_stale")
+    }
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "labels")}
     if options["path"] is not None:
         raise click.UsageError("name the file as PATH, not with --path")
@@ -162,6 +165,7 @@ def render(
 @click.option("--fit", is_flag=True, help="Scale each tile to its own mask, not all alike.")
 @click.option("--no-image", is_flag=True, help="Draw on a plain ground.")
 @_styled
+@reading_option
 @selection_options
 @click.pass_obj
 def sheet(
@@ -173,7 +177,8 @@ def sheet(
     All tiles have one scale, so that sizes can be compared.
     """
     drawing = {
-        name: options.pop(name) for name in ("limit", "tile", "margin", "fit", "alpha", "font")
+        name: options.pop(name)
+        for name in ("limit", "tile", "margin", "fit", "alpha", "font", "on_stale")
     }
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "image")}
     with asking(db) as index:
@@ -204,6 +209,7 @@ def sheet(
 )
 @_crop
 @_font
+@reading_option
 @selection_options
 @click.pass_obj
 def heat(

@@ -16,6 +16,7 @@ from click.core import ParameterSource
 from iidindex.cli.main import DONE, ERROR, NOTHING_FOUND, STALE, printable
 from iidindex.cli.opening import asking
 from iidindex.cli.output import Form, row_options, write
+from iidindex.cli.waiting import Waiting
 from iidindex.errors import IIDIndexError, StaleFileError
 from iidindex.rows import Column, Kind, Type
 
@@ -82,7 +83,10 @@ class Question(click.Command):
         before = args[: args.index("--")] if "--" in args else args
         if not ctx.meta.get(_LINE):
             ctx.meta[_BATCH] = "--batch" in before
-        return super().parse_args(ctx, args)
+        left = super().parse_args(ctx, args)
+        if ctx.meta.get(_BATCH) and not ctx.params.get("batch"):
+            raise click.UsageError("--batch stands where a value is expected", ctx)
+        return left
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Those that may be given: on a line, or beside the lines."""
@@ -129,6 +133,21 @@ def _tell(answer: Answered, form: Form) -> int:
     return write(answer.records, form, answer.kind, answer.shown)
 
 
+def lines_of_input() -> Iterator[str]:
+    """The lines of standard input, whatever bytes they hold.
+
+    Raises
+    ------
+    UsageError
+        If it is closed.
+    """
+    if sys.stdin is None:
+        raise click.UsageError("standard input is closed")
+    if sys.stdin.isatty():
+        Waiting.hush()  # it is not the program that is waited for
+    return (line.decode("utf-8", "surrogateescape") for line in sys.stdin.buffer)
+
+
 def _ask_all(verb: partial[Answered], options: dict[str, Any], form: Form) -> int:
     """Answer the questions of standard input; one that cannot be answered stops no other."""
     if form.name == "paths":
@@ -138,10 +157,10 @@ def _ask_all(verb: partial[Answered], options: dict[str, Any], form: Form) -> in
     command = click.get_current_context().command
     assert isinstance(command, Question)
     batch = _Batch(verb, options, command)
-    lines = (line.decode("utf-8", "surrogateescape") for line in sys.stdin.buffer)
+    lines = lines_of_input()
     first = next(batch.answers(lines), None)
     if first is None:
-        return max(batch.code, NOTHING_FOUND)
+        return max(batch.code, write((), form, _COUNT))
     asked, answer = first
     if form.fields is not None:
         form = replace(form, fields=("question", *form.fields))

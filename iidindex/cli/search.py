@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from iidindex.cli.completion import ADDRESS
-from iidindex.cli.filters import ENTRY_COLUMNS, F, filter_options, narrowed
+from iidindex.cli.filters import ENTRY_COLUMNS, F, filter_options, narrowed, reading_option
 from iidindex.cli.questions import Answer, Answered, Count, Question, question
 from iidindex.index import Index
 from iidindex.query.entries import Entries
@@ -24,13 +24,45 @@ def _answerable(kind: Kind) -> Callable[[F], F]:
     return lambda verb: filter_options(_count(_explain(question(kind)(verb))))
 
 
+# In the place of a minus that begins a number.
+_MINUS = "\N{MINUS SIGN}"
+
+
 class _Signed(Question):
     """A verb whose numbers may be negative, which look like options otherwise."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take a minus and digits for a number."""
-        ctx.ignore_unknown_options = any(re.fullmatch(r"-\d+", text) for text in args)
-        return super().parse_args(ctx, args)
+        """Take a minus and digits for a number: click would take each digit for an option."""
+        takes_value = {
+            name
+            for param in self.params
+            if isinstance(param, click.Option) and not param.is_flag
+            for name in param.opts
+        }
+        end = args.index("--") if "--" in args else len(args)
+        marked = [
+            f"{_MINUS}{text[1:]}"
+            if nth < end and re.fullmatch(r"-[1-9]\d*", text) and before not in takes_value
+            else text
+            for nth, (before, text) in enumerate(zip(["", *args], args, strict=False))
+        ]
+        return super().parse_args(ctx, marked)
+
+
+class _Pixel(click.ParamType):
+    """A whole number, whose minus may have been marked."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the number."""
+        text = str(value).replace(_MINUS, "-")
+        if not re.fullmatch(r"[-+]?\d+", text, re.ASCII):
+            self.fail(f"{text!r} is not a valid integer.", param, ctx)
+        return int(text)
+
+
+_PIXEL = _Pixel()
 
 
 _boxes = click.option("--boxes", is_flag=True, help="Answer from bounding boxes; read no file.")
@@ -50,9 +82,10 @@ def find(
 
 
 @click.command(cls=_Signed)
-@click.argument("x", type=int)
-@click.argument("y", type=int)
+@click.argument("x", type=_PIXEL)
+@click.argument("y", type=_PIXEL)
 @_answerable(ENTRY)
+@reading_option
 @_boxes
 def at(index: Index, x: int, y: int, boxes: bool, **options: Any) -> Answered:
     """Find entries whose mask holds the pixel in column X, row Y."""
@@ -60,11 +93,12 @@ def at(index: Index, x: int, y: int, boxes: bool, **options: Any) -> Answered:
 
 
 @click.command(cls=_Signed)
-@click.argument("minr", type=int)
-@click.argument("minc", type=int)
-@click.argument("maxr", type=int)
-@click.argument("maxc", type=int)
+@click.argument("minr", type=_PIXEL)
+@click.argument("minc", type=_PIXEL)
+@click.argument("maxr", type=_PIXEL)
+@click.argument("maxc", type=_PIXEL)
 @_answerable(ENTRY)
+@reading_option
 @_boxes
 def region(
     index: Index, minr: int, minc: int, maxr: int, maxc: int, boxes: bool, **options: Any
@@ -78,10 +112,11 @@ def region(
 
 
 @click.command(cls=_Signed)
-@click.argument("x", type=int)
-@click.argument("y", type=int)
+@click.argument("x", type=_PIXEL)
+@click.argument("y", type=_PIXEL)
 @click.option("-k", type=click.IntRange(min=1), default=1, show_default=True, help="So many.")
 @_answerable(NEAREST)
+@reading_option
 def nearest(index: Index, x: int, y: int, k: int, **options: Any) -> Answered:
     """Find the entries whose masks are nearest to a pixel.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from itertools import chain
+from math import isfinite
 from typing import Any
 
 import click
@@ -13,8 +13,12 @@ import click
 from iidindex.catalog.views import VIEWS
 from iidindex.cli.iidtext import parse, show
 from iidindex.cli.output import Form, row_options, write
+from iidindex.cli.questions import lines_of_input
 from iidindex.index import Index
-from iidindex.rows import Column, Kind, Type, as_base64, as_text
+from iidindex.rows import Column, Kind, Type
+
+# As JSON writes numbers: 007 is an address.
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
 
 
 class Parameter(click.ParamType):
@@ -36,11 +40,8 @@ class Parameter(click.ParamType):
                 return name, parse(text)
             except ValueError as error:
                 self.fail(f"{value!r}: {error}", param, ctx)
-        for number in (int, float):
-            try:
-                return name, number(text)
-            except ValueError:
-                continue
+        if _NUMBER.fullmatch(text):
+            return name, float(text) if {".", "e", "E"} & set(text) else int(text)
         return name, text
 
 
@@ -50,7 +51,8 @@ _VIEWS = "\b\n" + "\n".join(f"{name:14} {what}" for name, (what, _) in VIEWS.ite
 _HELP = """Answer a question in SQL, over the index opened read-only.
 
 STATEMENT is one SELECT in SQLite's SQL; with -, it is read from standard input. Beside the
-tables, there are views with addresses as text, and as bytes in address_bytes:
+tables, there are views with addresses as text, and as bytes in address_bytes. Bytes are
+written as text where they are printable UTF-8, and as hex:… otherwise.
 """
 
 
@@ -69,37 +71,26 @@ tables, there are views with addresses as text, and as bytes in address_bytes:
 def sql(db: str, /, statement: str, parameters: tuple[tuple[str, Any], ...], form: Form) -> int:
     """Answer a question in SQL."""
     if statement == "-":
-        statement = sys.stdin.read()
+        statement = "".join(lines_of_input())
     with Index(db, read_only=True) as index:
         rows = index.sql(statement, dict(parameters))
         first = next(rows, None)
-        # No statement has no columns, but without rows nobody need know them.
-        found = chain(() if first is None else [first], rows)
-        shown = first or {"": None}
-        return write(found, form, _kind(shown), list(shown))
-
-
-def _kind(first: dict[str, Any]) -> Kind:
-    """The columns of the rows: where the first has bytes, text and the exact form of them."""
-    columns: list[Column] = []
-    for name, value in first.items():
-        if isinstance(value, bytes):
-            columns.append(Column(name, Type.TEXT, _Cell(name, as_text), True))
-            columns.append(Column(f"{name}_b64", Type.TEXT, _Cell(name, as_base64), True))
-        else:
-            columns.append(Column(name, Type.TEXT, _Cell(name, show), True))
-    return Kind("sql", tuple(columns))
+        # Without rows, nobody need know their columns.
+        names = list(first or {"": None})
+        kind = Kind("sql", tuple(Column(name, Type.TEXT, _Cell(name), True) for name in names))
+        return write(chain(() if first is None else [first], rows), form, kind)
 
 
 @dataclass(frozen=True)
 class _Cell:
-    """A value of a row; if it is bytes, as they are told."""
+    """A value of a row as JSON can hold it."""
 
     name: str
-    tell: Callable[[bytes], str | None]
 
     def __call__(self, row: dict[str, Any]) -> Any:
         value = row[self.name]
         if isinstance(value, bytes):
-            return self.tell(value)
-        return None if self.tell is as_base64 else value
+            return show(value)
+        if isinstance(value, float) and not isfinite(value):
+            return None
+        return value

@@ -31,7 +31,7 @@ class Pictures(Opened):
         outlines: bool = True,
         labels: bool = True,
         font: str | os.PathLike[str] | None = None,
-        on_stale: OnStale = "error",
+        on_stale: OnStale | None = None,
     ) -> Drawing:
         """Draw the masks of one file, each in its IID's colour, over the file's picture.
 
@@ -57,8 +57,8 @@ class Pictures(Opened):
         outlines, labels : bool
         font : path-like, optional
             A font file for the labels.
-        on_stale : {"error", "skip", "warn"}
-            As in `Entries.reading`.
+        on_stale : {"error", "skip", "warn"}, optional
+            As in `Entries.reading`; that of `entries` without this.
 
         Returns
         -------
@@ -81,10 +81,11 @@ class Pictures(Opened):
         from iidindex.pictures.render import render
         from iidindex.pictures.scene import Style
 
+        hits = (self.entries if entries is None else entries).reading(on_stale=on_stale)
         return render(
             self._catalog,
             self._originals,
-            self.entries if entries is None else entries,
+            hits,
             path,
             image=image if isinstance(image, bool) else os.fspath(image),
             size=size,
@@ -93,7 +94,7 @@ class Pictures(Opened):
             style=Style(alpha, outlines),
             labels=labels,
             font=None if font is None else os.fspath(font),
-            on_stale=on_stale,
+            on_stale=hits.on_stale,
         )
 
     def sheet(
@@ -110,7 +111,7 @@ class Pictures(Opened):
         alpha: float | None = None,
         outlines: bool = True,
         font: str | os.PathLike[str] | None = None,
-        on_stale: OnStale = "error",
+        on_stale: OnStale | None = None,
     ) -> Drawing:
         """Draw every appearance of an IID on a tile of its own, by path and key.
 
@@ -149,11 +150,11 @@ class Pictures(Opened):
         from iidindex.pictures.scene import Style
         from iidindex.pictures.sheet import sheet
 
-        question = self.entries if entries is None else entries
+        hits = (self.entries if entries is None else entries).reading(on_stale=on_stale)
         return sheet(
             self._catalog,
             self._originals,
-            question.where(address=address, domain=domain),
+            hits.where(address=address, domain=domain),
             limit=limit,
             tile=tile,
             margin=margin,
@@ -161,5 +162,5 @@ class Pictures(Opened):
             image=image,
             style=Style(alpha, outlines),
             font=None if font is None else os.fspath(font),
-            on_stale=on_stale,
+            on_stale=hits.on_stale,
         )

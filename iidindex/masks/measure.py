@@ -91,7 +91,12 @@ def overlap(a: Regions, b: Regions) -> Overlap:
 
 
 def overlap_of(pixels: int, area_a: int, area_b: int) -> Overlap:
-    """Derive all figures from the shared pixels and the two areas."""
+    """Derive all figures from the shared pixels and the two areas.
+
+    An area that is smaller than what is shared, as a careless file may state it, counts as
+    that much.
+    """
+    area_a, area_b = max(area_a, pixels), max(area_b, pixels)
     either = area_a + area_b - pixels
 
     def part(whole: int) -> float:

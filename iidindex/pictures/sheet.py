@@ -22,6 +22,7 @@ from iidindex.query.entry import Entry
 from iidindex.query.frames import Frame, frames_of
 from iidindex.query.heat import check_size
 from iidindex.query.originals import OnStale, Originals
+from iidindex.query.segments import Original
 from iidindex.render.sheet import Tile, contact_sheet
 from iidindex.render.text import Typeface
 
@@ -53,6 +54,8 @@ def sheet(
         raise QueryError(f"margin is {margin!r}; expected 0 … 100 times the size of the mask")
     total = entries.count()
     chosen = list(entries.order_by("path", "key").limit(limit))
+    more = total - len(chosen)
+    chosen = _there(originals, chosen, on_stale)
     if not chosen:
         return Drawing(np.zeros((0, 0, 3), np.uint8), 0)
     with catalog.reading() as connection:
@@ -87,7 +90,14 @@ def sheet(
     heading = typeface(_HEADING, font)
     title = _title(chosen, total, heading, 4 * tile)
     picture = contact_sheet(tiles, tile, title, caption, heading)
-    return Drawing(picture, len(chosen), total - len(chosen), tuple(images))
+    return Drawing(picture, len(chosen), more, tuple(images))
+
+
+def _there(originals: Originals, chosen: list[Entry], on_stale: OnStale) -> list[Entry]:
+    """Without those of files that are not what they were, if that is no error."""
+    files = {entry.file_id: Original(entry.location, entry.stamp) for entry in chosen}
+    changed = set(originals.changed(files, np.array(sorted(files), np.int64), on_stale))
+    return [entry for entry in chosen if entry.file_id not in changed]
 
 
 def _side(box: BBox, margin: float) -> int:

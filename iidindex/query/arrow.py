@@ -284,7 +284,10 @@ class PairColumns:
 
     def _whole(self, name: str) -> Ints:
         """The pixels that a ratio is of."""
-        area_a, area_b = (self._of(side, "area").to_numpy() for side in "ab")
+        # A careless file may state less than what is shared.
+        area_a, area_b = (
+            np.maximum(self._of(side, "area").to_numpy(), self._pixels) for side in "ab"
+        )
         wholes = {"iou": area_a + area_b - self._pixels, "a_in_b": area_a, "b_in_a": area_b}
         return np.asarray(wholes[name])
 

@@ -196,6 +196,11 @@ class Entries(Tabular):
         """
         return self._with(self._filters.reading(on_stale, jobs))
 
+    @property
+    def on_stale(self) -> OnStale:
+        """What is done about files that have changed; see `reading`."""
+        return self._filters.on_stale
+
     def _with(self, filters: Filters) -> Entries:
         return Entries(self._catalog, self._originals, filters)
 

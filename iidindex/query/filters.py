@@ -35,6 +35,10 @@ class Meta(NamedTuple):
     value: str | float | bool | None
 
 
+# Every pixel that a mask can have.
+PLANE = BBox(0, 0, MAX_COORDINATE + 1, MAX_COORDINATE + 1)
+
+
 class Near(NamedTuple):
     """The `k` masks nearest to the pixel in this row and column."""
 
@@ -142,7 +146,7 @@ class Filters:
         if self.regions and exact is not self.exact:
             raise QueryError("exact must be the same for all boxes of one question")
         # Nothing lies outside the coordinates that the format can hold.
-        box = BBox.of(bbox, name) & BBox(0, 0, MAX_COORDINATE + 1, MAX_COORDINATE + 1)
+        box = BBox.of(bbox, name) & PLANE
         return replace(self, regions=(*self.regions, box), exact=exact)
 
     def nearest(self, x: int, y: int, k: int) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -91,15 +92,23 @@ def _length(value: Any) -> int:
 
 
 def image_of(meta: Mapping[str, Any], location: str) -> str | None:
-    """The first regular file among those that metadata name, relative to the ``.iid`` file's."""
-    for name in _texts(meta.get(key) for key in IMAGE_KEYS):
+    """The first regular file among those that metadata name, relative to the ``.iid`` file's.
+
+    Names that end as those of texts or of other things that are no pictures do not count.
+    """
+    for name in filter(_may_be_image, _texts(meta.get(key) for key in IMAGE_KEYS)):
         path = os.path.join(os.path.dirname(location), name)
         try:
             if os.path.isfile(path):
-                return os.path.normpath(path)
+                return os.path.realpath(path)
         except ValueError:  # a name that no file can have
             continue
     return None
+
+
+def _may_be_image(name: str) -> bool:
+    kind, _ = mimetypes.guess_type(name, strict=False)
+    return not name.lower().endswith(".iid") and (kind is None or kind.startswith("image/"))
 
 
 def _texts(values: Iterable[Any]) -> Iterator[str]:

@@ -29,7 +29,7 @@ Nodes: TypeAlias = list[tuple[str, dict[str, Any]]]
 MOST_NODES = 2000
 
 # What XML cannot hold, not even escaped.
-_NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_NOT_XML = re.compile("[\0-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]")
 
 _FILES = (
     "SELECT r.name, f.path FROM json_each(?) j CROSS JOIN files f ON f.id = j.value "
@@ -95,6 +95,9 @@ def link_graph(
         raise QueryError(f"project is {project!r}; expected 'files' or 'iids'")
     if address is not None and path is not None:
         raise QueryError("a graph lies around an address or a path; name one of them")
+    if domain is not None and address is None:
+        raise QueryError("a domain is that of an address; name one")
+    bounds = _bounds(depth, limit)
     networkx = _networkx()
     graph = networkx.Graph()
     with catalog.reading() as connection:
@@ -102,7 +105,7 @@ def link_graph(
             found = _everything(connection)
         else:
             ends = _ends(connection, address, domain, path)
-            found = neighbourhood(connection, *ends, *_bounds(depth, limit))
+            found = neighbourhood(connection, *ends, *bounds)
             graph.graph["left_out"] = found.left_out
         file_nodes = [] if project == "iids" else _file_nodes(connection, found.files.id)
         iid_nodes = [] if project == "files" else _iid_nodes(connection, found.iids.id)

@@ -13,7 +13,7 @@ from iidindex.files.arguments import one_integer
 from iidindex.masks.cells import Grid, count_grid
 from iidindex.masks.tiles import disjoint_masks
 from iidindex.model import BBox
-from iidindex.query.filters import Filters
+from iidindex.query.filters import PLANE, Filters
 from iidindex.query.frames import largest, sizes_of
 from iidindex.query.originals import Originals
 from iidindex.query.question import Question, files_of
@@ -49,6 +49,10 @@ class Heat:
         return found
 
 
+# No crop reaches so far; coordinates times cells must be integers that fit.
+_FAR = 1 << 31
+
+
 def heat(
     catalog: Catalog, originals: Originals, filters: Filters, size: int, crop: BBox | None
 ) -> Heat:
@@ -63,6 +67,8 @@ def heat(
         raise QueryError("places are counted in no order; leave order_by and nearest out")
     if crop is not None and not crop.n_pixels:
         raise QueryError(f"crop {tuple(crop)} has no pixel")
+    if crop is not None and max(map(abs, crop)) > _FAR:
+        raise QueryError(f"crop {tuple(crop)} reaches beyond {_FAR}; masks end at {PLANE.maxr}")
     with catalog.reading() as connection:
         question = Question(connection, originals, filters)
         box = _frame(question) if crop is None else crop
@@ -70,10 +76,10 @@ def heat(
         total = np.zeros(grid.shape, np.int64)
         n_entries = 0
         for part in question.segments():
-            n_entries += len(part)
             files = files_of(connection, part.file_id)
             every = np.arange(len(part))
-            for _, table in regions_of(originals, files, part, every, filters.on_stale):
+            for rows, table in regions_of(originals, files, part, every, filters.on_stale):
+                n_entries += len(rows)
                 total += count_grid(disjoint_masks(table.regions, table.segment), grid)
     return Heat(total, grid, n_entries)
 

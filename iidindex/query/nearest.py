@@ -12,7 +12,7 @@ from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.masks.distance import distances
 from iidindex.model import BBox
 from iidindex.processes import in_order
-from iidindex.query.filters import Near
+from iidindex.query.filters import PLANE, Near
 from iidindex.query.originals import OnStale, Originals
 from iidindex.query.segments import Ints, Original, Segments
 from iidindex.query.spatial import regions_of
@@ -64,7 +64,7 @@ def nearest(
         square = BBox(
             near.row - reach, near.col - reach, near.row + reach + 1, near.col + reach + 1
         )
-        found = find(square & BBox(0, 0, MAX_COORDINATE + 1, MAX_COORDINATE + 1))
+        found = find(square & PLANE)
         new = found.take(~np.isin(found.id, seen))
         seen = np.concatenate([seen, new.id])
         reading = _Reading(originals, near, files(new.file_id), on_stale, jobs)

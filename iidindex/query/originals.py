@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from iidindex.codec import layout
 from iidindex.codec.reader import Bytes, Ints, as_bytes, heads_at
+from iidindex.columns import FileColumns
 from iidindex.errors import IIDFormatError, SourceError, SourceNotFoundError, StaleFileError
 from iidindex.files.scan import scan
 from iidindex.files.source import LocalFile, stamp_of
@@ -51,6 +52,8 @@ class Originals:
     def __init__(self) -> None:
         self._open: OrderedDict[Original, LocalFile] = OrderedDict()
         self._lock = threading.Lock()
+        # The last file whose segments repeat other keys than its lookup table has.
+        self._odd: tuple[Original, FileColumns] | None = None
 
     def read(
         self,
@@ -209,10 +212,12 @@ class Originals:
 
         A segment repeats its key, but nothing makes a file's writer repeat the right one.
         """
-        try:
-            now = scan(file.location)
-        except (SourceError, IIDFormatError):
-            return np.ones(len(wanted), np.bool_)
+        if self._odd is None or self._odd[0] != file:
+            try:
+                self._odd = file, scan(file.location)
+            except (SourceError, IIDFormatError):
+                return np.ones(len(wanted), np.bool_)
+        now = self._odd[1]
         if not len(now.key):
             return np.ones(len(wanted), np.bool_)
         row = np.searchsorted(now.key, wanted.key).clip(max=len(now.key) - 1)

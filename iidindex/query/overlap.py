@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 from sqlalchemy import Connection
 
+from iidindex.masks.measure import Overlap as Figures
 from iidindex.masks.measure import overlap_of
 from iidindex.query.entry import Chunk, Entry
 from iidindex.query.question import Row
@@ -29,17 +30,21 @@ class Overlap(NamedTuple):
     @property
     def iou(self) -> float:
         """Pixels in both over pixels in either: the Jaccard index."""
-        return overlap_of(self.pixels, self.a.area, self.b.area).iou
+        return self._figures.iou
 
     @property
     def a_in_b(self) -> float:
         """The fraction of `a` that lies in `b`."""
-        return self.pixels / self.a.area
+        return self._figures.a_in_b
 
     @property
     def b_in_a(self) -> float:
         """The fraction of `b` that lies in `a`."""
-        return self.pixels / self.b.area
+        return self._figures.b_in_a
+
+    @property
+    def _figures(self) -> Figures:
+        return overlap_of(self.pixels, self.a.area, self.b.area)
 
 
 class OverlapsOfFile(NamedTuple):

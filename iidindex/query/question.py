@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -106,7 +107,9 @@ class Question:
             while rows := list(cursor.fetchmany(size)):
                 yield rows
         finally:
-            cursor.close()
+            # Whoever does not read to the end may come here after the database was closed.
+            with suppress(sqlite3.ProgrammingError):
+                cursor.close()
 
     def segments(self) -> Iterator[Segments]:
         """The hits as columns, in the order of ids, some at a time."""

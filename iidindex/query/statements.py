@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import TypeAlias
 
 from sqlalchemy import Connection
@@ -30,9 +31,9 @@ def ask(
     parameters : mapping of str to str, int, float, bytes or None, optional
         What ``:name`` in the statement stands for.
 
-    Yields
-    ------
-    dict
+    Returns
+    -------
+    iterator of dict
         The values of a row by the names of its columns.
 
     Raises
@@ -43,25 +44,35 @@ def ask(
     """
     if not isinstance(statement, str):
         raise QueryError(f"statement must be text, not {type(statement).__name__}")
+    if not isinstance(parameters, (Mapping, type(None))):
+        raise QueryError(f"parameters must be a mapping of names to values, not {parameters!r}")
     values = dict(parameters or {})
     for name, value in values.items():
         if not isinstance(value, (str, int, float, bytes, type(None))):
             raise QueryError(f"parameter {name} must be text, a number, bytes or None: {value!r}")
+    catalog.check_open()
+    rows = _rows(catalog, statement, values)
+    # What is wrong with a statement shows before its first row.
+    first = next(rows, None)
+    return chain(() if first is None else [first], rows)
+
+
+def _rows(catalog: Catalog, statement: str, values: dict[str, Value]) -> Iterator[dict[str, Value]]:
     with with_views(catalog) as connection:
-        yield from _rows(connection, statement, values)
+        try:
+            yield from _asked(connection, statement, values)
+        except (sqlite3.Warning, sqlite3.Error, ValueError, OverflowError) as error:
+            if str(error) == "interrupted":
+                raise
+            raise QueryError(_said(str(error))) from None
 
 
-def _rows(
+def _asked(
     connection: Connection, statement: str, values: dict[str, Value]
 ) -> Iterator[dict[str, Value]]:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
-    try:
-        cursor = driver.execute(statement, values)
-    except (sqlite3.Warning, sqlite3.Error, ValueError, OverflowError) as error:
-        if str(error) == "interrupted":
-            raise
-        raise QueryError(_said(str(error))) from None
+    cursor = driver.execute(statement, values)
     names = [column[0] for column in cursor.description or ()]
     for name in names:
         if names.count(name) > 1:
