@@ -344,6 +344,10 @@ def test_rows_in_python_are_those_of_the_shell(call, tmp_path):
 
 
 def test_records_are_read_like_a_list(index):
+    assert index.links(b"tree") + index.links(b"pond") == [
+        *index.links(b"tree"),
+        *index.links(b"pond"),
+    ]
     found = index.links(b"tree")
     listed = list(found)
     assert len(found) == 3

@@ -153,6 +153,9 @@ class Records(Tabular, Generic[T_co]):
             return Records(self._kind, self._records[place])
         return self._records[place]
 
+    def __add__(self, other: Iterable[T_co]) -> list[T_co]:
+        return [*self._records, *other]
+
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Records):
             other = other._records
