@@ -36,6 +36,7 @@ $(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
 
 demo: $(VENV)/.installed  ## build a small archive, index it, ask it three questions
 	$(BIN)/iidindex demo demo
+	@echo "To go on: . $(BIN)/activate"
 
 test: $(VENV)/.installed-test  ## run all tests
 	$(BIN)/python -m pytest -n auto

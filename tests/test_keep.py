@@ -253,3 +253,25 @@ def test_verify_tells_how_far_it_is(index):
     told = []
     assert index.verify(progress=told.append) == []
     assert (told[-1].files, told[-1].total, str(told[-1])) == (3, 3, "3 of 3 files")
+
+
+def test_a_root_that_was_renamed_before_anybody_said_so(index, archive, tmp_path):
+    """Its files are in the index twice, until the old root is forgotten."""
+    before = index.entries.count()
+    archive.rename(tmp_path / "elsewhere")
+    report = index.ingest(tmp_path / "elsewhere")
+    assert report.absent == {"archive": str(archive)}
+    assert index.entries.count() == 2 * before
+    with pytest.raises(CatalogError, match="no root 'archiv'"):
+        index.prune(root="archiv")
+    with pytest.raises(CatalogError, match=r"a\.iid is there"):
+        index.prune(root="elsewhere")
+    paths = ["2020/a.iid", "2020/b.iid", "2021/c.iid"]
+    assert index.prune(root="archive", dry_run=True) == paths
+    assert index.entries.count() == 2 * before
+    assert index.prune(root="archive") == paths
+    assert [root.name for root in index.roots()] == ["elsewhere"]
+    assert index.entries.count() == before
+    assert index.verify() == []
+    assert all(mask.any() or not entry.area for entry, mask in index.entries.masks())
+    assert index.ingest(tmp_path / "elsewhere").absent == {}

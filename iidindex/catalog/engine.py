@@ -297,6 +297,10 @@ def _as_catalog_error(name: str, reason: str) -> BaseException:
         return CatalogLockedError(
             f"{name}: another process is writing to this catalogue; try again when it is done"
         )
+    if "malformed" in reason:
+        return CatalogError(
+            f"{name}: is damaged ({reason}); delete it and ingest again, the originals have it all"
+        )
     if "readonly database" in reason:
         return CatalogError(
             f"{name}: cannot be written to: it, its directory or the disk is read-only"

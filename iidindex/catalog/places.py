@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from iidindex.catalog.schema import files, path_value, roots
 from iidindex.errors import CatalogError
@@ -29,6 +29,27 @@ def all_roots(connection: Connection) -> list[Root]:
         .order_by(roots.c.id)
     )
     return [Root(*row) for row in connection.execute(statement)]
+
+
+def root_named(connection: Connection, name: str) -> Root:
+    """The root of a name.
+
+    Raises
+    ------
+    CatalogError
+        If there is none.
+    """
+    known = all_roots(connection)
+    for root in known:
+        if root.name == name:
+            return root
+    names = ", ".join(repr(root.name) for root in known) or "none"
+    raise CatalogError(f"there is no root {name!r}; the roots are {names}")
+
+
+def forget_root(connection: Connection, name: str) -> None:
+    """Delete a root that has no files any more."""
+    connection.execute(delete(roots).where(roots.c.name == name))
 
 
 def root_over(known: list[Root], directory: str) -> Root | None:
@@ -105,12 +126,8 @@ def relocated(connection: Connection, name: str, location: str) -> Root:
     CatalogError
         If there is no root of that name, or another root lies there.
     """
-    known = all_roots(connection)
-    root = next((root for root in known if root.name == name), None)
-    if root is None:
-        names = ", ".join(repr(root.name) for root in known) or "none"
-        raise CatalogError(f"there is no root {name!r}; the roots are {names}")
-    for other in known:
+    root = root_named(connection, name)
+    for other in all_roots(connection):
         if other != root and _meet(other.location, location):
             raise CatalogError(f"{location}: meets the root {other.name!r}, {other.location}")
     return root._replace(location=location)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, select
 
 from iidindex.catalog.bulk import make_late_indexes
 from iidindex.catalog.load import forget_entries
 from iidindex.catalog.rtree import repack
-from iidindex.catalog.schema import MISSING, files
+from iidindex.catalog.schema import MISSING, files, roots
 
 
 def missing_files(connection: Connection) -> list[tuple[int, str]]:
@@ -16,16 +18,20 @@ def missing_files(connection: Connection) -> list[tuple[int, str]]:
     return [(row[0], row[1]) for row in connection.execute(statement.order_by(files.c.path))]
 
 
-def prune(connection: Connection) -> list[str]:
-    """Delete what is known of missing files, and IIDs and groups that nothing has any more.
+def files_of(connection: Connection, root: str) -> list[tuple[int, str]]:
+    """Id and path of every file of a root."""
+    statement = (
+        select(files.c.id, files.c.path)
+        .join(roots, roots.c.id == files.c.root_id)
+        .where(roots.c.name == root)
+        .order_by(files.c.path)
+    )
+    return [(row[0], row[1]) for row in connection.execute(statement)]
 
-    Returns
-    -------
-    list of str
-        The files' paths.
-    """
-    gone = missing_files(connection)
-    for file_id, _ in gone:
+
+def forget(connection: Connection, file_ids: Iterable[int]) -> None:
+    """Delete what is known of files, and IIDs and groups that nothing has any more."""
+    for file_id in file_ids:
         forget_entries(connection, file_id)
         connection.exec_driver_sql("DELETE FROM files WHERE id = ?", (file_id,))
     make_late_indexes(connection)
@@ -36,7 +42,6 @@ def prune(connection: Connection) -> list[str]:
         "DELETE FROM groups WHERE NOT EXISTS "
         "(SELECT 1 FROM entry_groups WHERE group_id = groups.id)"
     )
-    return [path for _, path in gone]
 
 
 def optimize(connection: Connection) -> None:

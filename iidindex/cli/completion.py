@@ -97,7 +97,7 @@ def _known(ctx: click.Context, statement: str, low: str | bytes) -> list[Any]:
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> int:
-    r"""Write what makes bash, zsh or fish complete what you type.
+    """Write what makes bash, zsh or fish complete what you type.
 
     Verbs and options, and the addresses, domains, groups, roots and paths of the index.
 
@@ -105,7 +105,7 @@ def completion(shell: str) -> int:
     bash: eval "$(iidindex completion bash)"        in ~/.bashrc
     zsh:  eval "$(iidindex completion zsh)"         in ~/.zshrc, after compinit
     fish: iidindex completion fish | source         in ~/.config/fish/config.fish
-    """
+    """  # noqa: D301
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(cli, {}, "iidindex", "_IIDINDEX_COMPLETE").source())

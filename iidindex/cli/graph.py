@@ -15,6 +15,9 @@ from iidindex.cli.opening import asking
 from iidindex.files.source import write_atomically
 from iidindex.query.graph import MOST_NODES
 
+# Endings of pictures that are not made; what ends otherwise is GraphML.
+_NOT_DRAWN = {".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pdf", ".npy"}
+
 
 @click.command()
 @click.option(
@@ -87,6 +90,10 @@ def graph(
 
 def _encoded(found: Any, output: str | None, size: int, font: str | None) -> bytes:
     ending = os.path.splitext(output or "")[1].lower()
+    if ending in _NOT_DRAWN:
+        raise click.UsageError(
+            f"{printable(str(output))}: expected .png or .svg for a picture, .graphml for GraphML"
+        )
     if ending in (".png", ".svg"):
         from iidindex.pictures.graph import draw_graph
 

@@ -69,6 +69,13 @@ def _tell(report: IngestReport) -> None:
             "a disk is not mounted",
             err=True,
         )
+    for name, location in report.absent.items():
+        click.echo(
+            f"the root {printable(name)} is not at {printable(location)} any more, but its files "
+            f"are still in the index: if it has moved, `iidindex relocate {printable(name)} PLACE` "
+            f"before its new place is ingested; else `iidindex prune --root {printable(name)}`",
+            err=True,
+        )
     for location, reason in [*report.failures.items(), *report.unreadable.items()]:
         click.echo(f"could not read {printable(location)}: {printable(reason)}", err=True)
 

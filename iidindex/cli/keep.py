@@ -7,6 +7,7 @@ import json
 import click
 
 from iidindex.cli.bar import Bar
+from iidindex.cli.completion import ROOT as KNOWN_ROOT
 from iidindex.cli.main import DONE, NOTHING_FOUND, STALE, printable
 from iidindex.cli.opening import asking
 from iidindex.cli.output import Form, row_options, write
@@ -78,15 +79,20 @@ def doctor(db: str, /, form: str) -> int:
 
 
 @click.command()
+@click.option(
+    "--root",
+    type=KNOWN_ROOT,
+    help="Forget the root of this name instead, with all its files, which must be gone.",
+)
 @_dry_run
 @click.pass_obj
-def prune(db: str, /, dry_run: bool) -> int:
+def prune(db: str, /, root: str | None, dry_run: bool) -> int:
     """Delete what is known of files that are missing.
 
     Only this forgets anything: `ingest` marks a file that is gone as missing.
     """
     with Index(db) as index:
-        for path in index.prune(dry_run=dry_run):
+        for path in index.prune(root=root, dry_run=dry_run):
             click.echo(printable(path))
     return DONE
 

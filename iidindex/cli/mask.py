@@ -35,8 +35,8 @@ def mask(db: str, /, path: str, key: int, output: str) -> int:
         entry = index.entry(path, key)
         if entry is None:
             click.echo(
-                f"iidindex: {printable(path)}: no entry of key {key} is indexed; "
-                "`iidindex files` lists the files that are",
+                f"iidindex: {printable(path)}: no entry of key {key} is indexed; `iidindex find "
+                "--path PATH` lists those of a file, `iidindex files` the files",
                 err=True,
             )
             return NOTHING_FOUND

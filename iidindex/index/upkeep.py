@@ -93,11 +93,24 @@ class Upkeep(Opened):
 
         return relocate(self._catalog, name, place, dry_run=dry_run)
 
-    def prune(self, *, dry_run: bool = False) -> list[str]:
-        """Delete what is known of missing files; return their paths."""
+    def prune(self, *, root: str | None = None, dry_run: bool = False) -> list[str]:
+        """Delete what is known of missing files; return their paths.
+
+        Parameters
+        ----------
+        root : str, optional
+            Forget the root of this name instead, with all its files, which must be gone.
+        dry_run : bool
+            Change nothing.
+
+        Raises
+        ------
+        CatalogError
+            If there is no root of that name, or one of its files is there.
+        """
         from iidindex.ingestion.keep import prune
 
-        return prune(self._catalog, dry_run=dry_run)
+        return prune(self._catalog, root=root, dry_run=dry_run)
 
     def optimize(self) -> None:
         """Pack the R-tree anew and gather statistics, after many small changes."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from sqlalchemy import Connection
+
 from iidindex.catalog import places, upkeep
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.lock import sole_writer
@@ -38,14 +40,38 @@ def relocate(
         return places.relocate(connection, name, location)
 
 
-def prune(catalog: Catalog, *, dry_run: bool = False) -> list[str]:
-    """Delete what is known of missing files; return their paths."""
+def prune(catalog: Catalog, *, root: str | None = None, dry_run: bool = False) -> list[str]:
+    """Delete what is known of missing files, or of all files of a root; return their paths.
+
+    Raises
+    ------
+    CatalogError
+        If there is no root of that name, or its files are there.
+    """
     if dry_run:
         with catalog.reading() as connection:
-            return [path for _, path in upkeep.missing_files(connection)]
+            return [path for _, path in _useless(connection, root)]
     catalog.check_writable()
     with sole_writer(str(catalog.path)), catalog.writing() as connection:
-        return upkeep.prune(connection)
+        useless = _useless(connection, root)
+        upkeep.forget(connection, [file_id for file_id, _ in useless])
+        if root is not None:
+            places.forget_root(connection, root)
+        return [path for _, path in useless]
+
+
+def _useless(connection: Connection, root: str | None) -> list[tuple[int, str]]:
+    if root is None:
+        return upkeep.missing_files(connection)
+    location = places.root_named(connection, root).location
+    found = upkeep.files_of(connection, root)
+    there = next((path for _, path in found if os.path.exists(os.path.join(location, path))), None)
+    if there is not None:
+        raise CatalogError(
+            f"{root}: {os.path.join(location, there)} is there; a root is forgotten only when "
+            "its files are gone"
+        )
+    return found
 
 
 def optimize(catalog: Catalog) -> None:

@@ -45,6 +45,8 @@ class IngestReport:
         Location of each file that moved, and where it was.
     gone : list of str
         Location of each file that is missing since now.
+    absent : dict of str to str
+        Name and location of each root, of all there are, whose directory is not there.
     """
 
     added: int = 0
@@ -61,3 +63,4 @@ class IngestReport:
     unreadable: dict[str, str] = field(default_factory=dict)
     moves: dict[str, str] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
+    absent: dict[str, str] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from iidindex.catalog.engine import Catalog
 from iidindex.catalog.intern import Interner
 from iidindex.catalog.load import Loader, Place
 from iidindex.catalog.lock import sole_writer
+from iidindex.catalog.places import all_roots
 from iidindex.catalog.writer import Writer
 from iidindex.errors import IngestError
 from iidindex.ingestion.interrupt import Interrupt
@@ -87,6 +88,12 @@ def ingest(
     with nullcontext() if dry_run else sole_writer(str(catalog.path)), Interrupt() as interrupt:
         view = look(catalog, places, checksum, dry_run, report)
         _carry_out(catalog, view, jobs, dry_run, progress, report, interrupt)
+    with catalog.reading() as connection:
+        report.absent = {
+            root.name: root.location
+            for root in all_roots(connection)
+            if root.files and not os.path.isdir(root.location)
+        }
     report.seconds = time.perf_counter() - begin
     return report
 

@@ -48,7 +48,8 @@ def library(name: str, extra: str) -> Any:
         return import_module(name)
     except ImportError as error:
         raise QueryError(
-            f"{name} is not installed; `pip install 'iidindex[{extra}]'` installs it"
+            f"{name} is not installed; `pip install {name}` installs it, as does "
+            f"`pip install 'iidindex[{extra}]'`"
         ) from error
 
 

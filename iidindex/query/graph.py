@@ -175,7 +175,10 @@ def _networkx() -> ModuleType:
     try:
         return import_module("networkx")
     except ImportError:
-        raise QueryError("the link graph needs networkx: pip install 'iidindex[graph]'") from None
+        raise QueryError(
+            "the link graph needs networkx: `pip install networkx`, or "
+            "`pip install 'iidindex[graph]'`"
+        ) from None
 
 
 def _connect(graph: Any, left: Nodes, right: Nodes, one: Ids, other: Ids, weight: Ids) -> None:

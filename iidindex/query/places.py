@@ -76,7 +76,10 @@ def file_of(connection: Connection, path: str) -> Span:
         named = ", ".join(sorted(location for _, location in found))
         raise QueryError(f"{path}: several files have this path; name one of {named}")
     if not found:
-        raise QueryError(f"{path}: no indexed file has this path")
+        raise QueryError(
+            f"{path}: no indexed file has this path; `iidindex files` lists those that are, and "
+            "why others failed"
+        )
     return found[0][0]
 
 
