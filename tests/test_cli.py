@@ -502,18 +502,21 @@ def test_completion_scripts(call, shell):
 
 
 def test_bash_completes(call, tmp_path):
-    program = f"{sys.executable} -m iidindex"
-    script = f"""
-        iidindex() {{ {program} "$@"; }}
-        export -f iidindex
+    script = """
         eval "$(iidindex completion bash)"
         complete -p iidindex
         COMP_WORDS=(iidindex find tr) COMP_CWORD=2
         _iidindex_completion iidindex
-        echo "${{COMPREPLY[@]}}"
+        echo "${COMPREPLY[@]}"
     """
+    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
     result = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert result.stdout.splitlines()[-1] == "tree", result.stderr
 
