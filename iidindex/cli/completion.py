@@ -84,11 +84,11 @@ GROUP, ROOT, PATH = _KnownText(_GROUPS), _KnownText(_ROOTS), _KnownText(_PATHS)
 
 def _known(ctx: click.Context, statement: str, low: str | bytes) -> list[Any]:
     """Values of the index that is named so far; none, if it cannot be asked."""
-    from iidindex.index import Index
+    from iidindex.cli.opening import asking
 
     database = ctx.find_root().params.get("db") or os.environ.get("IIDINDEX_DB", "iidindex.db")
     try:
-        with Index(database, read_only=True) as index:
+        with asking(database) as index:
             return [row["value"] for row in index.sql(statement, {"low": low, "most": _MOST})]
     except IIDIndexError:
         return []

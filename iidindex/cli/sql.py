@@ -12,9 +12,9 @@ import click
 
 from iidindex.catalog.views import VIEWS
 from iidindex.cli.iidtext import parse, show
+from iidindex.cli.opening import asking
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.questions import lines_of_input
-from iidindex.index import Index
 from iidindex.rows import Column, Kind, Type
 
 # As JSON writes numbers: 007 is an address.
@@ -72,7 +72,7 @@ def sql(db: str, /, statement: str, parameters: tuple[tuple[str, Any], ...], for
     """Answer a question in SQL."""
     if statement == "-":
         statement = "".join(lines_of_input())
-    with Index(db, read_only=True) as index:
+    with asking(db) as index:
         rows = index.sql(statement, dict(parameters))
         first = next(rows, None)
         # Without rows, nobody need know their columns.
