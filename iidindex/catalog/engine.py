@@ -42,7 +42,7 @@ _PRAGMAS = (
 )
 
 
-# Steps of SQLite's machine after which Python may look for signals: some 10 ms, and no cost
+# Steps of SQLite's machine after which Python may look for signals: some 20 ms, and no cost
 # that could be measured.
 _STEPS_BETWEEN_SIGNALS = 1_000_000
 

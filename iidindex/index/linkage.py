@@ -33,7 +33,7 @@ class Linkage(Opened):
 
         Returns
         -------
-        list of Link
+        Records of Link
             By path: ``path entries area``. Pixels of entries that overlap count each time.
         """
         return Records(LINK, links(self._catalog, address, domain))
@@ -48,7 +48,7 @@ class Linkage(Opened):
 
         Returns
         -------
-        list of IID
+        Records of IID
             By domain, none first, and address.
 
         Raises
@@ -74,7 +74,7 @@ class Linkage(Opened):
 
         Returns
         -------
-        list of Related
+        Records of Related
             By score: ``path shared score``. Files that share nothing are not in it.
 
         Raises
@@ -111,7 +111,7 @@ class Linkage(Opened):
 
         Returns
         -------
-        list of Cooccurrence
+        Records of Cooccurrence
             ``iid count pixels``; the pixels are those shared, if it is by overlap.
 
         Raises
@@ -124,7 +124,7 @@ class Linkage(Opened):
         Notes
         -----
         By file and group it takes a row of an index for every entry of every file that the IID is
-        in. By overlap, stored pairs are looked up; of other files, the masks are compared.
+        in. By overlap it compares its masks in each of these files with those that they meet.
         """
         found = cooccurring(
             self._catalog, address, originals=self._originals, domain=domain, by=by, k=k
@@ -174,7 +174,7 @@ class Linkage(Opened):
 
         Returns
         -------
-        list of IIDCount
+        Records of IIDCount
             By address, then by domain: ``iid files entries``.
         """
         found = iids(self._catalog, prefix=prefix, domain=domain, limit=limit)
