@@ -16,6 +16,7 @@ import strategies
 from iidindex.query import question as asking
 from iidindex.query.compile import Way, ways
 from iidindex.query.plan import Plan
+from iidindex.query.shape import shape_of
 from test_scan import without_nan
 
 pixels = st.tuples(st.integers(0, 65535), st.integers(0, 65535))
@@ -215,7 +216,7 @@ def check_filters(index, slow, data):
         for entry in file.entries
         if all(keep(path, entry) for keep in keeps)
     )
-    for way in [None, Way.SCAN, *ways(question._filters)]:
+    for way in [None, Way.SCAN, *ways(shape_of(question._filters))]:
         with pytest.MonkeyPatch.context() as patch:
             if way is not None:
                 patch.setattr(asking, "choose", lambda *_, way=way: Plan(way, {}))

@@ -1,4 +1,4 @@
-"""From filters to SQL. Pure: statements are built here and run elsewhere.
+"""From the shape of a question to SQL. Pure: statements are built here and run elsewhere.
 
 The same question can be answered in several ways, of which `plan` chooses one. SQLite is kept
 to it by CROSS JOIN, which fixes the order of tables, and by a ``+`` before a column whose
@@ -7,17 +7,19 @@ index is not to be used (https://www.sqlite.org/optoverview.html, sections 4 and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from enum import Enum
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, cast
 
 from sqlalchemy import (
     ColumnElement,
     Join,
     Select,
     and_,
+    bindparam,
     func,
+    literal_column,
     select,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -28,19 +30,21 @@ from iidindex.catalog.schema import (
     iids,
     roots,
 )
+from iidindex.catalog.statement import Statement
 from iidindex.query.conditions import (
-    any_of,
     array,
     boxes_near,
     has_iid,
     members,
     of_boxes,
+    of_entries,
     of_files,
     of_groups,
     of_iids,
-    smallest,
 )
-from iidindex.query.filters import Filters
+from iidindex.query.shape import Shape
+
+P = ParamSpec("P")
 
 # What a hit is made of, in this order.
 HIT_COLUMNS = (
@@ -64,6 +68,9 @@ HIT_COLUMNS = (
 # Those of them that say where a segment lies.
 SEGMENT_COLUMNS = HIT_COLUMNS[:10]
 
+# Statements that are kept. Those of large questions take some 30 KiB each.
+_STATEMENTS = 256
+
 _ORDERS: dict[str, ColumnElement[Any]] = {
     "id": entries.c.id,
     "path": files.c.path,
@@ -84,165 +91,137 @@ class Way(Enum):
     BOXES = "from the R*Tree over the boxes of all files"
 
 
-def hits(filters: Filters, way: Way, iid_ids: Sequence[int] | None = None) -> Select[Any]:
+def _kept(build: Callable[P, Select[Any]]) -> Callable[P, Statement]:
+    """Compile what is built, once for all calls with the same arguments."""
+
+    def compiled(*args: P.args, **kwargs: P.kwargs) -> Statement:
+        return Statement.of(build(*args, **kwargs))
+
+    return cast("Callable[P, Statement]", lru_cache(_STATEMENTS)(wraps(build)(compiled)))
+
+
+@_kept
+def hits(shape: Shape, way: Way) -> Select[Any]:
     """Select the columns of ``HIT_COLUMNS``; boxes are compared, pixels are not.
 
     The limit is applied only where no pixel has to be looked at afterwards.
     """
-    statement = _joined(HIT_COLUMNS, filters, way, iid_ids)
-    for name in filters.order_by:
+    statement = _joined(HIT_COLUMNS, shape, way)
+    for name in shape.order_by:
         column = _ORDERS[name.removeprefix("-")]
         statement = statement.order_by(column.desc() if name.startswith("-") else column)
     # The last criterion makes every order a total one, so that the same question has the
     # same answer twice.
-    return _limited(statement.order_by(entries.c.id), filters)
+    return _limited(statement.order_by(entries.c.id), shape)
 
 
-def segments(filters: Filters, way: Way, iid_ids: Sequence[int] | None = None) -> Select[Any]:
+@_kept
+def segments(shape: Shape, way: Way) -> Select[Any]:
     """Select the columns of ``SEGMENT_COLUMNS``, in the order of ids."""
-    statement = _joined(SEGMENT_COLUMNS, filters, way, iid_ids)
-    return _limited(statement.order_by(entries.c.id), filters)
+    return _limited(_joined(SEGMENT_COLUMNS, shape, way).order_by(entries.c.id), shape)
 
 
-def which_exist(ids: Sequence[int]) -> Select[Any]:
-    """Select those ids that are of entries."""
-    return select(entries.c.id).where(entries.c.id.in_(array(ids)))
+@_kept
+def which_exist() -> Select[Any]:
+    """Select those of ``ids`` that are of entries."""
+    return select(entries.c.id).where(entries.c.id.in_(array("ids")))
 
 
-def hits_of_file(file_id: int) -> Select[Any]:
-    """Select the columns of ``HIT_COLUMNS`` of a file's entries, in the order of ids."""
+@_kept
+def hits_of_file() -> Select[Any]:
+    """Select the columns of ``HIT_COLUMNS`` of the entries of ``file_id``, by their ids."""
     statement = select(*HIT_COLUMNS).select_from(_with_names(_from_files()))
-    return statement.where(files.c.id == file_id).order_by(entries.c.id)
+    return statement.where(files.c.id == bindparam("file_id")).order_by(entries.c.id)
 
 
-def hits_of(ids: Sequence[int]) -> Select[Any]:
-    """Select the columns of ``HIT_COLUMNS`` of entries with these ids."""
+@_kept
+def hits_of() -> Select[Any]:
+    """Select the columns of ``HIT_COLUMNS`` of the entries with the ``ids``."""
     return (
         select(*HIT_COLUMNS)
         .select_from(_with_names(_from_entries()))
-        .where(entries.c.id.in_(array(ids)))
+        .where(entries.c.id.in_(array("ids")))
     )
 
 
-def count(filters: Filters, way: Way, iid_ids: Sequence[int] | None = None) -> Select[Any]:
+@_kept
+def count(shape: Shape, way: Way) -> Select[Any]:
     """Count the hits in SQL; only where no pixel has to be looked at."""
-    if way is Way.FILES and only_files(filters):
-        return _entries_of_files(filters)
-    inner = _limited(_joined((entries.c.id,), filters, way, iid_ids), filters)
+    if way is Way.FILES and shape.is_of_whole_files:
+        return _entries_of_files(shape)
+    inner = _limited(_joined((entries.c.id,), shape, way), shape)
     return select(func.count()).select_from(inner.subquery())
 
 
-def count_filled_files(filters: Filters) -> Select[Any]:
+@_kept
+def count_filled_files(shape: Shape) -> Select[Any]:
     """Count the files that fit and have entries."""
-    conditions = [*of_files(filters), files.c.n_entries > 0]
+    conditions = [*of_files(shape), files.c.n_entries > literal_column("0")]
     return select(func.count()).select_from(files).where(and_(*conditions))
 
 
-def originals_of(file_ids: Sequence[int]) -> Select[Any]:
-    """Select id, path, size, mtime_ns and the root's location of files."""
+@_kept
+def originals_of() -> Select[Any]:
+    """Select id, path, size, mtime_ns and the root's location of the files with the ``ids``."""
     return (
         select(files.c.id, files.c.path, files.c.size, files.c.mtime_ns, roots.c.location)
         .join(roots, roots.c.id == files.c.root_id)
-        .where(files.c.id.in_(array(file_ids)))
+        .where(files.c.id.in_(array("ids")))
     )
 
 
-def needs_pixels(filters: Filters) -> bool:
-    """Whether boxes alone cannot answer."""
-    return bool(filters.regions) and filters.exact
-
-
-def ways(filters: Filters) -> list[Way]:
+def ways(shape: Shape) -> list[Way]:
     """The ways that a question can go, besides looking at every entry."""
     found = []
-    if filters.path is not None or filters.root is not None or filters.meta:
+    if shape.asks_of_files:
         found.append(Way.FILES)
-    if filters.addresses is not None or filters.prefix is not None or filters.domains is not None:
+    if shape.asks_of_iids:
         found.append(Way.IIDS)
-    if filters.groups is not None:
+    if shape.n_groups is not None:
         found.append(Way.GROUPS)
-    if any(box.n_pixels for box in filters.regions):
+    if shape.n_regions and not shape.is_nowhere:
         found.append(Way.BOXES)
-    if not found and only_files(filters):
+    if not found and shape.is_of_whole_files:
         found.append(Way.FILES)
     return found
 
 
-def candidates(
-    filters: Filters, way: Way, most: int, iid_ids: Sequence[int] | None = None
-) -> Select[Any]:
-    """Count the entries that a way leads to, up to so many."""
+@_kept
+def candidates(shape: Shape, way: Way) -> Select[Any]:
+    """Count the entries that a way leads to, up to ``at_most``."""
     if way is Way.SCAN:
-        return select(func.coalesce(func.max(entries.c.id), 0))
+        return select(func.coalesce(func.max(entries.c.id), literal_column("0")))
     if way is Way.FILES:
-        return _entries_of_files(filters)
+        return _entries_of_files(shape)
     if way is Way.BOXES:
-        inner = boxes_near(smallest(filters))
+        inner = boxes_near()
     elif way is Way.GROUPS:
-        inner = members(filters)
+        inner = members(shape)
     else:
-        inner = select(entries.c.id).where(has_iid(entries.c.iid_id, filters, iid_ids))
-    return select(func.count()).select_from(inner.limit(most).subquery())
+        inner = select(entries.c.id).where(has_iid(entries.c.iid_id, shape))
+    return select(func.count()).select_from(inner.limit(bindparam("at_most")).subquery())
 
 
-def only_files(filters: Filters) -> bool:
-    """Whether nothing is asked of the entries themselves, so that files can be counted."""
-    asked = (
-        filters.addresses,
-        filters.prefix,
-        filters.domains,
-        filters.groups,
-        filters.keys,
-        filters.area,
-        filters.after,
-        filters.limit,
-    )
-    return not filters.regions and all(value is None for value in asked)
-
-
-def _entries_of_files(filters: Filters) -> Select[Any]:
+def _entries_of_files(shape: Shape) -> Select[Any]:
     """Count the entries of the files that fit."""
-    total = func.coalesce(func.sum(files.c.n_entries), 0)
-    return select(total).where(and_(*of_files(filters)))
+    total = func.coalesce(func.sum(files.c.n_entries), literal_column("0"))
+    return select(total).where(and_(*of_files(shape)))
 
 
-def _limited(statement: Select[Any], filters: Filters) -> Select[Any]:
-    if filters.limit is None or needs_pixels(filters):
-        return statement
-    return statement.limit(filters.limit)
+def _limited(statement: Select[Any], shape: Shape) -> Select[Any]:
+    return statement.limit(bindparam("limit")) if shape.has_limit else statement
 
 
-def _joined(
-    columns: tuple[ColumnElement[Any], ...],
-    filters: Filters,
-    way: Way,
-    iid_ids: Sequence[int] | None,
-) -> Select[Any]:
+def _joined(columns: tuple[ColumnElement[Any], ...], shape: Shape, way: Way) -> Select[Any]:
     conditions = [
-        *of_files(filters),
-        *of_iids(filters, way is Way.IIDS, iid_ids),
-        *of_groups(filters, way is Way.GROUPS),
-        *of_boxes(filters, way is Way.BOXES),
+        *of_files(shape),
+        *of_iids(shape, way is Way.IIDS),
+        *of_groups(shape, way is Way.GROUPS),
+        *of_boxes(shape, way is Way.BOXES),
+        *of_entries(shape),
     ]
-    if filters.keys is not None:
-        conditions.append(any_of(entries.c.key, filters.keys))
-    if filters.area is not None:
-        low, high = filters.area
-        if low is not None:
-            conditions.append(entries.c.area >= low)
-        if high is not None:
-            conditions.append(entries.c.area <= high)
-    if filters.after is not None:
-        conditions.append(entries.c.id > filters.after)
-    return _of_all(columns, way is Way.FILES).where(and_(*conditions))
-
-
-@lru_cache
-def _of_all(columns: tuple[ColumnElement[Any], ...], from_files: bool) -> Select[Any]:
-    """Select columns of every entry; to build the joins takes longer than to run them for few."""
-    return select(*columns).select_from(
-        _with_names(_from_files() if from_files else _from_entries())
-    )
+    source = _from_files() if way is Way.FILES else _from_entries()
+    return select(*columns).select_from(_with_names(source)).where(and_(*conditions))
 
 
 class _Ordered(Join):

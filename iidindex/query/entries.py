@@ -19,6 +19,7 @@ from iidindex.model import BBox, BBoxLike
 from iidindex.query import compile as sql
 from iidindex.query.entry import Chunk, Entry
 from iidindex.query.filters import Filters
+from iidindex.query.lookup import as_json
 from iidindex.query.nearest import nearest
 from iidindex.query.originals import OnStale, Originals
 from iidindex.query.question import Question, Row, files_of, original, places_of
@@ -414,7 +415,7 @@ class Entries(Tabular):
     def _nearest_rows(self, connection: Connection) -> list[Row]:
         ids, distances = self._nearest(connection)
         by_id: dict[int, Row] = {
-            row[0]: row for row in connection.execute(sql.hits_of(ids.tolist()))
+            row[0]: row for row in sql.hits_of().run(connection, {"ids": as_json(ids)})
         }
         away = zip(ids.tolist(), distances, strict=True)
         return [(*by_id[entry_id], distance) for entry_id, distance in away]

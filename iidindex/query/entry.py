@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -213,11 +214,11 @@ class Chunk:
                 for file_id, places in groupby(sorted(self._places), key=itemgetter(0))
             )
         ]
-        ids = [entry_id for _, entry_id in self._places]
+        ids = json.dumps([entry_id for _, entry_id in self._places])
         streaming = not self._connection.closed
         with nullcontext(self._connection) if streaming else self._catalog.reading() as connection:
             found: dict[int, list[str]] = {
-                entry_id: [] for entry_id in connection.execute(sql.which_exist(ids)).scalars()
+                row[0]: [] for row in sql.which_exist().run(connection, {"ids": ids})
             }
             for entry_id, name in groups_of_entries(connection, spans):
                 if entry_id in found:

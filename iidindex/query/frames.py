@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from iidindex.catalog.schema import files, roots
 from iidindex.query.conditions import array
+from iidindex.query.lookup import as_json
 from iidindex.query.segments import Ints
 
 # Names under which metadata tell the picture's own file, the most telling first. Those of COCO
@@ -49,9 +50,10 @@ def frames_of(connection: Connection, file_ids: Ints) -> dict[int, Frame]:
         statement = (
             select(files.c.id, files.c.path, roots.c.location, files.c.meta)
             .join(roots, roots.c.id == files.c.root_id)
-            .where(files.c.id.in_(array(file_ids[low : low + _FILES_AT_A_TIME].tolist())))
+            .where(files.c.id.in_(array("ids")))
         )
-        for file_id, path, root, text in connection.execute(statement):
+        ids = as_json(file_ids[low : low + _FILES_AT_A_TIME])
+        for file_id, path, root, text in connection.execute(statement, {"ids": ids}):
             location = os.path.join(root, path)
             meta = _mapping(text)
             found[file_id] = Frame(location, size_of(meta), image_of(meta, location))
@@ -61,9 +63,9 @@ def frames_of(connection: Connection, file_ids: Ints) -> dict[int, Frame]:
 def sizes_of(connection: Connection, file_ids: Ints) -> Iterator[tuple[int, int]]:
     """The sizes of those files' pictures that tell one."""
     for low in range(0, len(file_ids), _FILES_AT_A_TIME):
-        part = array(file_ids[low : low + _FILES_AT_A_TIME].tolist())
-        statement = select(files.c.meta).where(files.c.id.in_(part))
-        for text in connection.execute(statement).scalars():
+        statement = select(files.c.meta).where(files.c.id.in_(array("ids")))
+        ids = as_json(file_ids[low : low + _FILES_AT_A_TIME])
+        for text in connection.execute(statement, {"ids": ids}).scalars():
             size = size_of(_mapping(text))
             if size is not None:
                 yield size

@@ -31,6 +31,7 @@ from iidindex.query.originals import OnStale, Originals
 from iidindex.query.overlap import Overlaps, OverlapsOfFile
 from iidindex.query.question import Question, Row, places_of
 from iidindex.query.segments import Ints, Original, Segments
+from iidindex.query.shape import shape_of, values_of
 from iidindex.query.spatial import regions_of
 
 # Seconds and numbers after which what was counted is committed.
@@ -85,7 +86,7 @@ def _of_files(
 ) -> Generator[OverlapsOfFile, None, None]:
     with catalog.reading() as connection:
         question = Question(connection, originals, filters)
-        kept = _kept(connection) if sql.only_files(filters) else set()
+        kept = _kept(connection) if shape_of(filters).is_of_whole_files else set()
         for rows, counted in _counted(question, originals, kept):
             pairs = _stored(connection, rows) if counted is None else counted
             chunk = Chunk(catalog, originals, rows, connection)
@@ -220,14 +221,16 @@ def store(
     SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
         As `Entry.mask`.
     """
-    if not sql.only_files(filters):
+    shape = shape_of(filters)
+    if not shape.is_of_whole_files:
         raise QueryError(
             "only the overlaps of whole files can be stored: ask by path, root or meta"
         )
     catalog.check_writable()
     with sole_writer(str(catalog.path)):
         with catalog.reading() as connection:
-            total: int = connection.execute(sql.count_filled_files(filters)).scalar_one()
+            found = sql.count_filled_files(shape).run(connection, values_of(filters))
+            total: int = found.fetchone()[0]
         done, after = 0, 0
         while done < total:
             with catalog.reading() as connection:
@@ -301,4 +304,4 @@ def cooccurring_by_overlap(
 
 
 def _rows_of_file(connection: Connection, file_id: int) -> list[Row]:
-    return list(connection.execute(sql.hits_of_file(file_id)))
+    return sql.hits_of_file().run(connection, {"file_id": file_id}).fetchall()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from iidindex.query.compile import Way, ways
-from iidindex.query.filters import Filters
+from iidindex.query.shape import Shape
 
 # What a candidate of each way costs, in units of what it costs to look at the box of one entry
 # after another, some 0.1 µs; and what looking at each costs besides, where IIDs, groups or
@@ -33,12 +33,12 @@ class Plan:
         return f"way: {self.way.name.lower()}: {self.way.value} (candidates: {counts})"
 
 
-def choose(filters: Filters, count: Callable[[Way, int], int]) -> Plan:
+def choose(shape: Shape, count: Callable[[Way, int], int]) -> Plan:
     """Choose the cheapest way.
 
     Parameters
     ----------
-    filters : Filters
+    shape : Shape
     count : callable
         Counts the entries that a way leads to, up to so many.
 
@@ -50,7 +50,7 @@ def choose(filters: Filters, count: Callable[[Way, int], int]) -> Plan:
     -----
     Counting is bounded by a small part of what answering costs, whichever way is taken.
     """
-    possible = ways(filters)
+    possible = ways(shape)
     found = {way: count(way, _LEVELS[0]) for way in possible}
     few = {way: n * _COSTS[way] for way, n in found.items() if n < _LEVELS[0]}
     if few and min(few.values()) <= _LITTLE:

@@ -6,20 +6,23 @@ import os
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection
 
-from iidindex.catalog.schema import path_value
+from iidindex.catalog.statement import Statement
 from iidindex.model import BBox, FileStamp
 from iidindex.processes import in_order
 from iidindex.query import compile as sql
 from iidindex.query.compile import Way
 from iidindex.query.filters import Filters
+from iidindex.query.lookup import as_json
 from iidindex.query.originals import Originals
 from iidindex.query.plan import choose
 from iidindex.query.segments import Ints, Original, Segments
+from iidindex.query.shape import FEW, needs_pixels, shape_of, values_of
 from iidindex.query.spatial import Bools, sift
 
 Row = Sequence[Any]
@@ -29,8 +32,7 @@ P = TypeVar("P")
 # which nothing else is kept.
 _ROWS = 1024
 _SEGMENTS = 8192
-# Values that SQLite takes in one statement, and those that are too many for one.
-_MANY = 500
+# Values that SQLite takes in one statement.
 _PARAMETERS = 10_000
 
 
@@ -58,30 +60,32 @@ class Question:
         self.connection = connection
         self._originals = originals
         self.filters = filters
-        every = filters.regions if sql.needs_pixels(filters) else ()
+        every = filters.regions if needs_pixels(filters) else ()
         self._looked_at = every if looked_at is None else looked_at
-        self._iid_ids = _resolved(connection, filters)
-        self.plan = choose(filters, self._candidates)
+        iid_ids = _resolved(connection, filters)
+        self._shape = shape_of(filters, iid_ids)
+        self._values = values_of(filters, iid_ids)
+        self.plan = choose(self._shape, self._candidates)
 
     def _candidates(self, way: Way, most: int) -> int:
-        statement = sql.candidates(self.filters, way, most, self._iid_ids)
-        found: int = self.connection.execute(statement).scalar_one()
+        return self._number(sql.candidates(self._shape, way), at_most=most)
+
+    def _number(self, statement: Statement, **values: int) -> int:
+        found: int = statement.run(self.connection, {**self._values, **values}).fetchone()[0]
         return found
 
     def count(self) -> int:
         """Count the hits."""
         if self._looked_at:
             return sum(len(part) for part in self.segments())
-        way = Way.FILES if sql.only_files(self.filters) else self.plan.way
-        statement = sql.count(self.filters, way, self._iid_ids)
-        found: int = self.connection.execute(statement).scalar_one()
-        return found
+        way = Way.FILES if self._shape.is_of_whole_files else self.plan.way
+        return self._number(sql.count(self._shape, way))
 
     def rows(self) -> Iterator[list[Row]]:
         """The hits as rows of ``HIT_COLUMNS``, some at a time."""
         left = self.filters.limit
         size = _chunk(_ROWS, left)
-        statement = sql.hits(self.filters, self.plan.way, self._iid_ids)
+        statement = sql.hits(self._shape, self.plan.way)
         for rows, keep in self._looked_at_rows(statement, size):
             chosen = rows if keep is None else [rows[place] for place in np.flatnonzero(keep)]
             chosen = chosen[:left]
@@ -91,7 +95,7 @@ class Question:
                 return
 
     def _looked_at_rows(
-        self, statement: Select[Any], size: int
+        self, statement: Statement, size: int
     ) -> Iterator[tuple[list[Row], Bools | None]]:
         with closing(self._fetched(statement, size)) as parts:
             if not self._looked_at:
@@ -99,12 +103,11 @@ class Question:
                 return
             yield from self._sifted((rows, *places_of(rows)) for rows in parts)
 
-    def _fetched(self, statement: Select[Any], size: int) -> Generator[list[Row], None, None]:
+    def _fetched(self, statement: Statement, size: int) -> Generator[list[Row], None, None]:
         """Rows as the driver gives them, some at a time: paths may be text or bytes."""
-        cursor = self.connection.execute(statement).cursor
-        assert cursor is not None
+        cursor = statement.run(self.connection, self._values)
         try:
-            while rows := list(cursor.fetchmany(size)):
+            while rows := cursor.fetchmany(size):
                 yield rows
         finally:
             # Whoever does not read to the end may come here after the database was closed.
@@ -114,7 +117,7 @@ class Question:
     def segments(self) -> Iterator[Segments]:
         """The hits as columns, in the order of ids, some at a time."""
         left = self.filters.limit
-        statement = sql.segments(self.filters, self.plan.way, self._iid_ids)
+        statement = sql.segments(self._shape, self.plan.way)
         for found in self._looked_at_segments(statement, _chunk(_SEGMENTS, left)):
             if left is not None:
                 found = found.take(np.arange(min(left, len(found))))
@@ -123,7 +126,7 @@ class Question:
             if left == 0:
                 return
 
-    def _looked_at_segments(self, statement: Select[Any], size: int) -> Iterator[Segments]:
+    def _looked_at_segments(self, statement: Statement, size: int) -> Iterator[Segments]:
         with closing(self._fetched(statement, size)) as fetched:
             parts = (Segments.of(rows) for rows in fetched)
             if not self._looked_at:
@@ -146,15 +149,17 @@ class Question:
 
     def explain(self) -> str:
         """The way chosen, the SQL, and the plan that the database makes for it."""
-        statement = sql.hits(self.filters, self.plan.way, self._iid_ids)
-        text, values = _rendered(self.connection, statement)
-        rows = self.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values).all()
-        return "\n".join([str(self.plan), "", text, "", *(f"plan: {row[3]}" for row in rows)])
+        statement = sql.hits(self._shape, self.plan.way)
+        rows = replace(statement, text=f"EXPLAIN QUERY PLAN {statement.text}").run(
+            self.connection, self._values
+        )
+        plan = (f"plan: {row[3]}" for row in rows)
+        return "\n".join([str(self.plan), "", statement.text, "", *plan])
 
 
 def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:
     """Where files can be opened, by id."""
-    rows = connection.execute(sql.originals_of(np.unique(file_ids).tolist()))
+    rows = sql.originals_of().run(connection, {"ids": as_json(np.unique(file_ids))})
     return {row[0]: original(row[1:]) for row in rows}
 
 
@@ -177,7 +182,7 @@ def _chunk(size: int, limit: int | None) -> int:
 def _resolved(connection: Connection, filters: Filters) -> list[int] | None:
     """The ids of IIDs, if too many are asked for to be named in a statement."""
     addresses, domains = filters.addresses, filters.domains
-    if max(len(addresses or ()), len(domains or ())) <= _MANY:
+    if max(len(addresses or ()), len(domains or ())) <= FEW:
         return None
     wanted = None if domains is None else set(domains)
     if addresses is None:
@@ -195,11 +200,3 @@ def _resolved(connection: Connection, filters: Filters) -> list[int] | None:
             found += [row for row in rows if wanted is None or row[1] in wanted]
     prefix = filters.prefix or b""
     return sorted(row[0] for row in found if row[2].startswith(prefix))
-
-
-def _rendered(connection: Connection, statement: Select[Any]) -> tuple[str, tuple[Any, ...]]:
-    compiled = statement.compile(connection.engine, compile_kwargs={"render_postcompile": True})
-    values = (compiled.params[name] for name in compiled.positiontup or ())
-    return str(compiled), tuple(
-        path_value(value) if isinstance(value, str) else value for value in values
-    )
