@@ -124,7 +124,8 @@ class Linkage(Opened):
         Notes
         -----
         By file and group it takes a row of an index for every entry of every file that the IID is
-        in. By overlap it compares its masks in each of these files with those that they meet.
+        in. By overlap it compares its masks in each of these files with those that they meet,
+        unless the catalogue keeps the overlaps of the file.
         """
         found = cooccurring(
             self._catalog, address, originals=self._originals, domain=domain, by=by, k=k

@@ -186,7 +186,7 @@ def cooccurring(
     Notes
     -----
     Files and groups take a row for every entry of the files the IID is in, a bounded number
-    at a time; overlaps, the masks that meet its own.
+    at a time; overlaps, the masks that meet its own, where the catalogue keeps none.
     """
     check_bytes(address, "address")
     if domain is not None:

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection, select
 
 from iidindex.catalog import schema
@@ -49,6 +50,11 @@ class Pairs(NamedTuple):
     b: Ints
     pixels: Ints
     is_whole: bool = True
+
+    def across(self, is_own: npt.NDArray[np.bool_]) -> Self:
+        """Only pairs of one of some rows and one of the others."""
+        kept = is_own[self.a] != is_own[self.b]
+        return self._replace(a=self.a[kept], b=self.b[kept], pixels=self.pixels[kept])
 
 
 def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Overlaps:
@@ -128,7 +134,7 @@ def count_pairs(
     files: Mapping[int, Original],
     segments: Segments,
     on_stale: OnStale,
-    own: Ints | None = None,
+    is_own: npt.NDArray[np.bool_] | None = None,
 ) -> Pairs:
     """Count the shared pixels of every pair of segments of one file that overlap.
 
@@ -139,7 +145,7 @@ def count_pairs(
     segments : Segments
         Of one file, in the order of their keys.
     on_stale : {"error", "skip", "warn"}
-    own : ndarray of int64, optional
+    is_own : ndarray of bool, shape (n,), optional
         Count only pairs of one of these rows and one of the others.
 
     Returns
@@ -149,11 +155,8 @@ def count_pairs(
     """
     # What meets nothing need not be read.
     meet = np.zeros(len(segments), np.bool_)
-    is_own = np.zeros(len(segments), np.bool_)
-    if own is not None:
-        is_own[own] = True
     for i, j in BoxIndex(segments.bbox).pairs():
-        across = slice(None) if own is None else is_own[i] != is_own[j]
+        across = slice(None) if is_own is None else is_own[i] != is_own[j]
         meet[i[across]] = True
         meet[j[across]] = True
     nothing = np.empty(0, np.int64)
@@ -166,11 +169,8 @@ def count_pairs(
         return Pairs(nothing, nothing, nothing, is_whole)
     owner = np.concatenate([rows[table.segment] for rows, table in parts])
     regions = parts[0][1].regions if len(parts) == 1 else join([t.regions for _, t in parts])
-    a, b, pixels = overlapping(regions, owner)
-    if own is not None:
-        across = is_own[a] != is_own[b]
-        a, b, pixels = a[across], b[across], pixels[across]
-    return Pairs(a, b, pixels, is_whole)
+    found = Pairs(*overlapping(regions, owner), is_whole)
+    return found if is_own is None else found.across(is_own)
 
 
 def _kept(connection: Connection) -> set[int]:
@@ -285,17 +285,25 @@ class _Batch:
 def cooccurring_by_overlap(
     catalog: Catalog, originals: Originals, address: bytes, domain: bytes | None
 ) -> list[Cooccurrence]:
-    """How often the entries of an IID overlap with those of others, and in how many pixels."""
+    """How often the entries of an IID overlap with those of others, and in how many pixels.
+
+    Overlaps that the catalogue keeps are not counted again.
+    """
     counts: Counter[IID] = Counter()
     shared: Counter[IID] = Counter()
     mine = Filters().where(address=address, domain=domain)
     with catalog.reading() as connection:
+        kept = _kept(connection)
         for own in _by_file(Question(connection, originals, mine)):
-            rows = _rows_of_file(connection, own[0][1])
+            file_id = own[0][1]
+            rows = _rows_of_file(connection, file_id)
             segments, files = places_of(rows)
-            places = np.searchsorted(segments.id, np.array([row[0] for row in own], np.int64))
-            pairs = count_pairs(originals, files, segments, "error", places)
-            others = np.where(np.isin(pairs.a, places), pairs.b, pairs.a)
+            is_own = np.isin(segments.id, np.array([row[0] for row in own], np.int64))
+            if file_id in kept:
+                pairs = _stored(connection, rows).across(is_own)
+            else:
+                pairs = count_pairs(originals, files, segments, "error", is_own)
+            others = np.where(is_own[pairs.a], pairs.b, pairs.a)
             for other, pixels in zip(others.tolist(), pairs.pixels.tolist(), strict=True):
                 iid = IID(rows[other][10], rows[other][11])
                 counts[iid] += 1
