@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection
 
 from iidindex.catalog.engine import Catalog
 from iidindex.errors import QueryError
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox, BBoxLike
-from iidindex.query import compile as sql
 from iidindex.query.entry import Chunk, Entry
 from iidindex.query.filters import Filters
-from iidindex.query.lookup import as_json
-from iidindex.query.nearest import nearest
+from iidindex.query.nearest import NearestQuestion
 from iidindex.query.originals import OnStale, Originals
-from iidindex.query.question import Question, Row, files_of, original, places_of
+from iidindex.query.question import Question, original, places_of
 from iidindex.query.records import Tabular
-from iidindex.query.segments import Original, Segments, concatenate
+from iidindex.query.segments import Segments
 from iidindex.query.spatial import read_masks
 from iidindex.rows import ENTRY, NEAREST, Kind
 
@@ -216,10 +213,10 @@ class Entries(Tabular):
     # ---------------------------------------------------------------- answers
 
     @contextmanager
-    def _asked(self, **changes: Any) -> Iterator[Question]:
-        filters = replace(self._filters, **changes) if changes else self._filters
+    def _asked(self) -> Iterator[Question | NearestQuestion]:
+        kind = Question if self._filters.near is None else NearestQuestion
         with self._catalog.reading() as connection:
-            yield Question(connection, self._originals, filters)
+            yield kind(connection, self._originals, self._filters)
 
     def exists(self) -> bool:
         """Whether there is any hit."""
@@ -227,8 +224,6 @@ class Entries(Tabular):
 
     def count(self) -> int:
         """How many hits there are."""
-        if self._filters.near is not None:
-            return len(self.ids())
         with self._asked() as question:
             return question.count()
 
@@ -238,13 +233,8 @@ class Entries(Tabular):
 
     def ids(self) -> npt.NDArray[np.int64]:
         """The ids of the hits, in their order: int64, shape (n,)."""
-        if self._filters.near is not None:
-            with self._catalog.reading() as connection:
-                return self._nearest(connection)[0]
-        if self._filters.order_by:
-            return np.array([row[0] for rows in self._rows() for row in rows], np.int64)
         with self._asked() as question:
-            return concatenate(question.segments()).id
+            return question.ids()
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All hits as columns.
@@ -256,7 +246,8 @@ class Entries(Tabular):
             location`` (str), ``address domain`` (bytes; ``b""`` for no domain), and
             ``distance`` (float64) if `nearest` was asked. Text and bytes are objects.
         """
-        rows = [row for part in self._rows() for row in part]
+        with self._asked() as question:
+            rows = [row for part in question.rows() for row in part]
         segments = Segments.of([row[:10] for row in rows])
         columns: dict[str, npt.NDArray[Any]] = {
             "id": segments.id,
@@ -275,9 +266,9 @@ class Entries(Tabular):
         return columns
 
     def __iter__(self) -> Iterator[Entry]:
-        with self._asked_rows() as (connection, parts):
-            for rows in parts:
-                chunk = Chunk(self._catalog, self._originals, rows, connection)
+        with self._asked() as question:
+            for rows in question.rows():
+                chunk = Chunk(self._catalog, self._originals, rows, question.connection)
                 yield from (Entry(row, chunk, *row[16:]) for row in rows)
 
     def _kind_of_rows(self) -> Kind:
@@ -286,8 +277,8 @@ class Entries(Tabular):
     def _batches(self, kind: Kind) -> Iterator[pyarrow.RecordBatch]:
         from iidindex.query.arrow import batches_of_entries
 
-        with self._asked_rows() as (connection, parts):
-            yield from batches_of_entries(kind, connection, parts)
+        with self._asked() as question:
+            yield from batches_of_entries(kind, question.connection, question.rows())
 
     def masks(self, *, on_stale: OnStale | None = None) -> Iterator[tuple[Entry, Bool2D]]:
         """Read the masks of all hits, many at a time, sorted by file and offset.
@@ -392,52 +383,13 @@ class Entries(Tabular):
 
     def explain(self) -> str:
         """The way that was chosen, the SQL, and the plan the database makes for it."""
-        with self._asked(near=None) as question:
-            return question.explain()
+        # Those near a pixel are looked for in squares around it, among these.
+        filters = replace(self._filters, near=None)
+        with self._catalog.reading() as connection:
+            return Question(connection, self._originals, filters).explain()
 
     def __repr__(self) -> str:
         return f"<Entries {self._filters}>"
-
-    @contextmanager
-    def _asked_rows(self) -> Iterator[tuple[Connection, Iterator[list[Row]]]]:
-        """The hits as rows of ``HIT_COLUMNS``; with the distance behind, if it is asked for."""
-        if self._filters.near is None:
-            with self._asked() as question:
-                yield question.connection, question.rows()
-            return
-        with self._catalog.reading() as connection:
-            yield connection, iter([self._nearest_rows(connection)])
-
-    def _rows(self) -> Iterator[list[Row]]:
-        with self._asked_rows() as (_, parts):
-            yield from parts
-
-    def _nearest_rows(self, connection: Connection) -> list[Row]:
-        ids, distances = self._nearest(connection)
-        by_id: dict[int, Row] = {
-            row[0]: row for row in sql.hits_of().run(connection, {"ids": as_json(ids)})
-        }
-        away = zip(ids.tolist(), distances, strict=True)
-        return [(*by_id[entry_id], distance) for entry_id, distance in away]
-
-    def _nearest(self, connection: Connection) -> tuple[npt.NDArray[np.int64], list[float]]:
-        self._filters.check()
-        near, limit = self._filters.near, self._filters.limit
-        assert near is not None
-        filters = replace(self._filters, near=None, limit=None)
-
-        def find(square: BBox) -> Segments:
-            within = replace(filters, regions=(*filters.regions, square))
-            # Of the square, only the boxes matter; of what else was asked for, the pixels.
-            looked_at = filters.regions if filters.exact else ()
-            question = Question(connection, self._originals, within, looked_at)
-            return concatenate(question.segments())
-
-        def files(file_ids: npt.NDArray[np.int64]) -> dict[int, Original]:
-            return files_of(connection, file_ids)
-
-        ids, distances = nearest(self._originals, near, find, files, filters.on_stale, filters.jobs)
-        return ids[:limit], distances[:limit]
 
 
 def _objects(values: list[Any]) -> npt.NDArray[Any]:

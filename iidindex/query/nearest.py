@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy import Connection
 
 from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.masks.distance import distances
 from iidindex.model import BBox
 from iidindex.processes import in_order
-from iidindex.query.filters import PLANE, Near
+from iidindex.query import compile as sql
+from iidindex.query.filters import PLANE, Filters, Near
+from iidindex.query.lookup import as_json
 from iidindex.query.originals import OnStale, Originals
-from iidindex.query.segments import Ints, Original, Segments
+from iidindex.query.question import Question, Row, files_of
+from iidindex.query.segments import Ints, Original, Segments, concatenate
 from iidindex.query.spatial import regions_of
 
 # Half the side of the first square that is looked at.
@@ -25,6 +30,58 @@ _WORTHWHILE = 1 << 15
 Floats = npt.NDArray[np.float64]
 Find = Callable[[BBox], Segments]
 Files = Callable[[Ints], Mapping[int, Original]]
+
+
+class NearestQuestion:
+    """A question for the masks nearest to a pixel, which is being asked, as a `Question` is.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    originals : Originals
+    filters : Filters
+    """
+
+    def __init__(self, connection: Connection, originals: Originals, filters: Filters) -> None:
+        filters.check()
+        self.connection = connection
+        self._originals = originals
+        self._filters = filters
+
+    def count(self) -> int:
+        """Count the hits."""
+        return len(self.ids())
+
+    def ids(self) -> Ints:
+        """The ids of the hits, the nearest first."""
+        return self._found()[0]
+
+    def rows(self) -> Iterator[list[Row]]:
+        """The hits as rows of ``HIT_COLUMNS``, with the distance behind."""
+        ids, distances = self._found()
+        found = sql.hits_of().run(self.connection, {"ids": as_json(ids)})
+        by_id: dict[int, Row] = {row[0]: row for row in found}
+        away = zip(ids.tolist(), distances, strict=True)
+        yield [(*by_id[entry_id], distance) for entry_id, distance in away]
+
+    def _found(self) -> tuple[Ints, list[float]]:
+        filters = replace(self._filters, near=None, limit=None)
+        near, limit = self._filters.near, self._filters.limit
+        assert near is not None
+
+        def find(square: BBox) -> Segments:
+            within = replace(filters, regions=(*filters.regions, square))
+            # Of the square, only the boxes matter; of what else was asked for, the pixels.
+            looked_at = filters.regions if filters.exact else ()
+            question = Question(self.connection, self._originals, within, looked_at)
+            return concatenate(question.segments())
+
+        def files(file_ids: Ints) -> dict[int, Original]:
+            return files_of(self.connection, file_ids)
+
+        ids, distances = nearest(self._originals, near, find, files, filters.on_stale, filters.jobs)
+        return ids[:limit], distances[:limit]
 
 
 def nearest(

@@ -21,7 +21,7 @@ from iidindex.query.filters import Filters
 from iidindex.query.lookup import as_json
 from iidindex.query.originals import Originals
 from iidindex.query.plan import choose
-from iidindex.query.segments import Ints, Original, Segments
+from iidindex.query.segments import Ints, Original, Segments, concatenate
 from iidindex.query.shape import FEW, needs_pixels, shape_of, values_of
 from iidindex.query.spatial import Bools, sift
 
@@ -80,6 +80,12 @@ class Question:
             return sum(len(part) for part in self.segments())
         way = Way.FILES if self._shape.is_of_whole_files else self.plan.way
         return self._number(sql.count(self._shape, way))
+
+    def ids(self) -> Ints:
+        """The ids of the hits, in their order."""
+        if self.filters.order_by:
+            return np.array([row[0] for rows in self.rows() for row in rows], np.int64)
+        return concatenate(self.segments()).id
 
     def rows(self) -> Iterator[list[Row]]:
         """The hits as rows of ``HIT_COLUMNS``, some at a time."""
