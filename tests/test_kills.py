@@ -153,6 +153,7 @@ def test_optimize(changed, archive):
 def test_storing_overlaps(changed, monkeypatch, archive):
     ingesting(changed, archive)()
     monkeypatch.setattr(counting, "_COMMIT_SECONDS", 0)
+    monkeypatch.setattr(counting, "_BATCH_BYTES", 1)
 
     def work():
         with iidindex.open(changed) as index:

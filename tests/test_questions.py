@@ -413,7 +413,8 @@ def test_nothing_is_stored_of_files_that_cannot_be_read(archive, tmp_path):
         told = []
         assert len(list(index.overlaps(store=True, progress=told.append))) == 3
         assert len(kept(index)) == 3
-        assert [str(step) for step in told] == [f"{n} of 3 files" for n in (1, 2, 3)]
+        assert [step.files for step in told] == sorted({step.files for step in told})
+        assert str(told[-1]) == "3 of 3 files"
 
 
 def test_ids_are_never_given_twice(index, archive, tmp_path):

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from iidindex.errors import QueryError
 from iidindex.query.lookup import as_json, numbers
-from iidindex.query.overlap import OverlapsOfFile
+from iidindex.query.overlap import OverlapsOfFiles
 from iidindex.query.question import Row, original
 from iidindex.query.segments import Ints
 from iidindex.rows import Column, Kind, Type, as_text
@@ -114,28 +114,28 @@ def _larger(parts: Iterable[Sequence[Row]]) -> Iterator[Sequence[Row]]:
         yield waiting
 
 
-def batches_of_overlaps(kind: Kind, files: Iterable[OverlapsOfFile]) -> Iterator[pa.RecordBatch]:
+def batches_of_overlaps(kind: Kind, parts: Iterable[OverlapsOfFiles]) -> Iterator[pa.RecordBatch]:
     """Overlaps as batches of columns, as they are counted.
 
     Parameters
     ----------
     kind : Kind
         ``OVERLAP``, or some of its columns.
-    files : iterable of OverlapsOfFile
+    parts : iterable of OverlapsOfFiles
     """
     pa = library("pyarrow", "arrow")
     schema = schema_of(kind)
-    for listed in _many_pairs(files):
+    for listed in _many_pairs(parts):
         columns = PairColumns(listed)
         arrays = [columns[column.name] for column in kind.columns]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _many_pairs(files: Iterable[OverlapsOfFile]) -> Iterator[list[OverlapsOfFile]]:
-    """Put files of few pairs together."""
-    waiting: list[OverlapsOfFile] = []
+def _many_pairs(parts: Iterable[OverlapsOfFiles]) -> Iterator[list[OverlapsOfFiles]]:
+    """Put parts of few pairs together."""
+    waiting: list[OverlapsOfFiles] = []
     number = 0
-    for one in files:
+    for one in parts:
         if len(one.pixels):
             waiting.append(one)
             number += len(one.pixels)
@@ -253,20 +253,20 @@ _MAKERS: dict[str, Callable[[EntryColumns], Any]] = {
 class PairColumns:
     """The columns of the overlaps of some files as Arrow arrays, each made when it is asked for."""
 
-    def __init__(self, files: Sequence[OverlapsOfFile]) -> None:
+    def __init__(self, parts: Sequence[OverlapsOfFiles]) -> None:
         self._pa = library("pyarrow", "arrow")
-        starts = np.cumsum([0, *(len(one.rows) for one in files)])
+        starts = np.cumsum([0, *(len(one.rows) for one in parts)])
         a, b = (
             np.concatenate(
-                [start + one[side] for one, start in zip(files, starts.tolist(), strict=False)]
+                [start + one[side] for one, start in zip(parts, starts.tolist(), strict=False)]
             )
             for side in (3, 4)
         )
-        self._pixels = np.concatenate([one.pixels for one in files])
+        self._pixels = np.concatenate([one.pixels for one in parts])
         places, nth = np.unique(np.concatenate([a, b]), return_inverse=True)
-        rows = list(chain.from_iterable(one.rows for one in files))
+        rows = list(chain.from_iterable(one.rows for one in parts))
         self._entries = EntryColumns(
-            files[0].connection, [rows[place] for place in places.tolist()]
+            parts[0].connection, [rows[place] for place in places.tolist()]
         )
         self._sides = dict(zip("ab", nth.reshape(2, -1), strict=True))
 

@@ -106,13 +106,14 @@ def hits(shape: Shape, way: Way) -> Select[Any]:
 
     The limit is applied only where no pixel has to be looked at afterwards.
     """
-    statement = _joined(HIT_COLUMNS, shape, way)
-    for name in shape.order_by:
-        column = _ORDERS[name.removeprefix("-")]
-        statement = statement.order_by(column.desc() if name.startswith("-") else column)
-    # The last criterion makes every order a total one, so that the same question has the
-    # same answer twice.
-    return _limited(statement.order_by(entries.c.id), shape)
+    return _limited(_ordered(_joined(HIT_COLUMNS, shape, way, True), shape), shape)
+
+
+@_kept
+def ids(shape: Shape, way: Way) -> Select[Any]:
+    """Select the ids of what `hits` selects."""
+    statement = _joined((entries.c.id,), shape, way, bool(shape.order_by))
+    return _limited(_ordered(statement, shape), shape)
 
 
 @_kept
@@ -128,19 +129,20 @@ def which_exist() -> Select[Any]:
 
 
 @_kept
-def hits_of_file() -> Select[Any]:
-    """Select the columns of ``HIT_COLUMNS`` of the entries of ``file_id``, by their ids."""
-    statement = select(*HIT_COLUMNS).select_from(_with_names(_from_files()))
-    return statement.where(files.c.id == bindparam("file_id")).order_by(entries.c.id)
+def segments_of_files() -> Select[Any]:
+    """Select the columns of ``SEGMENT_COLUMNS`` of all entries of the files with the ``ids``."""
+    statement = select(*SEGMENT_COLUMNS).select_from(_from_files())
+    return statement.where(files.c.id.in_(array("ids"))).order_by(entries.c.id)
 
 
 @_kept
 def hits_of() -> Select[Any]:
-    """Select the columns of ``HIT_COLUMNS`` of the entries with the ``ids``."""
+    """Select the columns of ``HIT_COLUMNS`` of the entries with the ``ids``, in their order."""
     return (
         select(*HIT_COLUMNS)
         .select_from(_with_names(_from_entries()))
         .where(entries.c.id.in_(array("ids")))
+        .order_by(entries.c.id)
     )
 
 
@@ -212,7 +214,18 @@ def _limited(statement: Select[Any], shape: Shape) -> Select[Any]:
     return statement.limit(bindparam("limit")) if shape.has_limit else statement
 
 
-def _joined(columns: tuple[ColumnElement[Any], ...], shape: Shape, way: Way) -> Select[Any]:
+def _ordered(statement: Select[Any], shape: Shape) -> Select[Any]:
+    for name in shape.order_by:
+        column = _ORDERS[name.removeprefix("-")]
+        statement = statement.order_by(column.desc() if name.startswith("-") else column)
+    # The last criterion makes every order a total one, so that the same question has the
+    # same answer twice.
+    return statement.order_by(entries.c.id)
+
+
+def _joined(
+    columns: tuple[ColumnElement[Any], ...], shape: Shape, way: Way, with_names: bool = False
+) -> Select[Any]:
     conditions = [
         *of_files(shape),
         *of_iids(shape, way is Way.IIDS),
@@ -221,7 +234,11 @@ def _joined(columns: tuple[ColumnElement[Any], ...], shape: Shape, way: Way) -> 
         *of_entries(shape),
     ]
     source = _from_files() if way is Way.FILES else _from_entries()
-    return select(*columns).select_from(_with_names(source)).where(and_(*conditions))
+    if with_names:
+        source = _with_names(source)
+    elif shape.asks_of_iids and way is not Way.IIDS and not shape.iids_are_known:
+        source = _with_iids(source)
+    return select(*columns).select_from(source).where(and_(*conditions))
 
 
 class _Ordered(Join):
@@ -257,5 +274,8 @@ def _from_entries() -> Join:
 
 def _with_names(source: Join) -> Join:
     """With where files lie, and the IIDs themselves."""
-    source = _Ordered(source, roots, roots.c.id == files.c.root_id)
+    return _with_iids(_Ordered(source, roots, roots.c.id == files.c.root_id))
+
+
+def _with_iids(source: Join) -> Join:
     return _Ordered(source, iids, iids.c.id == entries.c.iid_id)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-import numpy as np
 from sqlalchemy import Connection
 
 from iidindex.masks.measure import Overlap as Figures
@@ -47,8 +46,8 @@ class Overlap(NamedTuple):
         return overlap_of(self.pixels, self.a.area, self.b.area)
 
 
-class OverlapsOfFile(NamedTuple):
-    """The overlaps of one file: positions in rows of ``HIT_COLUMNS``, and shared pixels."""
+class OverlapsOfFiles(NamedTuple):
+    """The overlaps of some files: positions in rows of ``HIT_COLUMNS``, and shared pixels."""
 
     connection: Connection
     chunk: Chunk
@@ -68,20 +67,17 @@ class Overlaps(Tabular, Iterator[Overlap]):
     The methods that give all rows at once give those that are left.
     """
 
-    def __init__(self, files: Generator[OverlapsOfFile, None, None]) -> None:
-        self._files = files
-        self._current: OverlapsOfFile | None = None
+    def __init__(self, parts: Generator[OverlapsOfFiles, None, None]) -> None:
+        self._parts = parts
+        self._current: OverlapsOfFiles | None = None
         self._told = 0
         self._pairs = self._tell()
 
     def _tell(self) -> Iterator[Overlap]:
-        for found in self._files:
+        for found in self._parts:
             self._current, self._told = found, 0
             _, chunk, rows, *pairs = found
-            entries = {
-                place: Entry(rows[place], chunk)
-                for place in np.unique(np.concatenate(pairs[:2])).tolist()
-            }
+            entries = [Entry(row, chunk) for row in rows]
             for a, b, pixels in zip(*(column.tolist() for column in pairs), strict=True):
                 self._told += 1
                 yield Overlap(entries[a], entries[b], pixels)
@@ -95,7 +91,7 @@ class Overlaps(Tabular, Iterator[Overlap]):
     def close(self) -> None:
         """Count no more."""
         self._current, self._pairs = None, iter(())
-        self._files.close()
+        self._parts.close()
 
     def _kind_of_rows(self) -> Kind:
         return OVERLAP
@@ -107,7 +103,7 @@ class Overlaps(Tabular, Iterator[Overlap]):
         self._current, self._pairs = None, iter(())
         return batches_of_overlaps(kind, self._left(left))
 
-    def _left(self, first: OverlapsOfFile | None) -> Iterator[OverlapsOfFile]:
+    def _left(self, first: OverlapsOfFiles | None) -> Iterator[OverlapsOfFiles]:
         if first is not None:
             yield first
-        yield from self._files
+        yield from self._parts

@@ -4,57 +4,68 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
-from itertools import groupby
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from iidindex.catalog import schema
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.lock import sole_writer
 from iidindex.catalog.rows import insert
-from iidindex.catalog.schema import overlap_files
 from iidindex.errors import QueryError
 from iidindex.masks.boxes import BoxIndex
 from iidindex.masks.overlaps import overlapping
-from iidindex.masks.regions import join
+from iidindex.masks.regions import Regions, join
 from iidindex.model import IID
 from iidindex.processes import in_order
 from iidindex.query import compile as sql
 from iidindex.query.entry import Chunk
 from iidindex.query.filters import Filters
 from iidindex.query.linkage import Cooccurrence
+from iidindex.query.lookup import as_json, numbers
 from iidindex.query.originals import OnStale, Originals
-from iidindex.query.overlap import Overlaps, OverlapsOfFile
-from iidindex.query.question import Question, Row, places_of
-from iidindex.query.segments import Ints, Original, Segments
+from iidindex.query.overlap import Overlaps, OverlapsOfFiles
+from iidindex.query.question import Question, files_of
+from iidindex.query.segments import Ints, Original, Segments, concatenate
 from iidindex.query.shape import shape_of, values_of
 from iidindex.query.spatial import regions_of
+
+Bools = npt.NDArray[np.bool_]
 
 # Seconds and numbers after which what was counted is committed.
 _COMMIT_SECONDS = 20.0
 _COMMIT_NUMBERS = 3_000_000
+# Bytes of segments whose overlaps are counted together, if they are of several files, and files
+# that are looked up together.
+_BATCH_BYTES = 8 << 20
+_FILES_AT_A_TIME = 100
+# No picture has more rows.
+_ROWS = 1 << 16
+
+_KEPT_FILES = "SELECT file_id FROM overlap_files"
+_KEPT = "SELECT a_id, b_id, pixels FROM overlaps WHERE a_id BETWEEN ? AND ?"
 
 
 class Pairs(NamedTuple):
-    """Overlaps as columns of int64: rows of two entries, and the pixels they share.
+    """Pairs that overlap, as columns of int64: rows or ids of two entries, and shared pixels.
 
-    ``is_whole`` is False if something could not be read, and that was no error.
+    ``unread`` are ids of files that could not be read, where that was no error.
     """
 
     a: Ints
     b: Ints
     pixels: Ints
-    is_whole: bool = True
+    unread: Ints
 
-    def across(self, is_own: npt.NDArray[np.bool_]) -> Self:
-        """Only pairs of one of some rows and one of the others."""
-        kept = is_own[self.a] != is_own[self.b]
-        return self._replace(a=self.a[kept], b=self.b[kept], pixels=self.pixels[kept])
+    def among(self, chosen: Bools) -> Pairs:
+        """Some of the pairs."""
+        return Pairs(self.a[chosen], self.b[chosen], self.pixels[chosen], self.unread)
+
+
+_NOTHING = np.empty(0, np.int64)
 
 
 def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Overlaps:
@@ -80,7 +91,8 @@ def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Overla
 
     Notes
     -----
-    One file is in memory at a time: its hits, and the bytes of those masks whose boxes meet.
+    Small files are taken together, some MiB of them, so that what has to be done for each is
+    done for all. In memory are the bytes of those masks whose boxes meet.
     """
     if filters.order_by or filters.near is not None or filters.limit is not None:
         raise QueryError("overlaps come file by file; leave order_by, limit and nearest out")
@@ -89,44 +101,64 @@ def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Overla
 
 def _of_files(
     catalog: Catalog, originals: Originals, filters: Filters
-) -> Generator[OverlapsOfFile, None, None]:
+) -> Generator[OverlapsOfFiles, None, None]:
     with catalog.reading() as connection:
         question = Question(connection, originals, filters)
-        kept = _kept(connection) if shape_of(filters).is_of_whole_files else set()
-        for rows, counted in _counted(question, originals, kept):
-            pairs = _stored(connection, rows) if counted is None else counted
+        kept = _kept(connection) if shape_of(filters).is_of_whole_files else _NOTHING
+        for _, pairs in _counted(question, originals, kept):
+            if not len(pairs.pixels):
+                continue
+            ids, nth = np.unique(np.concatenate([pairs.a, pairs.b]), return_inverse=True)
+            rows = sql.hits_of().run(connection, {"ids": as_json(ids)}).fetchall()
             chunk = Chunk(catalog, originals, rows, connection)
-            yield OverlapsOfFile(connection, chunk, rows, *pairs[:3])
+            a, b = nth.reshape(2, -1)
+            yield OverlapsOfFiles(connection, chunk, rows, a, b, pairs.pixels)
 
 
 def _counted(
-    question: Question, originals: Originals, kept: Collection[int]
-) -> Generator[tuple[list[Row], Pairs | None], None, None]:
-    """The hits of each file, and their overlaps; None for files whose overlaps are kept."""
-    filters = question.filters
-    tasks = (
-        (rows, (originals, None if rows[0][1] in kept else places_of(rows), filters.on_stale))
-        for rows in _by_file(question)
-    )
-    yield from in_order(_count, tasks, filters.jobs)
+    question: Question, originals: Originals, kept: Ints
+) -> Generator[tuple[Segments, Pairs], None, None]:
+    """The hits of some files after others, and the ids of those that overlap."""
+    connection, filters = question.connection, question.filters
+
+    def tasks() -> Iterator[tuple[tuple[Segments, Segments], tuple[object, ...]]]:
+        for segments in _whole_files(question.segments()):
+            new = segments.take(~np.isin(segments.file_id, kept))
+            files = files_of(connection, new.file_id)
+            yield (segments, new), (originals, files, new, filters.on_stale)
+
+    for (segments, new), found in in_order(count_pairs, tasks(), filters.jobs):
+        pairs = found._replace(a=new.id[found.a], b=new.id[found.b])
+        if len(new) < len(segments):
+            pairs = _with_kept(connection, segments, pairs)
+        yield segments, pairs
 
 
-def _count(
-    originals: Originals,
-    places: tuple[Segments, Mapping[int, Original]] | None,
-    on_stale: OnStale,
-) -> Pairs | None:
-    if places is None:
-        return None
-    segments, files = places
-    return count_pairs(originals, files, segments, on_stale)
+def _whole_files(parts: Iterable[Segments]) -> Iterator[Segments]:
+    """Cut segments in the order of their ids between files, some MiB at a time."""
+    waiting: list[Segments] = []
+    for part in parts:
+        if not len(part):
+            continue
+        # The last file may go on in the next part.
+        is_last = part.file_id == part.file_id[-1]
+        if not is_last.all():
+            yield from _portions(concatenate([*waiting, part.take(~is_last)]))
+            waiting = []
+        elif waiting and waiting[-1].file_id[-1] != part.file_id[-1]:
+            yield from _portions(concatenate(waiting))
+            waiting = []
+        waiting.append(part.take(is_last))
+    if waiting:
+        yield from _portions(concatenate(waiting))
 
 
-def _by_file(question: Question) -> Iterator[list[Row]]:
-    """The hits of each file, which follow one another."""
-    rows = (row for part in question.rows() for row in part)
-    for _, of_file in groupby(rows, key=lambda row: row[1]):
-        yield list(of_file)
+def _portions(segments: Segments) -> Iterator[Segments]:
+    opens = np.flatnonzero(np.diff(segments.file_id, prepend=-1))
+    portion = (np.cumsum(segments.length) - segments.length)[opens] // _BATCH_BYTES
+    cuts = opens[np.flatnonzero(np.diff(portion)) + 1]
+    for rows in np.split(np.arange(len(segments)), cuts):
+        yield segments.take(rows)
 
 
 def count_pairs(
@@ -134,61 +166,61 @@ def count_pairs(
     files: Mapping[int, Original],
     segments: Segments,
     on_stale: OnStale,
-    is_own: npt.NDArray[np.bool_] | None = None,
+    is_own: Bools | None = None,
 ) -> Pairs:
-    """Count the shared pixels of every pair of segments of one file that overlap.
+    """Count the shared pixels of every two segments of one file that overlap.
 
     Parameters
     ----------
     originals : Originals
     files : mapping of int to Original
     segments : Segments
-        Of one file, in the order of their keys.
+        Of any files, in the order of their ids.
     on_stale : {"error", "skip", "warn"}
     is_own : ndarray of bool, shape (n,), optional
-        Count only pairs of one of these rows and one of the others.
+        Count only pairs of one of these and one of the others.
 
     Returns
     -------
     Pairs
         ``a`` and ``b`` are rows of `segments`, ``a < b``.
     """
+    # Pictures laid one below the other, so that masks of two files do not meet.
+    _, nth_file = np.unique(segments.file_id, return_inverse=True)
+    down = nth_file[:, np.newaxis] * np.array([_ROWS, 0, _ROWS, 0])
     # What meets nothing need not be read.
     meet = np.zeros(len(segments), np.bool_)
-    for i, j in BoxIndex(segments.bbox).pairs():
+    for i, j in BoxIndex(segments.bbox + down).pairs():
         across = slice(None) if is_own is None else is_own[i] != is_own[j]
         meet[i[across]] = True
         meet[j[across]] = True
-    nothing = np.empty(0, np.int64)
-    parts = [
-        (rows, table)
-        for rows, table in regions_of(originals, files, segments, np.flatnonzero(meet), on_stale)
-    ]
-    is_whole = sum(len(rows) for rows, _ in parts) == np.count_nonzero(meet)
+    parts = list(regions_of(originals, files, segments, np.flatnonzero(meet), on_stale))
+    for rows, _ in parts:
+        meet[rows] = False
+    unread = np.unique(segments.file_id[meet])
     if not parts:
-        return Pairs(nothing, nothing, nothing, is_whole)
+        return Pairs(_NOTHING, _NOTHING, _NOTHING, unread)
     owner = np.concatenate([rows[table.segment] for rows, table in parts])
-    regions = parts[0][1].regions if len(parts) == 1 else join([t.regions for _, t in parts])
-    found = Pairs(*overlapping(regions, owner), is_whole)
-    return found if is_own is None else found.across(is_own)
+    found = [table.regions for _, table in parts]
+    joined = found[0] if len(found) == 1 else join(found)
+    regions = Regions(joined.data, joined.start, joined.bbox + down[owner])
+    pairs = Pairs(*overlapping(regions, owner), unread)
+    return pairs if is_own is None else pairs.among(is_own[pairs.a] != is_own[pairs.b])
 
 
-def _kept(connection: Connection) -> set[int]:
+def _kept(connection: Connection) -> Ints:
     """The files whose overlaps are in the catalogue."""
-    return set(connection.execute(select(overlap_files.c.file_id)).scalars())
+    return numbers(connection, _KEPT_FILES)[:, 0]
 
 
-def _stored(connection: Connection, rows: Sequence[Row]) -> Pairs:
-    """What the catalogue holds of a file."""
-    first, last = rows[0][0], rows[-1][0]
-    table = schema.overlaps
-    statement = (
-        select(table.c.a_id, table.c.b_id, table.c.pixels)
-        .where(table.c.a_id.between(first, last))
-        .order_by(table.c.a_id, table.c.b_id)
-    )
-    found = np.array([tuple(row) for row in connection.execute(statement)], np.int64).reshape(-1, 3)
-    return Pairs(found[:, 0] - first, found[:, 1] - first, found[:, 2])
+def _with_kept(connection: Connection, segments: Segments, counted: Pairs) -> Pairs:
+    """What was counted and what the catalogue holds, of some files, by ids."""
+    found = numbers(connection, _KEPT, int(segments.id[0]), int(segments.id[-1]))
+    found = found[np.isin(found[:, 0], segments.id)]
+    every = np.concatenate([np.column_stack(counted[:3]), found])
+    order = np.lexsort((every[:, 1], every[:, 0]))
+    a, b, pixels = every[order].T
+    return Pairs(a, b, pixels, counted.unread)
 
 
 class Progress(NamedTuple):
@@ -234,14 +266,12 @@ def store(
         done, after = 0, 0
         while done < total:
             with catalog.reading() as connection:
-                kept = _kept(connection)
                 question = Question(connection, originals, filters.following(after))
-                counted = _counted(question, originals, kept)
-                with closing(counted):
-                    batch = _Batch()
-                    for rows, pairs in counted:
-                        done, after = done + 1, rows[-1][0]
-                        batch.add(rows, pairs)
+                kept = _kept(connection)
+                with closing(_counted(question, originals, kept)) as counted:
+                    batch = _Batch(kept)
+                    for segments, pairs in counted:
+                        done, after = done + batch.add(segments, pairs), int(segments.id[-1])
                         if progress is not None:
                             progress(Progress(done, total))
                         if batch.is_full:
@@ -254,8 +284,9 @@ def store(
 class _Batch:
     """Overlaps that are committed together."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Ints) -> None:
         self._begin = time.monotonic()
+        self._kept = kept
         self._files: list[int] = []
         self._flat: list[int] = []
 
@@ -265,14 +296,15 @@ class _Batch:
         waited = time.monotonic() - self._begin
         return waited > _COMMIT_SECONDS or len(self._flat) > _COMMIT_NUMBERS
 
-    def add(self, rows: Sequence[Row], pairs: Pairs | None) -> None:
-        """Take in a file, unless its overlaps are kept, or part of it could not be read."""
-        if pairs is None or not pairs.is_whole:
-            return
-        ids = np.array([row[0] for row in rows], np.int64)
-        found = np.column_stack([ids[pairs.a], ids[pairs.b], pairs.pixels])
-        self._flat += found.ravel().tolist()
-        self._files.append(rows[0][1])
+    def add(self, segments: Segments, pairs: Pairs) -> int:
+        """Take in what is new of files that could be read; return how many files there were."""
+        files = np.unique(segments.file_id)
+        new = np.setdiff1d(files, np.concatenate([self._kept, pairs.unread]))
+        file_id = segments.file_id[np.searchsorted(segments.id, pairs.a)]
+        chosen = pairs.among(np.isin(file_id, new))
+        self._flat += np.column_stack(chosen[:3]).ravel().tolist()
+        self._files += new.tolist()
+        return len(files)
 
     def write(self, catalog: Catalog) -> None:
         """Write and commit them."""
@@ -293,23 +325,35 @@ def cooccurring_by_overlap(
     shared: Counter[IID] = Counter()
     mine = Filters().where(address=address, domain=domain)
     with catalog.reading() as connection:
+        own = concatenate(Question(connection, originals, mine).segments())
         kept = _kept(connection)
-        for own in _by_file(Question(connection, originals, mine)):
-            file_id = own[0][1]
-            rows = _rows_of_file(connection, file_id)
-            segments, files = places_of(rows)
-            is_own = np.isin(segments.id, np.array([row[0] for row in own], np.int64))
-            if file_id in kept:
-                pairs = _stored(connection, rows).across(is_own)
-            else:
-                pairs = count_pairs(originals, files, segments, "error", is_own)
-            others = np.where(is_own[pairs.a], pairs.b, pairs.a)
-            for other, pixels in zip(others.tolist(), pairs.pixels.tolist(), strict=True):
-                iid = IID(rows[other][10], rows[other][11])
-                counts[iid] += 1
-                shared[iid] += pixels
+        file_ids = np.unique(own.file_id)
+        for low in range(0, len(file_ids), _FILES_AT_A_TIME):
+            some = file_ids[low : low + _FILES_AT_A_TIME]
+            rows = sql.segments_of_files().run(connection, {"ids": as_json(some)}).fetchall()
+            for segments in _portions(Segments.of(rows)):
+                other, pixels = _met_by(connection, originals, segments, own.id, kept)
+                met, nth, times = np.unique(other, return_inverse=True, return_counts=True)
+                sums = np.bincount(nth, pixels, len(met)).astype(np.int64)
+                hits = sql.hits_of().run(connection, {"ids": as_json(met)})
+                for row, n, total in zip(hits, times.tolist(), sums.tolist(), strict=True):
+                    iid = IID(row[10], row[11])
+                    counts[iid] += n
+                    shared[iid] += total
     return [Cooccurrence(iid, counts[iid], shared[iid]) for iid in counts]
 
 
-def _rows_of_file(connection: Connection, file_id: int) -> list[Row]:
-    return sql.hits_of_file().run(connection, {"file_id": file_id}).fetchall()
+def _met_by(
+    connection: Connection, originals: Originals, segments: Segments, own_ids: Ints, kept: Ints
+) -> tuple[Ints, Ints]:
+    """Ids of entries that overlap some of their own file, once for each, and the pixels."""
+    is_new = ~np.isin(segments.file_id, kept)
+    new = segments.take(is_new)
+    is_own = np.isin(new.id, own_ids)
+    found = count_pairs(originals, files_of(connection, new.file_id), new, "error", is_own)
+    pairs = found._replace(a=new.id[found.a], b=new.id[found.b])
+    if not is_new.all():
+        pairs = _with_kept(connection, segments, pairs)
+    is_own = np.isin(pairs.a, own_ids)
+    pairs, is_own = pairs.among(across := is_own != np.isin(pairs.b, own_ids)), is_own[across]
+    return np.where(is_own, pairs.b, pairs.a), pairs.pixels

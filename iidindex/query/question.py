@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -83,6 +84,9 @@ class Question:
 
     def ids(self) -> Ints:
         """The ids of the hits, in their order."""
+        if not self._looked_at:
+            found = sql.ids(self._shape, self.plan.way).run(self.connection, self._values)
+            return np.fromiter(chain.from_iterable(found), np.int64)
         if self.filters.order_by:
             return np.array([row[0] for rows in self.rows() for row in rows], np.int64)
         return concatenate(self.segments()).id

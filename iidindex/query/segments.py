@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -47,9 +48,9 @@ class Segments:
     length: Ints
 
     @classmethod
-    def of(cls, rows: Sequence[Sequence[Any]] | Ints) -> Self:
+    def of(cls, rows: Sequence[Sequence[Any]]) -> Self:
         """From rows of ``id file_id key minr minc maxr maxc area offset length``."""
-        table = np.array(rows, np.int64).reshape(-1, 10)
+        table = np.fromiter(chain.from_iterable(rows), np.int64, 10 * len(rows)).reshape(-1, 10)
         columns = np.ascontiguousarray(table.T)
         entry_id, file_id, key, *_, area, offset, length = columns
         bbox = np.ascontiguousarray(table[:, 3:7])
