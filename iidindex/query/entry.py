@@ -21,7 +21,7 @@ from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp
 from iidindex.query import compile as sql
 from iidindex.query.originals import Originals
-from iidindex.query.segments import Original, Segments
+from iidindex.query.segments import Original
 from iidindex.rows import ENTRY, NEAREST
 
 
@@ -134,12 +134,11 @@ class Entry:
             If the segment's regions are not valid.
         """
         crop = None if bbox is None else BBox.of(bbox)
-        files = {self.file_id: Original(self.location, self.stamp)}
-        found = self._chunk.originals.read(files, Segments.of([self._row[:10]]))
-        with naming(self.location):
-            return decode_mask(
-                found.data, int(found.offset[0]), int(found.length[0]), self.bbox, crop
-            )
+        box, place = self.bbox, self.bufloc
+        file = Original(self.location, self.stamp)
+        data = self._chunk.originals.read_one(file, self.key, box, self.area, place)
+        with naming(file.location):
+            return decode_mask(data, 0, place.length, box, crop)
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON can hold it.
