@@ -202,10 +202,13 @@ FILE = Kind(
         *_integers("entries", "size"),
     ),
 )
-LINK = Kind("a file in which an IID appears", (*_text("path"), *_integers("entries", "area")))
+LINK = Kind(
+    "a file in which an IID appears",
+    (*_text("path"), *_integers("entries", "area"), *_text("location")),
+)
 RELATED = Kind(
     "a file that shares IIDs with another",
-    (*_text("path"), *_integers("shared"), *_plain(Type.REAL, "score")),
+    (*_text("path"), *_integers("shared"), *_plain(Type.REAL, "score"), *_text("location")),
 )
 IID_ALONE = Kind("an IID", _iid(lambda iid: iid))
 IID_COUNT = Kind("an IID and how often it is met", (*_IID, *_integers("files", "entries")))
@@ -219,6 +222,7 @@ STEP = Kind(
             Column(column.name, column.type, _step(column.get), True)
             for column in IID_ALONE.columns
         ),
+        Column("location", Type.TEXT, lambda step: getattr(step, "location", None), True),
     ),
 )
 ROOT = Kind(

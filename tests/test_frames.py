@@ -113,7 +113,8 @@ def test_the_schemas():
         (rows.NEAREST, [*entry, real]),
         (rows.OVERLAP, [exact, *pair, *pair, integer, real, real, real, exact]),
         (rows.FILE, [exact, exact, exact, texts, integer, integer]),
-        (rows.RELATED, [exact, integer, real]),
+        (rows.LINK, [exact, integer, integer, exact]),
+        (rows.RELATED, [exact, integer, real, exact]),
         (rows.IID_COUNT, [*iid, integer, integer]),
         (rows.GROUP, [exact, integer, integer]),
     ]:

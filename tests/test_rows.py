@@ -49,13 +49,13 @@ CONTRACT = {
     "show": (["archive/2020/a.iid"], FILE_ENTRY),
     "overlaps": ([], f"path {PAIR} pixels iou a_in_b b_in_a location"),
     "files": ([], "path location state reason entries size"),
-    "links": (["tree"], "path entries area"),
+    "links": (["tree"], "path entries area location"),
     "iids": ([], f"{IIDS} files entries"),
     "groups": ([], "name files entries"),
     "shared": (["2020/a.iid", "2021/c.iid"], IIDS),
-    "related": (["2020/a.iid"], "path shared score"),
+    "related": (["2020/a.iid"], "path shared score location"),
     "cooccur": (["tree"], f"{IIDS} count pixels"),
-    "chain": (["tree", "hex:ff0062696e"], f"path {IIDS}"),
+    "chain": (["tree", "hex:ff0062696e"], f"path {IIDS} location"),
     "roots": ([], "path id name location files"),
     "verify": ([], "path location problem"),
 }
@@ -316,7 +316,7 @@ def test_every_field_of_a_record_is_a_column(record, kind):
     ]
     names = [name for name in kind.names if name in fields]
     assert names == fields
-    assert set(kind.names) - set(fields) <= {"path"}
+    assert set(kind.names) - set(fields) <= {"path", "location"}
 
 
 def test_rows_in_python_are_those_of_the_shell(call, tmp_path):

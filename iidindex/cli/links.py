@@ -25,7 +25,7 @@ def links(index: Index, address: bytes, domain: bytes | None) -> Answered:
 
     For each file: how many entries carry the IID, and their pixels together.
     """
-    return Answer(index.links(address, domain=domain), LINK)
+    return Answer(index.links(address, domain=domain), LINK, ("path", "entries", "area"))
 
 
 @click.command()
@@ -69,7 +69,7 @@ def related(index: Index, path: str, k: int | None) -> Answered:
 
     Individuals that are in few files weigh more than those that are in many.
     """
-    return Answer(index.related(path, k=k), RELATED)
+    return Answer(index.related(path, k=k), RELATED, ("path", "shared", "score"))
 
 
 @click.command(cls=Question)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from iidindex.index.opened import Opened
 from iidindex.model import IID
-from iidindex.query.chain import chain
+from iidindex.query.chain import FileStep, chain
 from iidindex.query.graph import link_graph
 from iidindex.query.linkage import Cooccurrence, Related, cooccurring, related, shared
 from iidindex.query.links import Link, links
@@ -34,7 +34,8 @@ class Linkage(Opened):
         Returns
         -------
         Records of Link
-            By path: ``path entries area``. Pixels of entries that overlap count each time.
+            By path: ``path entries area``, and ``location``. Pixels of entries that overlap count
+            each time.
         """
         return Records(LINK, links(self._catalog, address, domain))
 
@@ -75,7 +76,8 @@ class Linkage(Opened):
         Returns
         -------
         Records of Related
-            By score: ``path shared score``. Files that share nothing are not in it.
+            By score: ``path shared score``, and ``location``. Files that share nothing are not in
+            it.
 
         Raises
         ------
@@ -134,7 +136,7 @@ class Linkage(Opened):
 
     def chain(
         self, a: tuple[bytes | None, bytes], b: tuple[bytes | None, bytes]
-    ) -> list[IID | str] | None:
+    ) -> list[IID | FileStep] | None:
         """The shortest chain of files that leads from one IID to another.
 
         Parameters
@@ -146,7 +148,7 @@ class Linkage(Opened):
         -------
         list of IID and str, or None
             ``[IID, path, IID, …, IID]``, each file holding the IIDs beside it; None, if there is no
-            chain, or no such IID.
+            chain, or no such IID. The ``location`` of a path is where its file can be opened.
 
         Notes
         -----

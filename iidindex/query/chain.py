@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import zip_longest
+from typing import Self
 
 import numpy as np
 from sqlalchemy import Connection
@@ -21,7 +22,7 @@ from iidindex.query.lookup import (
     iids_of,
     numbers,
     ok_files,
-    paths_of,
+    places_of,
 )
 
 # Ids in one parameter.
@@ -34,9 +35,21 @@ _IS_SEEN = (
 )
 
 
+class FileStep(str):
+    """The path of a file on a chain; its ``location`` is where it can be opened."""
+
+    location: str
+
+    def __new__(cls, path: str, location: str = "") -> Self:
+        """Make the text; the location is beside it."""
+        made = super().__new__(cls, path)
+        made.location = location
+        return made
+
+
 def chain(
     catalog: Catalog, a: tuple[bytes | None, bytes], b: tuple[bytes | None, bytes]
-) -> list[IID | str] | None:
+) -> list[IID | FileStep] | None:
     """The shortest chain of files, each of which shares an IID with the next.
 
     The search goes from both ends at once. What it holds are arrays, some 16 bytes for each
@@ -50,7 +63,7 @@ def chain(
 
     Returns
     -------
-    list of IID and str, or None
+    list of IID and FileStep, or None
         `a`, the path of a file that has it, an IID of that file, a path, …, `b`; only `a`, if
         they are the same. None, if nothing links them, or one is in no file. Of several chains
         it is always the same one.
@@ -72,8 +85,8 @@ def chain(
         if nodes is None:
             return None
         iids = iids_of(connection, nodes[::2])
-        paths = paths_of(connection, nodes[1::2])
-    links = zip_longest(iids, paths)
+        steps = [FileStep(*place) for place in places_of(connection, nodes[1::2])]
+    links = zip_longest(iids, steps)
     return [node for link in links for node in link if node is not None]
 
 

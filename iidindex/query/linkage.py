@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from sqlalchemy import Connection
@@ -26,7 +26,7 @@ from iidindex.query.lookup import (
     leading,
     numbers,
     ok_files,
-    paths_of,
+    places_of,
 )
 from iidindex.query.originals import Originals
 from iidindex.query.places import Span, file_of
@@ -54,12 +54,26 @@ _MEMBERS_OF_GROUPS = (
 )
 
 
-class Related(NamedTuple):
-    """A file, the number of IIDs it shares with another, and their weights together."""
-
+class _Shared(NamedTuple):
     path: str
     shared: int
     score: float
+
+
+class Related(_Shared):
+    """A file, the number of IIDs it shares with another, and their weights together.
+
+    A tuple of ``path shared score``. Beside it, ``location`` is where the file can be opened,
+    which tells files of one path apart that lie in several roots.
+    """
+
+    location: str = ""
+
+    def __new__(cls, path: str, shared: int, score: float, location: str = "") -> Self:
+        """Make the tuple; the location is beside it."""
+        made = super().__new__(cls, path, shared, score)
+        made.location = location
+        return made
 
 
 class Cooccurrence(NamedTuple):
@@ -118,8 +132,8 @@ def related(catalog: Catalog, path: str, *, k: int | None = 10) -> list[Related]
     Returns
     -------
     list of Related
-        By score, to nine decimals, and number of IIDs, the largest first, then by path. Files
-        that share nothing are not in it.
+        By score, to nine decimals, and number of IIDs, the largest first, then by path and
+        location. Files that share nothing are not in it.
 
     Notes
     -----
@@ -138,13 +152,14 @@ def related(catalog: Catalog, path: str, *, k: int | None = 10) -> list[Related]
         scores = np.round(scores, _DECIMALS)
         chosen = others[leading([scores[others], common[others].astype(np.float64)], k)]
         rows = zip(
-            paths_of(connection, files[chosen]),
+            places_of(connection, files[chosen]),
             common[chosen].tolist(),
             scores[chosen].tolist(),
             strict=True,
         )
-        found = [Related(*row) for row in rows]
-    return sorted(found, key=lambda file: (-file.score, -file.shared, file.path))[:k]
+        found = [Related(path, n, score, location) for (path, location), n, score in rows]
+    found.sort(key=lambda file: (-file.score, -file.shared, file.path, file.location))
+    return found[:k]
 
 
 def cooccurring(

@@ -40,7 +40,10 @@ _IIDS = (
     "SELECT i.domain, i.address FROM json_each(?) j CROSS JOIN iids i ON i.id = j.value "
     "ORDER BY j.key"
 )
-_PATHS = "SELECT f.path FROM json_each(?) j CROSS JOIN files f ON f.id = j.value ORDER BY j.key"
+_PLACES = (
+    "SELECT f.path, roots.location FROM json_each(?) j CROSS JOIN files f ON f.id = j.value "
+    "CROSS JOIN roots ON roots.id = f.root_id ORDER BY j.key"
+)
 
 
 def blocks(connection: Connection, statement: str, *parameters: object) -> Iterator[Ids]:
@@ -101,10 +104,11 @@ def iids_of(connection: Connection, ids: Ids) -> list[IID]:
     return [IID(*row) for row in connection.exec_driver_sql(_IIDS, (as_json(ids),))]
 
 
-def paths_of(connection: Connection, file_ids: Ids) -> list[str]:
-    """Paths of files inside their roots, in the order of their ids."""
-    rows = connection.exec_driver_sql(_PATHS, (as_json(file_ids),)).scalars()
-    return [os.fsdecode(path) if isinstance(path, bytes) else path for path in rows]
+def places_of(connection: Connection, file_ids: Ids) -> list[tuple[str, str]]:
+    """Paths of files inside their roots, and where they lie, in the order of their ids."""
+    rows = connection.exec_driver_sql(_PLACES, (as_json(file_ids),))
+    named = ((os.fsdecode(path), os.fsdecode(root)) for path, root in rows)
+    return [(path, os.path.join(root, path)) for path, root in named]
 
 
 def check_number(value: object, name: str) -> int | None:
