@@ -39,6 +39,7 @@ CHAPTERS = {
         "query.heat.Heat",
         "pictures.drawing.Drawing",
         "catalog.places.Root",
+        "catalog.upkeep.Optimization",
         "query.verify.Problem",
         "ingestion.report.IngestReport",
         "ingestion.report.Progress",
@@ -150,7 +151,9 @@ def _items(section: Any) -> str:
     title = section.title or section.kind.value.replace("_", " ").capitalize()
     lines = [f"**{title}**\n"]
     for item in section.value:
-        names = [getattr(item, "name", ""), str(item.annotation or "")]
+        # What looks like Python is read as such: "path-like" as a difference.
+        annotation = str(item.annotation or "").replace(" - ", "-")
+        names = [getattr(item, "name", ""), annotation]
         head = ", ".join(f"`{name}`" for name in names if name)
         told = _plain(item.description).replace("\n", " ")
         lines.append(f"- {head}: {told}" if told else f"- {head}")

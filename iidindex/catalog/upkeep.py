@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from iidindex.catalog.bulk import make_late_indexes
+from iidindex.catalog.bulk import lacks_late_indexes, make_late_indexes
 from iidindex.catalog.load import forget_entries
 from iidindex.catalog.rtree import repack
-from iidindex.catalog.schema import MISSING, files, roots
+from iidindex.catalog.schema import MISSING, entry_boxes, files, roots
 
 
 def missing_files(connection: Connection) -> list[tuple[int, str]]:
@@ -41,6 +42,47 @@ def forget(connection: Connection, file_ids: Iterable[int]) -> None:
     connection.exec_driver_sql(
         "DELETE FROM groups WHERE NOT EXISTS "
         "(SELECT 1 FROM entry_groups WHERE group_id = groups.id)"
+    )
+
+
+class Optimization(NamedTuple):
+    """What there is to optimize.
+
+    Attributes
+    ----------
+    lacks_indexes : bool
+        Whether an index has to be made, as a first ingest was cut off.
+    boxes, nodes : int
+        Boxes of the R*Tree, which is packed anew, and the nodes that they lie in.
+    has_statistics : bool
+        Whether statistics were gathered before.
+    bytes, free_bytes : int
+        Of the database, and those of them that are in no use.
+    """
+
+    lacks_indexes: bool
+    boxes: int
+    nodes: int
+    has_statistics: bool
+    bytes: int
+    free_bytes: int
+
+
+def to_optimize(connection: Connection) -> Optimization:
+    """Look at what `optimize` would do; change nothing."""
+
+    def number(statement: str) -> int:
+        found: int = connection.exec_driver_sql(statement).scalar_one()
+        return found
+
+    page = number("PRAGMA page_size")
+    return Optimization(
+        lacks_late_indexes(connection),
+        number(f"SELECT count(*) FROM {entry_boxes.name}_rowid"),  # noqa: S608  (our name)
+        number(f"SELECT count(*) FROM {entry_boxes.name}_node"),  # noqa: S608
+        number("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'") > 0,
+        number("PRAGMA page_count") * page,
+        number("PRAGMA freelist_count") * page,
     )
 
 

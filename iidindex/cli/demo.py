@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from iidindex.cli.filters import ENTRY_COLUMNS
 from iidindex.cli.main import DONE, printable
 from iidindex.cli.output import Form, write
-from iidindex.demo.tour import Question, tour
+from iidindex.demo.tour import Question, places, tour
 from iidindex.rows import ENTRY
 
 
 @click.command()
 @click.argument("directory", type=click.Path(file_okay=False), default="demo")
-def demo(directory: str) -> int:
+@click.option("--dry-run", is_flag=True, help="Tell where what would be written; write nothing.")
+def demo(directory: str, dry_run: bool) -> int:
     """Build a small archive of real pictures and take a tour of it.
 
     Everything is written below DIRECTORY; nothing is downloaded.
@@ -21,6 +24,12 @@ def demo(directory: str) -> int:
 
     def tell(text: str) -> None:
         click.echo(printable(text))
+
+    if dry_run:
+        for what, path in places(directory)._asdict().items():
+            there = ", over what is there" if os.path.exists(path) else ""
+            tell(f"would write the {what} {path}{there}")
+        return DONE
 
     def ask(question: Question) -> None:
         tell("")

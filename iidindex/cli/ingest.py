@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 import click
 
 from iidindex.cli.bar import Bar
 from iidindex.cli.main import DONE, SOME_FAILED, printable
-from iidindex.cli.opening import asking
+from iidindex.cli.opening import asking, trying
 from iidindex.index import Index
 from iidindex.ingestion.report import IngestReport
+
+# Files that could not be read, of which each is named on the terminal.
+_MOST_NAMED = 20
 
 _form = click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -45,18 +49,19 @@ def ingest(
     Directories are searched for .iid files. Files that have not changed are not opened. The
     index is made if there is none. Originals are never written to.
     """
-    with Index(db, create=not dry_run) as index, Bar("ingesting") as bar:
+    opened = trying(db) if dry_run else Index(db, create=True)
+    with opened as index, Bar("ingesting") as bar:
         report = index.ingest(
             paths, jobs=jobs, checksum=checksum, dry_run=dry_run, progress=bar.show
         )
     if form == "json":
         click.echo(json.dumps(asdict(report)))
     else:
-        _tell(report)
+        _tell(report, dry_run)
     return SOME_FAILED if report.failed or report.unreadable else DONE
 
 
-def _tell(report: IngestReport) -> None:
+def _tell(report: IngestReport, dry_run: bool) -> None:
     counts: list[tuple[str, Any]] = [
         (name, getattr(report, name))
         for name in ("added", "updated", "touched", "moved", "unchanged", "missing", "failed")
@@ -76,8 +81,18 @@ def _tell(report: IngestReport) -> None:
             f"before its new place is ingested; else `iidindex prune --root {printable(name)}`",
             err=True,
         )
-    for location, reason in [*report.failures.items(), *report.unreadable.items()]:
+    # Of a dry run, nothing is recorded that `files` could list.
+    rest = "--format json names all" if dry_run else "`iidindex files --state failed` lists all"
+    _tell_unread(report.failures, f"files could not be read; {rest}")
+    _tell_unread(report.unreadable, "directories could not be read; --format json names all")
+
+
+def _tell_unread(reasons: dict[str, str], more: str) -> None:
+    """Name what could not be read: some, and how many there are besides."""
+    for location, reason in islice(reasons.items(), _MOST_NAMED):
         click.echo(f"could not read {printable(location)}: {printable(reason)}", err=True)
+    if len(reasons) > _MOST_NAMED:
+        click.echo(f"and {len(reasons) - _MOST_NAMED} more {more}", err=True)
 
 
 @click.command()

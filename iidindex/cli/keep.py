@@ -9,9 +9,8 @@ import click
 from iidindex.cli.bar import Bar
 from iidindex.cli.completion import ROOT as KNOWN_ROOT
 from iidindex.cli.main import DONE, NOTHING_FOUND, STALE, printable
-from iidindex.cli.opening import asking
+from iidindex.cli.opening import asking, changing
 from iidindex.cli.output import Form, row_options, write
-from iidindex.index import Index
 from iidindex.rows import PROBLEM, ROOT
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Tell what would be done; change nothing.")
@@ -36,7 +35,7 @@ def relocate(db: str, /, name: str, place: str, dry_run: bool) -> int:
 
     NAME is what `roots` shows; PLACE is the directory where its files are now.
     """
-    with Index(db) as index:
+    with changing(db, dry_run=dry_run) as index:
         root = index.relocate(name, place, dry_run=dry_run)
     click.echo(f"{printable(root.name)}: {root.files} files, at {printable(root.location)}")
     return DONE
@@ -91,18 +90,29 @@ def prune(db: str, /, root: str | None, dry_run: bool) -> int:
 
     Only this forgets anything: `ingest` marks a file that is gone as missing.
     """
-    with Index(db) as index:
+    with changing(db, dry_run=dry_run) as index:
         for path in index.prune(root=root, dry_run=dry_run):
             click.echo(printable(path))
     return DONE
 
 
 @click.command()
+@_dry_run
 @click.pass_obj
-def optimize(db: str, /) -> int:
-    """Pack the index anew, after many small changes."""
-    with Index(db) as index:
-        index.optimize()
+def optimize(db: str, /, dry_run: bool) -> int:
+    """Pack the index anew, after many small changes.
+
+    The R-tree is packed, and the statistics are gathered by which SQLite plans questions.
+    """
+    with changing(db, dry_run=dry_run) as index:
+        found = index.optimize(dry_run=dry_run)
+    if dry_run:
+        if found.lacks_indexes:
+            click.echo("would make the indexes that a first ingest, cut off, has left out")
+        click.echo(f"would pack the R-tree anew (boxes: {found.boxes}, nodes now: {found.nodes})")
+        again = "anew" if found.has_statistics else "for the first time"
+        click.echo(f"would gather statistics {again}")
+        click.echo(f"the database has {found.bytes} bytes, of which {found.free_bytes} are free")
     return DONE
 
 

@@ -1,8 +1,14 @@
-"""Opening an index to ask it."""
+"""Opening an index to ask it, or to try something on it."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
 from iidindex.catalog.engine import can_write
+from iidindex.errors import CatalogNotFoundError
 from iidindex.index import Index
 
 
@@ -12,3 +18,24 @@ def asking(db: str) -> Index:
     Where SQLite may write, it takes its log away in the end; opened read-only, it leaves it.
     """
     return Index(db, read_only=not can_write(db))
+
+
+def changing(db: str, *, dry_run: bool = False) -> Index:
+    """Open an index to change it; for a dry run, as if to ask it."""
+    return asking(db) if dry_run else Index(db)
+
+
+@contextmanager
+def trying(db: str) -> Iterator[Index]:
+    """Open an index for a dry run; an empty one that is thrown away, if there is none yet."""
+    try:
+        index = asking(db)
+    except CatalogNotFoundError:
+        with (
+            TemporaryDirectory() as place,
+            Index(os.path.join(place, "iidindex.db"), create=True) as index,
+        ):
+            yield index
+        return
+    with index:
+        yield index

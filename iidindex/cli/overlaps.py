@@ -10,10 +10,9 @@ from iidindex.cli.bar import Bar
 from iidindex.cli.completion import PATH
 from iidindex.cli.filters import narrowed, reading_option, selection_options
 from iidindex.cli.main import DONE
-from iidindex.cli.opening import asking
+from iidindex.cli.opening import changing
 from iidindex.cli.output import Form, row_options, write
-from iidindex.index import Index
-from iidindex.rows import OVERLAP
+from iidindex.rows import FILE, OVERLAP
 
 _SHOWN = ("path", "a_key", "b_key", "a_address", "b_address", "pixels", "iou")
 
@@ -23,23 +22,42 @@ _SHOWN = ("path", "a_key", "b_key", "a_address", "b_address", "pixels", "iou")
 @selection_options
 @reading_option
 @click.option("--store", is_flag=True, help="Keep them in the index, and tell nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="With --store: list the files whose overlaps would be counted; change nothing.",
+)
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes that count.")
 @row_options(OVERLAP)
 @click.pass_obj
 def overlaps(
-    db: str, /, paths: tuple[str, ...], store: bool, jobs: int | None, form: Form, **filters: Any
+    db: str,
+    /,
+    paths: tuple[str, ...],
+    store: bool,
+    dry_run: bool,
+    jobs: int | None,
+    form: Form,
+    **filters: Any,
 ) -> int:
     """List the pairs of entries of a file that share pixels.
 
     Of the files named by PATHS, or of all files; with filters, between the entries that fit.
     """
-    with (Index if store else asking)(db) as index:
-        if paths and filters["path"] is not None:
-            raise click.UsageError("name files as PATHS or with --path, not both")
+    if paths and filters["path"] is not None:
+        raise click.UsageError("name files as PATHS or with --path, not both")
+    if dry_run and not store:
+        raise click.UsageError("--dry-run goes with --store; without it, nothing is changed")
+    with changing(db, dry_run=dry_run or not store) as index:
         questions = [
             narrowed(index.entries, **filters | {"path": path})
             for path in paths or (filters["path"],)
         ]
+        if dry_run:
+            # Two questions may lead to one file.
+            files = {file for one in questions for file in one.files_without_overlaps()}
+            write(sorted(files), form, FILE, ("path", "entries", "location"))
+            return DONE
         if store:
             with Bar("counting") as bar:
                 for question in questions:

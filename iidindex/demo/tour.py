@@ -33,6 +33,11 @@ class Tour(NamedTuple):
     picture: str
 
 
+def places(directory: str) -> Tour:
+    """Where a tour puts everything, below a directory."""
+    return Tour(*(os.path.join(directory, name) for name in ("archive", "demo.db", "demo.png")))
+
+
 def tour(directory: str, say: Callable[[str], object], ask: Callable[[Question], object]) -> Tour:
     """Build a small archive, index it, ask it three questions, draw a picture.
 
@@ -49,7 +54,7 @@ def tour(directory: str, say: Callable[[str], object], ask: Callable[[Question],
     -------
     Tour
     """
-    place = Tour(*(os.path.join(directory, name) for name in ("archive", "demo.db", "demo.png")))
+    place = places(directory)
     say("Segmenting three pictures that come with scikit-image …")
     segmented = pictures()
     for picture in segmented:

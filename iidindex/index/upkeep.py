@@ -15,6 +15,7 @@ from iidindex.query.stats import Stats, stats
 from iidindex.rows import FILE
 
 if TYPE_CHECKING:
+    from iidindex.catalog.upkeep import Optimization
     from iidindex.query.verify import Problem
 
 
@@ -112,11 +113,27 @@ class Upkeep(Opened):
 
         return prune(self._catalog, root=root, dry_run=dry_run)
 
-    def optimize(self) -> None:
-        """Pack the R-tree anew and gather statistics, after many small changes."""
+    def optimize(self, *, dry_run: bool = False) -> Optimization:
+        """Pack the R-tree anew and gather statistics, after many small changes.
+
+        Parameters
+        ----------
+        dry_run : bool
+            Change nothing.
+
+        Returns
+        -------
+        Optimization
+            What there was to do: ``lacks_indexes boxes nodes has_statistics bytes free_bytes``.
+
+        Raises
+        ------
+        CatalogLockedError
+            If another process is writing.
+        """
         from iidindex.ingestion.keep import optimize
 
-        optimize(self._catalog)
+        return optimize(self._catalog, dry_run=dry_run)
 
     def verify(
         self, *, checksum: bool = False, progress: Callable[[Any], object] | None = None

@@ -10,6 +10,7 @@ from iidindex.catalog import places, upkeep
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.lock import sole_writer
 from iidindex.catalog.places import Root, all_roots
+from iidindex.catalog.upkeep import Optimization
 from iidindex.errors import CatalogError
 
 
@@ -74,8 +75,13 @@ def _useless(connection: Connection, root: str | None) -> list[tuple[int, str]]:
     return found
 
 
-def optimize(catalog: Catalog) -> None:
-    """Pack the R-tree anew and gather statistics."""
+def optimize(catalog: Catalog, *, dry_run: bool = False) -> Optimization:
+    """Pack the R-tree anew and gather statistics; return what there was to do."""
+    if dry_run:
+        with catalog.reading() as connection:
+            return upkeep.to_optimize(connection)
     catalog.check_writable()
     with sole_writer(str(catalog.path)), catalog.writing() as connection:
+        found = upkeep.to_optimize(connection)
         upkeep.optimize(connection)
+        return found

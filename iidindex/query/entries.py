@@ -20,14 +20,15 @@ from iidindex.query.filters import Filters
 from iidindex.query.nearest import NearestQuestion
 from iidindex.query.originals import OnStale, Originals
 from iidindex.query.question import Question, original, places_of
-from iidindex.query.records import Tabular
+from iidindex.query.records import Records, Tabular
 from iidindex.query.segments import Segments
 from iidindex.query.spatial import read_masks
-from iidindex.rows import ENTRY, NEAREST, Kind
+from iidindex.rows import ENTRY, FILE, NEAREST, Kind
 
 if TYPE_CHECKING:
     import pyarrow
 
+    from iidindex.query.files import IndexedFile
     from iidindex.query.heat import Heat
     from iidindex.query.overlap import Overlaps
 
@@ -348,6 +349,18 @@ class Entries(Tabular):
         if store:
             overlaps.store(self._catalog, self._originals, filters, progress)
         return overlaps.overlaps(self._catalog, self._originals, filters)
+
+    def files_without_overlaps(self) -> Records[IndexedFile]:
+        """The files that ``overlaps(store=True)`` would count: those whose overlaps it lacks.
+
+        Raises
+        ------
+        QueryError
+            If less than whole files is asked for.
+        """
+        from iidindex.query import overlaps
+
+        return Records(FILE, overlaps.to_store(self._catalog, self._filters))
 
     def heat(self, *, size: int = 1024, crop: BBoxLike | None = None) -> Heat:
         """Count how many masks cover each place, over all files.

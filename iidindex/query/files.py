@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from iidindex.catalog.engine import Catalog
-from iidindex.catalog.schema import FAILED, MISSING, OK, files, roots
+from iidindex.catalog.schema import FAILED, MISSING, OK, files, overlap_files, roots
 from iidindex.errors import QueryError
+from iidindex.query.conditions import of_files
+from iidindex.query.filters import Filters
+from iidindex.query.shape import shape_of, values_of
 
 
 class IndexedFile(NamedTuple):
@@ -37,16 +40,30 @@ def indexed_files(catalog: Catalog, state: str | None = None) -> list[IndexedFil
     """
     if state not in (None, OK, MISSING, FAILED):
         raise QueryError(f"state is {state!r}; expected {OK}, {MISSING} or {FAILED}")
+    return _listed(catalog, [] if state is None else [files.c.state == state])
+
+
+def files_without_overlaps(catalog: Catalog, filters: Filters) -> list[IndexedFile]:
+    """List files that fit and have entries, but whose overlaps are not stored."""
+    is_kept = files.c.id.in_(select(overlap_files.c.file_id))
+    fits = of_files(shape_of(filters))
+    # SQLAlchemy makes a path what the database stores, by the type of its column.
+    values = values_of(filters) | {"path": filters.path}
+    return _listed(catalog, [*fits, files.c.n_entries > 0, ~is_kept], values)
+
+
+def _listed(
+    catalog: Catalog, conditions: list[ColumnElement[bool]], values: dict[str, Any] | None = None
+) -> list[IndexedFile]:
     columns = (files.c.path, roots.c.location, files.c.state, files.c.reason)
     statement = (
         select(*columns, files.c.n_entries, files.c.size)
         .join(roots, roots.c.id == files.c.root_id)
+        .where(*conditions)
         .order_by(files.c.root_id, files.c.path)
     )
-    if state is not None:
-        statement = statement.where(files.c.state == state)
     with catalog.reading() as connection:
         return [
             IndexedFile(path, os.path.join(root, path), *rest)
-            for path, root, *rest in connection.execute(statement)
+            for path, root, *rest in connection.execute(statement, values or {})
         ]

@@ -23,6 +23,7 @@ from iidindex.model import IID
 from iidindex.processes import in_order
 from iidindex.query import compile as sql
 from iidindex.query.entry import Chunk
+from iidindex.query.files import IndexedFile, files_without_overlaps
 from iidindex.query.filters import Filters
 from iidindex.query.linkage import Cooccurrence
 from iidindex.query.lookup import as_json, numbers
@@ -30,7 +31,7 @@ from iidindex.query.originals import OnStale, Originals
 from iidindex.query.overlap import Overlaps, OverlapsOfFiles
 from iidindex.query.question import Question, files_of
 from iidindex.query.segments import Ints, Original, Segments, concatenate
-from iidindex.query.shape import shape_of, values_of
+from iidindex.query.shape import Shape, shape_of, values_of
 from iidindex.query.spatial import regions_of
 
 Bools = npt.NDArray[np.bool_]
@@ -253,11 +254,7 @@ def store(
     SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
         As `Entry.mask`.
     """
-    shape = shape_of(filters)
-    if not shape.is_of_whole_files:
-        raise QueryError(
-            "only the overlaps of whole files can be stored: ask by path, root or meta"
-        )
+    shape = _of_whole_files(filters)
     catalog.check_writable()
     with sole_writer(str(catalog.path)):
         with catalog.reading() as connection:
@@ -279,6 +276,28 @@ def store(
                     else:
                         done = total
             batch.write(catalog)
+
+
+def to_store(catalog: Catalog, filters: Filters) -> list[IndexedFile]:
+    """List the files whose overlaps `store` would count.
+
+    Raises
+    ------
+    QueryError
+        If less than whole files is asked for.
+    """
+    _of_whole_files(filters)
+    return files_without_overlaps(catalog, filters)
+
+
+def _of_whole_files(filters: Filters) -> Shape:
+    """The shape of a question, if it asks for whole files."""
+    shape = shape_of(filters)
+    if not shape.is_of_whole_files:
+        raise QueryError(
+            "only the overlaps of whole files can be stored: ask by path, root or meta"
+        )
+    return shape
 
 
 class _Batch:
