@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
-from iidindex.cli.main import DONE, NOTHING_FOUND, printable
+from iidindex.cli.drawing import font_option, nothing_drawn, number_option
+from iidindex.cli.main import DONE, printable
 from iidindex.cli.opening import asking
 from iidindex.files.source import write_atomically
 from iidindex.query.graph import MOST_NODES
@@ -35,28 +36,15 @@ _NOT_DRAWN = {".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pdf",
 @click.option("--address", type=ADDRESS, help="Only what lies around this individual.")
 @click.option("--domain", type=DOMAIN, help="Of the individual; '' for none.")
 @click.option("--path", type=PATH, help="Only what lies around this file.")
-@click.option(
-    "--depth",
-    type=click.IntRange(1, 100),
-    default=2,
-    show_default=True,
-    help="How many links around.",
-)
-@click.option(
+@number_option("--depth", click.IntRange(1, 100), 2, "How many links around.")
+@number_option(
     "--limit",
-    type=click.IntRange(1, MOST_NODES),
-    default=100,
-    show_default=True,
-    help="So many nodes around at the most; the nearest stay.",
+    click.IntRange(1, MOST_NODES),
+    100,
+    "So many nodes around at the most; the nearest stay.",
 )
-@click.option(
-    "--size",
-    type=click.IntRange(200, 8192),
-    default=1200,
-    show_default=True,
-    help="Width of a picture in pixels.",
-)
-@click.option("--font", type=click.Path(dir_okay=False), help="A font file for the names.")
+@number_option("--size", click.IntRange(200, 8192), 1200, "Width of a picture in pixels.")
+@font_option
 @click.pass_obj
 def graph(
     db: str, /, output: str | None, size: int, font: str | None, depth: int, **around: Any
@@ -70,8 +58,9 @@ def graph(
         raise click.UsageError("--domain is that of --address; name one")
     with asking(db) as index:
         found = index.link_graph(depth=depth, **around)
-    if not len(found):
-        return NOTHING_FOUND
+        if not len(found):
+            hits = index.entries.where(address=around["address"], domain=around["domain"])
+            return nothing_drawn(hits)
     content = _encoded(found, output, size, font)
     if output is None:
         sys.stdout.buffer.write(content)

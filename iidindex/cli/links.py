@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
+from iidindex.cli.hint import hint
+from iidindex.cli.main import NOTHING_FOUND
 from iidindex.cli.opening import asking
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.questions import Answer, Answered, Question, question
@@ -25,7 +27,8 @@ def links(index: Index, address: bytes, domain: bytes | None) -> Answered:
 
     For each file: how many entries carry the IID, and their pixels together.
     """
-    return Answer(index.links(address, domain=domain), LINK, ("path", "entries", "area"))
+    asked = [index.entries.where(address=address, domain=domain)]
+    return Answer(index.links(address, domain=domain), LINK, ("path", "entries", "area"), asked)
 
 
 @click.command()
@@ -40,7 +43,10 @@ def iids(
     """List the individuals, and in how many files and entries they appear."""
     with asking(db) as index:
         found = index.iids(prefix=prefix, domain=domain, limit=limit)
-        return write(found, form, IID_COUNT, ("domain", "address", "files", "entries"))
+        code = write(found, form, IID_COUNT, ("domain", "address", "files", "entries"))
+        if code == NOTHING_FOUND:
+            hint(index.entries.where(prefix=prefix, domain=domain))
+        return code
 
 
 @click.command()
@@ -88,7 +94,7 @@ def cooccur(index: Index, address: bytes, domain: bytes | None, by: str, k: int 
     """List the individuals that appear together with another, most often first."""
     found = index.cooccurring(address, domain=domain, by=by, k=k)
     shown = ("domain", "address", "count", *(("pixels",) if by == "overlap" else ()))
-    return Answer(found, COOCCURRENCE, shown)
+    return Answer(found, COOCCURRENCE, shown, [index.entries.where(address=address, domain=domain)])
 
 
 @click.command(cls=Question)
@@ -103,7 +109,8 @@ def chain(index: Index, a: bytes, b: bytes, domain: bytes | None) -> Answered:
     """
     first, last = [_only(index, address, domain) for address in (a, b)]
     found = None if first is None or last is None else index.chain(first, last)
-    return Answer(found or (), STEP, ("domain", "address", "path"))
+    asked = [index.entries.where(address=address, domain=domain) for address in (a, b)]
+    return Answer(found or (), STEP, ("domain", "address", "path"), asked)
 
 
 def _only(index: Index, address: bytes, domain: bytes | None) -> IID | None:

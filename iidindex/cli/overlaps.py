@@ -9,7 +9,8 @@ import click
 from iidindex.cli.bar import Bar
 from iidindex.cli.completion import PATH
 from iidindex.cli.filters import narrowed, reading_option, selection_options
-from iidindex.cli.main import DONE
+from iidindex.cli.hint import hint
+from iidindex.cli.main import DONE, NOTHING_FOUND
 from iidindex.cli.opening import changing
 from iidindex.cli.output import Form, row_options, write
 from iidindex.rows import FILE, OVERLAP
@@ -64,4 +65,7 @@ def overlaps(
                     question.overlaps(store=True, jobs=jobs, progress=bar.show)
             return DONE
         found = (pair for question in questions for pair in question.overlaps(jobs=jobs))
-        return write(found, form, OVERLAP, _SHOWN)
+        code = write(found, form, OVERLAP, _SHOWN)
+        if code == NOTHING_FOUND:
+            hint(*questions)
+        return code

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import click
 
 from iidindex.cli.completion import ADDRESS, PATH
-from iidindex.cli.filters import F, narrowed, reading_option, selection_options
-from iidindex.cli.main import DONE, NOTHING_FOUND, printable
+from iidindex.cli.drawing import (
+    crop_option,
+    font_option,
+    no_image_option,
+    nothing_drawn,
+    number_option,
+    output_option,
+    style_options,
+    written,
+)
+from iidindex.cli.filters import narrowed, reading_option, selection_options
+from iidindex.cli.main import DONE, printable
 from iidindex.cli.opening import asking
 from iidindex.files.source import write_atomically
 from iidindex.pictures.sheet import MOST_TILES
@@ -17,96 +26,35 @@ from iidindex.query.heat import MOST_CELLS
 from iidindex.render.write import encode, suffix_of
 
 
-class _Output(click.Path):
-    """A name that ends in .png or .npy."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Check the ending before anything is drawn."""
-        if suffix_of(value) is None:
-            self.fail(f"{printable(str(value))}: expected a name that ends in .png or .npy")
-        return super().convert(value, param, ctx)
-
-
-def _output(what: str) -> Callable[[F], F]:
-    return click.option(
-        "--output",
-        "-o",
-        required=True,
-        type=_Output(dir_okay=False),
-        help=f"Where to: .png for a picture, .npy for a NumPy array of {what}.",
-    )
-
-
-_crop = click.option(
-    "--crop",
-    type=int,
-    nargs=4,
-    metavar="MINR MINC MAXR MAXC",
-    help="Only this part of the frame: rows MINR … MAXR-1, columns MINC … MAXC-1.",
-)
-_size = click.IntRange(1, MOST_CELLS)
-_font = click.option(
-    "--font", type=click.Path(dir_okay=False), help="A font file for what is written."
-)
-
-
-def _styled(verb: F) -> F:
-    """Give a verb the ways in which masks can be drawn."""
-    for option in (
-        _font,
-        click.option("--no-outlines", is_flag=True, help="Tints alone."),
-        click.option(
-            "--alpha",
-            type=click.FloatRange(0, 1),
-            help="Strength of the tints; by default 0.4 over an image and 0.7 over none.",
-        ),
-    ):
-        verb = option(verb)
-    return verb
-
-
-def _nothing() -> int:
-    click.echo("iidindex: nothing fits, so nothing was drawn", err=True)
-    return NOTHING_FOUND
-
-
 @click.command()
 @click.argument("file", type=PATH, metavar="PATH")
-@_output("uint8, shape (h, w, 3)")
+@output_option("uint8, shape (h, w, 3)")
 @click.option(
     "--image",
     type=click.Path(dir_okay=False),
     help="The picture to draw over; otherwise the one that the file's metadata name.",
 )
-@click.option("--no-image", is_flag=True, help="Draw on a plain ground.")
-@click.option(
+@no_image_option
+@number_option(
     "--size",
-    type=_size,
-    default=2048,
-    show_default=True,
-    help="Pixels along the longer side at the most; a larger frame is reduced.",
+    click.IntRange(1, MOST_CELLS),
+    2048,
+    "Pixels along the longer side at the most; a larger frame is reduced.",
 )
-@click.option(
+@number_option(
     "--zoom",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Draw each pixel as a square of such sides, as far as --size allows.",
+    click.IntRange(1, 64),
+    1,
+    "Draw each pixel as a square of such sides, as far as --size allows.",
 )
-@_crop
+@crop_option
 @click.option("--no-labels", is_flag=True, help="Write no addresses.")
-@_styled
+@style_options
 @reading_option
 @selection_options
 @click.pass_obj
 def render(
-    db: str,
-    /,
-    file: str,
-    output: str,
-    image: str | None,
-    no_image: bool,
-    **options: Any,
+    db: str, /, file: str, output: str, image: str | None, no_image: bool, **options: Any
 ) -> int:
     """Draw the masks of a file over its picture.
 
@@ -115,56 +63,34 @@ def render(
     """
     if image is not None and no_image:
         raise click.UsageError("--image and --no-image exclude each other")
-    drawing = {
-        name: options.pop(name) for name in ("size", "zoom", "crop", "alpha", "font", "on_stale")
-    }
-    drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "labels")}
     if options["path"] is not None:
         raise click.UsageError("name the file as PATH, not with --path")
+    drawing = _taken(options, "size", "zoom", "crop", "alpha", "font", "on_stale")
+    drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "labels")}
     with asking(db) as index:
         hits = narrowed(index.entries, **options)
         drawn = index.render(file, hits, image=not no_image if image is None else image, **drawing)
-    if not drawn.drawn:
-        return _nothing()
-    write_atomically(output, [encode(drawn.picture, str(suffix_of(output)))])
-    height, width, _ = drawn.picture.shape
+        if not drawn.drawn:
+            return nothing_drawn(hits)
     over = "".join(f" over {printable(name)}" for name in drawn.images)
-    click.echo(f"{printable(output)}: {height} x {width} pixels, {drawn.drawn} entries{over}")
-    if drawn.left_out:
-        click.echo(
-            f"iidindex: {drawn.left_out} labels found no room; --zoom, --size or --crop makes some",
-            err=True,
-        )
-    return DONE
+    more = "labels found no room; --zoom, --size or --crop makes some"
+    return written(drawn, output, f"{drawn.drawn} entries{over}", more)
 
 
 @click.command()
 @click.argument("address", type=ADDRESS)
-@_output("uint8, shape (h, w, 3)")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, MOST_TILES),
-    default=60,
-    show_default=True,
-    help="So many tiles at the most.",
-)
-@click.option(
-    "--tile",
-    type=click.IntRange(1, 1024),
-    default=192,
-    show_default=True,
-    help="Sides of a tile in pixels.",
-)
-@click.option(
+@output_option("uint8, shape (h, w, 3)")
+@number_option("--limit", click.IntRange(1, MOST_TILES), 60, "So many tiles at the most.")
+@number_option("--tile", click.IntRange(1, 1024), 192, "Sides of a tile in pixels.")
+@number_option(
     "--margin",
-    type=click.FloatRange(0, 100),
-    default=0.25,
-    show_default=True,
-    help="What is shown around a mask, as a part of its longer side.",
+    click.FloatRange(0, 100),
+    0.25,
+    "What is shown around a mask, as a part of its longer side.",
 )
 @click.option("--fit", is_flag=True, help="Scale each tile to its own mask, not all alike.")
-@click.option("--no-image", is_flag=True, help="Draw on a plain ground.")
-@_styled
+@no_image_option
+@style_options
 @reading_option
 @selection_options
 @click.pass_obj
@@ -176,39 +102,30 @@ def sheet(
     Over the pictures that the files' metadata name, where they are there; by path and key.
     All tiles have one scale, so that sizes can be compared.
     """
-    drawing = {
-        name: options.pop(name)
-        for name in ("limit", "tile", "margin", "fit", "alpha", "font", "on_stale")
-    }
+    drawing = _taken(options, "limit", "tile", "margin", "fit", "alpha", "font", "on_stale")
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "image")}
+    wanted = (address, *addresses)
     with asking(db) as index:
         hits = narrowed(index.entries, **options)
-        drawn = index.sheet((address, *addresses), hits, **drawing)
-    if not drawn.drawn:
-        return _nothing()
-    write_atomically(output, [encode(drawn.picture, str(suffix_of(output)))])
-    height, width, _ = drawn.picture.shape
-    click.echo(f"{printable(output)}: {height} x {width} pixels, {drawn.drawn} tiles")
-    if drawn.left_out:
-        click.echo(
-            f"iidindex: {drawn.left_out} appearances more; raise --limit (at most {MOST_TILES}), "
-            "or narrow them down with --path",
-            err=True,
-        )
-    return DONE
+        drawn = index.sheet(wanted, hits, **drawing)
+        if not drawn.drawn:
+            return nothing_drawn(hits.where(address=wanted))
+    more = (
+        f"appearances more; raise --limit (at most {MOST_TILES}), or narrow them down with --path"
+    )
+    return written(drawn, output, f"{drawn.drawn} tiles", more)
 
 
 @click.command()
-@_output("int64, the set pixels in each cell")
-@click.option(
+@output_option("int64, the set pixels in each cell")
+@number_option(
     "--size",
-    type=_size,
-    default=1024,
-    show_default=True,
-    help="Cells along the longer side at the most; a larger frame is counted in coarser ones.",
+    click.IntRange(1, MOST_CELLS),
+    1024,
+    "Cells along the longer side at the most; a larger frame is counted in coarser ones.",
 )
-@_crop
-@_font
+@crop_option
+@font_option
 @reading_option
 @selection_options
 @click.pass_obj
@@ -226,9 +143,10 @@ def heat(
     Colours tell how many masks cover a pixel, on the average of a cell.
     """
     with asking(db) as index:
-        found = narrowed(index.entries, **filters).heat(size=size, crop=crop)
-    if not found.entries:
-        return _nothing()
+        hits = narrowed(index.entries, **filters)
+        found = hits.heat(size=size, crop=crop)
+        if not found.entries:
+            return nothing_drawn(hits)
     if suffix_of(output) == ".npy":
         content = encode(found.counts, ".npy")
     else:
@@ -242,3 +160,8 @@ def heat(
     )
     click.echo(f"{printable(output)}: {told}")
     return DONE
+
+
+def _taken(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Options that say how to draw, out of those that say what."""
+    return {name: options.pop(name) for name in names}

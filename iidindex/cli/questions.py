@@ -13,28 +13,35 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from iidindex.cli.hint import hint
 from iidindex.cli.main import DONE, ERROR, NOTHING_FOUND, STALE, printable
 from iidindex.cli.opening import asking
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.waiting import Waiting
 from iidindex.errors import IIDIndexError, StaleFileError
+from iidindex.query.entries import Entries
 from iidindex.rows import Column, Kind, Type
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Answer(NamedTuple):
-    """Records of a kind, and the columns of a table of them; all by default."""
+    """Records of a kind, and the columns of a table of them; all by default.
+
+    If there are no records, `asked` are questions of which something may be unknown.
+    """
 
     records: Iterable[Any]
     kind: Kind
     shown: Sequence[str] | None = None
+    asked: Sequence[Entries] = ()
 
 
 class Count(NamedTuple):
-    """How many records there would be."""
+    """How many records there would be, and what was asked."""
 
     number: int
+    asked: Sequence[Entries] = ()
 
 
 # An explanation is text.
@@ -129,8 +136,12 @@ def _tell(answer: Answered, form: Form) -> int:
         return DONE
     if isinstance(answer, Count):
         click.echo(answer.number)
-        return DONE if answer.number else NOTHING_FOUND
-    return write(answer.records, form, answer.kind, answer.shown)
+        code = DONE if answer.number else NOTHING_FOUND
+    else:
+        code = write(answer.records, form, answer.kind, answer.shown)
+    if code == NOTHING_FOUND:
+        hint(*answer.asked)
+    return code
 
 
 def lines_of_input() -> Iterator[str]:

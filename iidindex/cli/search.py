@@ -133,6 +133,6 @@ def _answer(
     if explain:
         return asked.explain()
     if only_count:
-        return Count(asked.count())
+        return Count(asked.count(), [asked])
     shown = ("distance", *ENTRY_COLUMNS) if kind is NEAREST else ENTRY_COLUMNS
-    return Answer(asked, kind, shown)
+    return Answer(asked, kind, shown, [asked])

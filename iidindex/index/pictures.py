@@ -64,7 +64,8 @@ class Pictures(Opened):
         -------
         Drawing
             ``picture``, uint8 of shape (h, w, 3); ``drawn``, how many entries are seen on it;
-            ``left_out``, how many labels found no room; ``images``.
+            ``left_out``, how many labels found no room; ``images`` that it was drawn over, and
+            those ``missing`` that the metadata name.
 
         Raises
         ------

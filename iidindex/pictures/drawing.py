@@ -21,9 +21,13 @@ class Drawing(NamedTuple):
         more than the limit; of `Index.draw_graph`, nodes that are more than the limit.
     images : tuple of str
         Image files that it was drawn over.
+    missing : tuple of str
+        Image files that the metadata name and that are not there, so that it was drawn on a
+        plain background.
     """
 
     picture: Picture
     drawn: int
     left_out: int = 0
     images: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()

@@ -63,7 +63,9 @@ def render(
     if labels:
         picture, left_out = _labelled(picture, marks, hits, font)
     images = () if photo is None else (photo.path,)
-    return Drawing(picture, len(marks.owner), left_out, images)
+    # What the metadata name was looked for only if no other image was named, nor none.
+    missing = () if image is not True or frame.missing_image is None else (frame.missing_image,)
+    return Drawing(picture, len(marks.owner), left_out, images, missing)
 
 
 def _photo(frame: Frame, hits: Sequence[Entry], image: str | bool) -> Photo | None:

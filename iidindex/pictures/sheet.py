@@ -70,11 +70,14 @@ def sheet(
     photo: Photo | None = None
     tiles: list[Tile] = []
     images: dict[str, None] = {}
+    missing: dict[str, None] = {}
     for entry, window, lines in zip(chosen, windows, names, strict=True):
         frame = frames[entry.file_id]
         photo = _photo(frame, entry, photo) if image else None
         if photo is not None:
             images[photo.path] = None
+        elif image and frame.missing_image is not None:
+            missing[frame.missing_image] = None
         zoom = max(1, tile // window.height)
         picture, _ = draw(
             originals,
@@ -90,7 +93,7 @@ def sheet(
     heading = typeface(_HEADING, font)
     title = _title(chosen, total, heading, 4 * tile)
     picture = contact_sheet(tiles, tile, title, caption, heading)
-    return Drawing(picture, len(chosen), more, tuple(images))
+    return Drawing(picture, len(chosen), more, tuple(images), tuple(missing))
 
 
 def _there(originals: Originals, chosen: list[Entry], on_stale: OnStale) -> list[Entry]:

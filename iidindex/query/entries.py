@@ -401,6 +401,26 @@ class Entries(Tabular):
         with self._catalog.reading() as connection:
             return Question(connection, self._originals, filters).explain()
 
+    def why_nothing(self, show: Callable[[bytes], str] = repr) -> str | None:
+        """Name the first thing that this question asks for and that is nowhere in the index.
+
+        It costs some questions of its own: ask it when nothing was found.
+
+        Parameters
+        ----------
+        show : callable
+            How addresses and domains are written.
+
+        Returns
+        -------
+        str or None
+            A line of text, with what is similar or where masks lie; None, if all that is named
+            is there, but not together.
+        """
+        from iidindex.query.nothing import why_nothing
+
+        return why_nothing(self._catalog, self._filters, show)
+
     def __repr__(self) -> str:
         return f"<Entries {self._filters}>"
 

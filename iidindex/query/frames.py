@@ -36,11 +36,14 @@ class Frame(NamedTuple):
         Height and width in pixels, if the metadata tell both.
     image : str or None
         The picture's own file, if the metadata name one that is there.
+    missing_image : str or None
+        Otherwise the first that they name, and that ends as images do.
     """
 
     location: str
     size: tuple[int, int] | None
     image: str | None
+    missing_image: str | None = None
 
 
 def frames_of(connection: Connection, file_ids: Ints) -> dict[int, Frame]:
@@ -56,7 +59,9 @@ def frames_of(connection: Connection, file_ids: Ints) -> dict[int, Frame]:
         for file_id, path, root, text in connection.execute(statement, {"ids": ids}):
             location = os.path.join(root, path)
             meta = _mapping(text)
-            found[file_id] = Frame(location, size_of(meta), image_of(meta, location))
+            image = image_of(meta, location)
+            missing = missing_image_of(meta, location) if image is None else None
+            found[file_id] = Frame(location, size_of(meta), image, missing)
     return found
 
 
@@ -98,7 +103,7 @@ def image_of(meta: Mapping[str, Any], location: str) -> str | None:
 
     Names that end as those of texts or of other things that are no pictures do not count.
     """
-    for name in filter(_may_be_image, _texts(meta.get(key) for key in IMAGE_KEYS)):
+    for name in filter(_may_be_image, _names(meta)):
         path = os.path.join(os.path.dirname(location), name)
         try:
             if os.path.isfile(path):
@@ -106,6 +111,19 @@ def image_of(meta: Mapping[str, Any], location: str) -> str | None:
         except ValueError:  # a name that no file can have
             continue
     return None
+
+
+def missing_image_of(meta: Mapping[str, Any], location: str) -> str | None:
+    """Where the first name among those of `image_of` leads to that ends as images do."""
+    for name in _names(meta):
+        kind, _ = mimetypes.guess_type(name, strict=False)
+        if kind is not None and kind.startswith("image/"):
+            return os.path.join(os.path.dirname(location), name)
+    return None
+
+
+def _names(meta: Mapping[str, Any]) -> Iterator[str]:
+    yield from _texts(meta.get(key) for key in IMAGE_KEYS)
 
 
 def _may_be_image(name: str) -> bool:

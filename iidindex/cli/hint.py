@@ -1,0 +1,36 @@
+"""A line that helps where nothing was found."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import click
+
+from iidindex.cli.iidtext import show
+from iidindex.cli.main import printable
+from iidindex.errors import IIDIndexError
+from iidindex.query.entries import Entries
+
+
+def hint(*questions: Entries, before: str = "") -> None:
+    """Say on standard error what these questions name that is nowhere in the index.
+
+    Parameters
+    ----------
+    *questions : Entries
+        The first of which something is unknown is told of.
+    before : str
+        What is said in any case. Without it nothing is said, if all that is named is there.
+    """
+    told = None
+    # Whatever goes wrong here, the answer was that there is nothing.
+    with suppress(IIDIndexError):
+        told = next(filter(None, (one.why_nothing(_quoted) for one in questions)), None)
+    line = ": ".join(filter(None, (before, told)))
+    if line:
+        click.echo(f"iidindex: {printable(line)}", err=True)
+
+
+def _quoted(value: bytes) -> str:
+    """Bytes as they can be typed again."""
+    return f"'{show(value)}'"
