@@ -40,7 +40,7 @@ class Bar:
         """Take note of how far the work is."""
         if not sys.stderr.isatty():
             return
-        Waiting.hush()
+        Waiting.stop()
         if self._bar is None or self._bar.length != progress.total:
             self.__exit__()
             self._bar = click.progressbar(

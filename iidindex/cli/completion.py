@@ -15,34 +15,37 @@ from iidindex.errors import IIDIndexError
 # So many are shown; who wants another types on.
 _MOST = 50
 
-_ADDRESSES = (
-    # In the order of an index, which ends early.
-    "SELECT DISTINCT address AS value FROM iids WHERE address >= :low "
-    "AND substr(address, 1, length(:low)) = :low ORDER BY address LIMIT :most"
-)
-_DOMAINS = (
-    "SELECT DISTINCT domain AS value FROM iids "
-    "WHERE substr(domain, 1, length(:low)) = :low ORDER BY domain LIMIT :most"
-)
-_GROUPS = (
-    "SELECT name AS value FROM groups "
-    "WHERE substr(name, 1, length(:low)) = :low ORDER BY name LIMIT :most"
-)
-_ROOTS = (
-    "SELECT name AS value FROM roots "
-    "WHERE substr(name, 1, length(:low)) = :low ORDER BY name LIMIT :most"
-)
-_PATHS = (
-    "SELECT DISTINCT path AS value FROM files WHERE state = 'ok' "
-    "AND substr(path, 1, length(:low)) = :low ORDER BY path LIMIT :most"
-)
+
+def _beginning(column: str, table: str, condition: str = "1") -> str:
+    """The values of a column that begin with what was typed."""
+    return (
+        f"SELECT DISTINCT {column} AS value FROM {table} "  # noqa: S608  (names of our own)
+        f"WHERE {condition} AND substr({column}, 1, length(:low)) = :low "
+        f"ORDER BY {column} LIMIT :most"
+    )
 
 
-class _KnownIID(IIDText):
-    """Bytes that the index knows."""
+class _Known(click.ParamType):
+    """Something that the index may know; other values are taken as well.
+
+    Parameters
+    ----------
+    statement : str
+        Selects what is known as ``value``, for ``:low`` typed, up to ``:most``.
+    """
+
+    name = "text"
 
     def __init__(self, statement: str) -> None:
         self._statement = statement
+
+    def read(self, text: str) -> str | bytes:
+        """What is looked up for what was typed; ValueError, if it is nothing yet."""
+        return text
+
+    def written(self, value: Any) -> str:
+        """A value as it can be typed."""
+        return str(value)
 
     def shell_complete(
         self,
@@ -52,43 +55,43 @@ class _KnownIID(IIDText):
     ) -> list[CompletionItem]:
         """Those that begin with what was typed."""
         try:
-            low = parse(incomplete)
+            low = self.read(incomplete)
         except ValueError:
             return []
-        shown = [show(value) for value in _known(ctx, self._statement, low)]
-        return [CompletionItem(text) for text in shown if text.startswith(incomplete)]
+        known = map(self.written, _known(ctx, self._statement, low))
+        return [
+            CompletionItem(text)
+            for text in known
+            if text.startswith(incomplete) and text.isprintable()
+        ]
 
 
-class _KnownText(click.ParamType):
-    """Text that the index knows; other text is taken as well."""
+class _KnownIID(_Known, IIDText):
+    """Bytes, in one of the forms in which they can be typed."""
 
-    name = "text"
+    def read(self, text: str) -> bytes:
+        """The bytes that were typed so far."""
+        return parse(text)
 
-    def __init__(self, statement: str) -> None:
-        self._statement = statement
-
-    def shell_complete(
-        self,
-        ctx: click.Context,
-        param: click.Parameter,  # noqa: ARG002
-        incomplete: str,
-    ) -> list[CompletionItem]:
-        """That which begins with what was typed."""
-        found = _known(ctx, self._statement, incomplete)
-        return [CompletionItem(text) for text in found if text.isprintable()]
+    def written(self, value: Any) -> str:
+        """Bytes as text, or else in an exact form."""
+        return show(value)
 
 
-ADDRESS, DOMAIN = _KnownIID(_ADDRESSES), _KnownIID(_DOMAINS)
-GROUP, ROOT, PATH = _KnownText(_GROUPS), _KnownText(_ROOTS), _KnownText(_PATHS)
+# The first condition lets an index over addresses end early.
+ADDRESS = _KnownIID(_beginning("address", "iids", "address >= :low"))
+DOMAIN = _KnownIID(_beginning("domain", "iids"))
+GROUP, ROOT = _Known(_beginning("name", "groups")), _Known(_beginning("name", "roots"))
+PATH = _Known(_beginning("path", "files", "state = 'ok'"))
 
 
 def _known(ctx: click.Context, statement: str, low: str | bytes) -> list[Any]:
     """Values of the index that is named so far; none, if it cannot be asked."""
-    from iidindex.cli.opening import asking
+    from iidindex.cli.opening import open_to_ask
 
     database = ctx.find_root().params.get("db") or os.environ.get("IIDINDEX_DB", "iidindex.db")
     try:
-        with asking(database) as index:
+        with open_to_ask(database) as index:
             return [row["value"] for row in index.sql(statement, {"low": low, "most": _MOST})]
     except IIDIndexError:
         return []

@@ -15,7 +15,9 @@ from iidindex.rows import ENTRY
 
 @click.command()
 @click.argument("directory", type=click.Path(file_okay=False), default="demo")
-@click.option("--dry-run", is_flag=True, help="Tell where what would be written; write nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Tell what would be written, and where; write nothing."
+)
 def demo(directory: str, dry_run: bool) -> int:
     """Build a small archive of real pictures and take a tour of it.
 

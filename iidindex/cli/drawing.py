@@ -33,7 +33,7 @@ def output_option(what: str) -> Callable[[F], F]:
         "-o",
         required=True,
         type=_Output(dir_okay=False),
-        help=f"Where to: .png for a picture, .npy for a NumPy array of {what}.",
+        help=f"The file to write: .png for a picture, .npy for a NumPy array of {what}.",
     )
 
 
@@ -52,7 +52,7 @@ crop_option = click.option(
     help="Only this part of the frame: rows MINR … MAXR-1, columns MINC … MAXC-1.",
 )
 font_option = click.option(
-    "--font", type=click.Path(dir_okay=False), help="A font file for what is written."
+    "--font", type=click.Path(dir_okay=False), help="A font file for the text."
 )
 no_image_option = click.option("--no-image", is_flag=True, help="Draw on a plain background.")
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
-from iidindex.cli.opening import asking
+from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
 from iidindex.rows import FILE
 
 
 @click.command()
-@click.option("--state", type=click.Choice(["ok", "missing", "failed"]), help="Only these.")
+@click.option(
+    "--state", type=click.Choice(["ok", "missing", "failed"]), help="Only files in this state."
+)
 @row_options(FILE)
 @click.pass_obj
 def files(db: str, /, state: str | None, form: Form) -> int:
@@ -18,6 +20,6 @@ def files(db: str, /, state: str | None, form: Form) -> int:
 
     A file that failed has its reason with it.
     """
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         shown = ("path", "entries", "state", "reason", "location")
         return write(index.files(state=state), form, FILE, shown)

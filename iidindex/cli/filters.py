@@ -63,30 +63,59 @@ class MetaValue(click.ParamType):
 
 
 _OPTIONS = [
-    click.option("--address", "addresses", type=ADDRESS, multiple=True, help="Any of these."),
     click.option(
-        "--domain", "domains", type=DOMAIN, multiple=True, help="Any of these; '' for none."
+        "--address",
+        "addresses",
+        type=ADDRESS,
+        multiple=True,
+        help="The address of the individual. Repeated: any of them.",
+    ),
+    click.option(
+        "--domain",
+        "domains",
+        type=DOMAIN,
+        multiple=True,
+        help="The domain of the individual; '' for none. Repeated: any of them.",
     ),
     click.option("--prefix", type=ADDRESS, help="What the address begins with."),
-    click.option("--group", "groups", type=GROUP, multiple=True, help="In any of these groups."),
+    click.option(
+        "--group",
+        "groups",
+        type=GROUP,
+        multiple=True,
+        help="A group that the entry is in. Repeated: any of them.",
+    ),
     click.option(
         "--path",
         type=PATH,
-        help="A path inside its root, or on disk if it begins with /; or a glob, * crosses /.",
+        help="The file's path inside its root, or on disk if it begins with /. It may be a "
+        "pattern, in which * stands for any text, / too.",
     ),
-    click.option("--root", type=ROOT, help="In the root of this name."),
+    click.option("--root", type=ROOT, help="The name of the root that the file is in."),
     click.option(
         "--meta",
         "metas",
         type=MetaValue(),
         multiple=True,
-        help="What the file's metadata says, as JSON or text: camera.iso=200, day=monday.",
+        help="What the file's metadata says, as JSON or text: camera.iso=200, day=monday. "
+        "Repeated: all of them.",
     ),
-    click.option("--area", type=AreaRange(), help="Pixels, inclusive."),
-    click.option("--key", "keys", type=int, multiple=True, help="Any of these keys."),
+    click.option(
+        "--area",
+        type=AreaRange(),
+        help="Pixels of the mask, both ends included: 100..5000, 100.. or ..5000.",
+    ),
+    click.option(
+        "--key",
+        "keys",
+        type=int,
+        multiple=True,
+        help="The key of the entry in its file. Repeated: any of them.",
+    ),
 ]
+limit_option = click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
 _PAGING = [
-    click.option("--limit", type=click.IntRange(min=0), help="So many at the most."),
+    limit_option,
     click.option(
         "--after",
         type=click.IntRange(min=0),
@@ -98,7 +127,7 @@ _PAGING = [
         "orders",
         multiple=True,
         metavar="FIELD",
-        help=f"One of {', '.join(ORDERS)}; -FIELD for descending.",
+        help=f"One of {', '.join(ORDERS)}; -FIELD for descending. Repeated: where they tie.",
     ),
 ]
 
@@ -107,8 +136,8 @@ reading_option = click.option(
     type=click.Choice(["error", "skip", "warn"]),
     default="error",
     show_default=True,
-    help="What to do about files that have changed or are gone: stop, leave them out, or leave "
-    "them out and say so.",
+    help="What to do about files that have changed since they were indexed, or are gone: stop, "
+    "leave them out, or leave them out and say so.",
 )
 
 

@@ -12,7 +12,7 @@ import click
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.drawing import font_option, nothing_drawn, number_option
 from iidindex.cli.main import DONE, printable
-from iidindex.cli.opening import asking
+from iidindex.cli.opening import open_to_ask
 from iidindex.files.source import write_atomically
 from iidindex.query.graph import MOST_NODES
 
@@ -25,23 +25,23 @@ _NOT_DRAWN = {".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pdf",
     "--output",
     "-o",
     type=click.Path(dir_okay=False),
-    help="Where to: .png or .svg for a picture, any other name for GraphML. Without it, GraphML "
-    "goes to standard output.",
+    help="The file to write: .png or .svg for a picture, any other name for "
+    "GraphML. Without it, GraphML goes to standard output.",
 )
 @click.option(
     "--project",
     type=click.Choice(["files", "iids"]),
-    help="Only these, linked by what they have in common.",
+    help="Only nodes of this kind, linked by what they have in common.",
 )
 @click.option("--address", type=ADDRESS, help="Only what lies around this individual.")
-@click.option("--domain", type=DOMAIN, help="Of the individual; '' for none.")
+@click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
 @click.option("--path", type=PATH, help="Only what lies around this file.")
-@number_option("--depth", click.IntRange(1, 100), 2, "How many links around.")
+@number_option("--depth", click.IntRange(1, 100), 2, "How many links away from it a node may be.")
 @number_option(
     "--limit",
     click.IntRange(1, MOST_NODES),
     100,
-    "So many nodes around at the most; the nearest stay.",
+    "At most so many nodes around it; the nearest stay.",
 )
 @number_option("--size", click.IntRange(200, 8192), 1200, "Width of a picture in pixels.")
 @font_option
@@ -56,7 +56,7 @@ def graph(
     """
     if around["domain"] is not None and around["address"] is None:
         raise click.UsageError("--domain is that of --address; name one")
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         found = index.link_graph(depth=depth, **around)
         if not len(found):
             hits = index.entries.where(address=around["address"], domain=around["domain"])

@@ -11,16 +11,13 @@ import click
 
 from iidindex.cli.bar import Bar
 from iidindex.cli.main import DONE, SOME_FAILED, printable
-from iidindex.cli.opening import asking, trying
+from iidindex.cli.opening import open_to_ask, open_to_try
+from iidindex.cli.output import report_option
 from iidindex.index import Index
 from iidindex.ingestion.report import IngestReport
 
 # Files that could not be read, of which each is named on the terminal.
 _MOST_NAMED = 20
-
-_form = click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
 
 
 @click.command()
@@ -29,11 +26,13 @@ _form = click.option(
     "--jobs",
     "-j",
     type=click.IntRange(min=1),
-    help="Processes that read files; as many as there are processors, if there is much to read.",
+    help="Processes that read files; by default one for each processor, if there is much to read.",
 )
-@click.option("--checksum", is_flag=True, help="Read every file, even if its time is the same.")
-@click.option("--dry-run", is_flag=True, help="Read and report; change nothing.")
-@_form
+@click.option(
+    "--checksum", is_flag=True, help="Read every file, even if its size and time are the same."
+)
+@click.option("--dry-run", is_flag=True, help="Read, and tell what would be done; change nothing.")
+@report_option
 @click.pass_obj
 def ingest(
     db: str,
@@ -49,7 +48,7 @@ def ingest(
     Directories are searched for .iid files. Files that have not changed are not opened. The
     index is made if there is none. Originals are never written to.
     """
-    opened = trying(db) if dry_run else Index(db, create=True)
+    opened = open_to_try(db) if dry_run else Index(db, create=True)
     with opened as index, Bar("ingesting") as bar:
         report = index.ingest(
             paths, jobs=jobs, checksum=checksum, dry_run=dry_run, progress=bar.show
@@ -96,11 +95,11 @@ def _tell_unread(reasons: dict[str, str], more: str) -> None:
 
 
 @click.command()
-@_form
+@report_option
 @click.pass_obj
 def status(db: str, /, form: str) -> int:
     """Tell how much the index holds."""
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         counts = index.stats()._asdict()
     if form == "json":
         click.echo(json.dumps(counts))

@@ -9,8 +9,8 @@ import click
 from iidindex.cli.bar import Bar
 from iidindex.cli.completion import ROOT as KNOWN_ROOT
 from iidindex.cli.main import DONE, NOTHING_FOUND, STALE, printable
-from iidindex.cli.opening import asking, changing
-from iidindex.cli.output import Form, row_options, write
+from iidindex.cli.opening import open_to_ask, open_to_change
+from iidindex.cli.output import Form, report_option, row_options, write
 from iidindex.rows import PROBLEM, ROOT
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Tell what would be done; change nothing.")
@@ -21,7 +21,7 @@ _dry_run = click.option("--dry-run", is_flag=True, help="Tell what would be done
 @click.pass_obj
 def roots(db: str, /, form: Form) -> int:
     """List the directories that files are recorded relative to."""
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         return write(index.roots(), form, ROOT, ("name", "location", "files"))
 
 
@@ -35,14 +35,18 @@ def relocate(db: str, /, name: str, place: str, dry_run: bool) -> int:
 
     NAME is what `roots` shows; PLACE is the directory where its files are now.
     """
-    with changing(db, dry_run=dry_run) as index:
+    with open_to_change(db, dry_run=dry_run) as index:
         root = index.relocate(name, place, dry_run=dry_run)
     click.echo(f"{printable(root.name)}: {root.files} files, at {printable(root.location)}")
     return DONE
 
 
 @click.command()
-@click.option("--checksum", is_flag=True, help="Read every file, but for its masks.")
+@click.option(
+    "--checksum",
+    is_flag=True,
+    help="Read every file, except for its masks, instead of comparing sizes and times.",
+)
 @row_options(PROBLEM)
 @click.pass_obj
 def verify(db: str, /, checksum: bool, form: Form) -> int:
@@ -50,23 +54,21 @@ def verify(db: str, /, checksum: bool, form: Form) -> int:
 
     Lists what is wrong, and exits with 3 if anything is.
     """
-    with asking(db) as index, Bar("verifying") as bar:
+    with open_to_ask(db) as index, Bar("verifying") as bar:
         problems = index.verify(checksum=checksum, progress=bar.show)
     code = write(problems, form, PROBLEM, ("location", "problem"))
     return DONE if code == NOTHING_FOUND else STALE
 
 
 @click.command()
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@report_option
 @click.pass_obj
 def doctor(db: str, /, form: str) -> int:
     """Tell versions, what SQLite can do here, and the state of the index.
 
-    What somebody needs to know who is asked for help. No original is opened.
+    Paste it when you ask somebody for help. No original is opened.
     """
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         found = index.doctor()
     if form == "json":
         click.echo(json.dumps(found))
@@ -90,7 +92,7 @@ def prune(db: str, /, root: str | None, dry_run: bool) -> int:
 
     Only this forgets anything: `ingest` marks a file that is gone as missing.
     """
-    with changing(db, dry_run=dry_run) as index:
+    with open_to_change(db, dry_run=dry_run) as index:
         for path in index.prune(root=root, dry_run=dry_run):
             click.echo(printable(path))
     return DONE
@@ -104,7 +106,7 @@ def optimize(db: str, /, dry_run: bool) -> int:
 
     The R-tree is packed, and the statistics are gathered by which SQLite plans questions.
     """
-    with changing(db, dry_run=dry_run) as index:
+    with open_to_change(db, dry_run=dry_run) as index:
         found = index.optimize(dry_run=dry_run)
     if dry_run:
         if found.lacks_indexes:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import click
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
+from iidindex.cli.filters import limit_option
 from iidindex.cli.hint import hint
 from iidindex.cli.main import NOTHING_FOUND
-from iidindex.cli.opening import asking
+from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.questions import Answer, Answered, Question, question
 from iidindex.index import Index
 from iidindex.model import IID
 from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED, STEP
 
-_domain = click.option("--domain", type=DOMAIN, help="In this domain only; '' for none.")
-_most = click.option("-k", type=click.IntRange(min=1), help="So many at the most.")
+_domain = click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
+_most = click.option("-k", type=click.IntRange(min=1), help="At most so many.")
 
 
 @click.command(cls=Question)
@@ -34,14 +35,14 @@ def links(index: Index, address: bytes, domain: bytes | None) -> Answered:
 @click.command()
 @click.option("--prefix", type=ADDRESS, help="What the address begins with.")
 @_domain
-@click.option("--limit", type=click.IntRange(min=0), help="So many at the most.")
+@limit_option
 @row_options(IID_COUNT)
 @click.pass_obj
 def iids(
     db: str, /, prefix: bytes | None, domain: bytes | None, limit: int | None, form: Form
 ) -> int:
     """List the individuals, and in how many files and entries they appear."""
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         found = index.iids(prefix=prefix, domain=domain, limit=limit)
         code = write(found, form, IID_COUNT, ("domain", "address", "files", "entries"))
         if code == NOTHING_FOUND:
@@ -54,7 +55,7 @@ def iids(
 @click.pass_obj
 def groups(db: str, /, form: Form) -> int:
     """List the groups, and how many files and entries they have."""
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         return write(index.groups(), form, GROUP)
 
 
@@ -100,12 +101,14 @@ def cooccur(index: Index, address: bytes, domain: bytes | None, by: str, k: int 
 @click.command(cls=Question)
 @click.argument("a", type=ADDRESS)
 @click.argument("b", type=ADDRESS)
-@click.option("--domain", type=DOMAIN, help="Of both, if the addresses are in several domains.")
+@click.option(
+    "--domain", type=DOMAIN, help="The domain of both; needed if an address is in several."
+)
 @question(STEP)
 def chain(index: Index, a: bytes, b: bytes, domain: bytes | None) -> Answered:
     """Find the shortest chain of files that leads from individual A to B.
 
-    Two individuals of a file are linked by it.
+    A file links all individuals that are in it.
     """
     first, last = [_only(index, address, domain) for address in (a, b)]
     found = None if first is None or last is None else index.chain(first, last)

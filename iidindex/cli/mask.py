@@ -6,7 +6,7 @@ import click
 
 from iidindex.cli.completion import PATH
 from iidindex.cli.main import DONE, NOTHING_FOUND, printable
-from iidindex.cli.opening import asking
+from iidindex.cli.opening import open_to_ask
 from iidindex.files.source import write_atomically
 from iidindex.render.write import encode, suffix_of
 
@@ -19,19 +19,19 @@ from iidindex.render.write import encode, suffix_of
     "-o",
     required=True,
     type=click.Path(dir_okay=False),
-    help="Where to: .png for a picture, .npy for a NumPy array of bool.",
+    help="The file to write: .png for a picture, .npy for a NumPy array of bool.",
 )
 @click.pass_obj
 def mask(db: str, /, path: str, key: int, output: str) -> int:
     """Write the mask of an entry as a PNG or NPY file.
 
-    PATH is the indexed file, as `find` shows it or where it lies on disk; KEY is the entry. The
-    picture is as large as the entry's bounding box.
+    PATH is the indexed file, as `find` shows it or where it lies on disk; KEY is the entry's
+    key. The picture is as large as its bounding box.
     """
     ending = suffix_of(output)
     if ending is None:
         raise click.UsageError(f"{printable(output)}: expected a name that ends in .png or .npy")
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         entry = index.entry(path, key)
         if entry is None:
             click.echo(

@@ -12,7 +12,7 @@ from iidindex.errors import CatalogNotFoundError
 from iidindex.index import Index
 
 
-def asking(db: str) -> Index:
+def open_to_ask(db: str) -> Index:
     """Open an index that is not to be changed, which may lie on a disk that cannot be.
 
     Where SQLite may write, it takes its log away in the end; opened read-only, it leaves it.
@@ -20,16 +20,16 @@ def asking(db: str) -> Index:
     return Index(db, read_only=not can_write(db))
 
 
-def changing(db: str, *, dry_run: bool = False) -> Index:
+def open_to_change(db: str, *, dry_run: bool = False) -> Index:
     """Open an index to change it; for a dry run, as if to ask it."""
-    return asking(db) if dry_run else Index(db)
+    return open_to_ask(db) if dry_run else Index(db)
 
 
 @contextmanager
-def trying(db: str) -> Iterator[Index]:
+def open_to_try(db: str) -> Iterator[Index]:
     """Open an index for a dry run; an empty one that is thrown away, if there is none yet."""
     try:
-        index = asking(db)
+        index = open_to_ask(db)
     except CatalogNotFoundError:
         with (
             TemporaryDirectory() as place,

@@ -56,37 +56,48 @@ class Form:
     end: str = "\n"
 
 
+# Of verbs that write a report, not rows.
+report_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to write the report.",
+)
+
+
 def row_options(kind: Kind | None = None) -> Callable[[F], F]:
     """Give a verb that writes rows of this kind the options for it, as a `Form` named ``form``.
 
     Without a kind, which columns there are turns out when they are written.
     """
     has_paths = kind is None or "path" in kind.names
-    known = "" if kind is None else f": {', '.join(kind.names)}"
+    known = "" if kind is None else f", of {', '.join(kind.names)}"
     options = [
         click.option(
             "--format",
             "form",
             type=click.Choice(FORMATS if has_paths else FORMATS[:-1]),
-            help="How to write what is found; table without this.",
+            help="How to write the rows; as a table by default.",
         ),
         click.option(
             "--fields",
             metavar="A,B,…",
             callback=lambda ctx, param, value: _fields(kind, ctx, param, value),
-            help=f"Only these columns, in this order{known}.",
+            help=f"The columns to write, in this order{known}.",
         ),
         click.option(
             "--format-version",
             metavar="N",
             callback=_check_version,
-            help="The version of the rows that is expected; there is 1.",
+            help="The version of the rows that a script expects; so far there is only 1.",
         ),
     ]
     if has_paths:
         options.append(
             click.option(
-                "-0", "nul", is_flag=True, help="Paths, each with NUL behind it, for xargs -0."
+                "-0", "nul", is_flag=True, help="Write paths, a NUL byte behind each, for xargs -0."
             )
         )
 
@@ -163,7 +174,7 @@ def write(
     """
     records = iter(records)
     first = next(records, None)
-    Waiting.hush()
+    Waiting.stop()
     if first is None:
         if form.name == "json":
             click.echo("[]")

@@ -11,7 +11,7 @@ from iidindex.cli.completion import PATH
 from iidindex.cli.filters import narrowed, reading_option, selection_options
 from iidindex.cli.hint import hint
 from iidindex.cli.main import DONE, NOTHING_FOUND
-from iidindex.cli.opening import changing
+from iidindex.cli.opening import open_to_change
 from iidindex.cli.output import Form, row_options, write
 from iidindex.rows import FILE, OVERLAP
 
@@ -22,13 +22,18 @@ _SHOWN = ("path", "a_key", "b_key", "a_address", "b_address", "pixels", "iou")
 @click.argument("paths", nargs=-1, type=PATH)
 @selection_options
 @reading_option
-@click.option("--store", is_flag=True, help="Keep them in the index, and tell nothing.")
+@click.option("--store", is_flag=True, help="Keep the pairs in the index, and write nothing.")
 @click.option(
     "--dry-run",
     is_flag=True,
     help="With --store: list the files whose overlaps would be counted; change nothing.",
 )
-@click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes that count.")
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    help="Processes that read and compare masks; 1 by default.",
+)
 @row_options(OVERLAP)
 @click.pass_obj
 def overlaps(
@@ -49,7 +54,7 @@ def overlaps(
         raise click.UsageError("name files as PATHS or with --path, not both")
     if dry_run and not store:
         raise click.UsageError("--dry-run goes with --store; without it, nothing is changed")
-    with changing(db, dry_run=dry_run or not store) as index:
+    with open_to_change(db, dry_run=dry_run or not store) as index:
         questions = [
             narrowed(index.entries, **filters | {"path": path})
             for path in paths or (filters["path"],)

@@ -19,7 +19,7 @@ from iidindex.cli.drawing import (
 )
 from iidindex.cli.filters import narrowed, reading_option, selection_options
 from iidindex.cli.main import DONE, printable
-from iidindex.cli.opening import asking
+from iidindex.cli.opening import open_to_ask
 from iidindex.files.source import write_atomically
 from iidindex.pictures.sheet import MOST_TILES
 from iidindex.query.heat import MOST_CELLS
@@ -32,7 +32,7 @@ from iidindex.render.write import encode, suffix_of
 @click.option(
     "--image",
     type=click.Path(dir_okay=False),
-    help="The picture to draw over; otherwise the one that the file's metadata name.",
+    help="The picture to draw over; by default the one that the file's metadata name.",
 )
 @no_image_option
 @number_option(
@@ -45,7 +45,7 @@ from iidindex.render.write import encode, suffix_of
     "--zoom",
     click.IntRange(1, 64),
     1,
-    "Draw each pixel as a square of such sides, as far as --size allows.",
+    "Draw each pixel as a square of so many a side, as far as --size allows.",
 )
 @crop_option
 @click.option("--no-labels", is_flag=True, help="Write no addresses.")
@@ -67,7 +67,7 @@ def render(
         raise click.UsageError("name the file as PATH, not with --path")
     drawing = _taken(options, "size", "zoom", "crop", "alpha", "font", "on_stale")
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "labels")}
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         hits = narrowed(index.entries, **options)
         drawn = index.render(file, hits, image=not no_image if image is None else image, **drawing)
         if not drawn.drawn:
@@ -80,13 +80,13 @@ def render(
 @click.command()
 @click.argument("address", type=ADDRESS)
 @output_option("uint8, shape (h, w, 3)")
-@number_option("--limit", click.IntRange(1, MOST_TILES), 60, "So many tiles at the most.")
-@number_option("--tile", click.IntRange(1, 1024), 192, "Sides of a tile in pixels.")
+@number_option("--limit", click.IntRange(1, MOST_TILES), 60, "At most so many tiles.")
+@number_option("--tile", click.IntRange(1, 1024), 192, "Width and height of a tile in pixels.")
 @number_option(
     "--margin",
     click.FloatRange(0, 100),
     0.25,
-    "What is shown around a mask, as a part of its longer side.",
+    "What is shown around a mask, as a fraction of its longer side.",
 )
 @click.option("--fit", is_flag=True, help="Scale each tile to its own mask, not all alike.")
 @no_image_option
@@ -99,13 +99,13 @@ def sheet(
 ) -> int:
     """Draw every appearance of an individual, tile by tile.
 
-    Over the pictures that the files' metadata name, where they are there; by path and key.
-    All tiles have one scale, so that sizes can be compared.
+    Each tile shows the mask over the picture that the file's metadata name, if it is there.
+    Tiles come by path and key, and have one scale, so that sizes can be compared.
     """
     drawing = _taken(options, "limit", "tile", "margin", "fit", "alpha", "font", "on_stale")
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "image")}
     wanted = (address, *addresses)
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         hits = narrowed(index.entries, **options)
         drawn = index.sheet(wanted, hits, **drawing)
         if not drawn.drawn:
@@ -140,9 +140,9 @@ def heat(
 ) -> int:
     """Draw where in the frame masks lie, over all files.
 
-    Colours tell how many masks cover a pixel, on the average of a cell.
+    Colours tell how many masks cover a pixel; for a cell of several pixels, their mean.
     """
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         hits = narrowed(index.entries, **filters)
         found = hits.heat(size=size, crop=crop)
         if not found.entries:

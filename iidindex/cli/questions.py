@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from iidindex.cli.hint import hint
 from iidindex.cli.main import DONE, ERROR, NOTHING_FOUND, STALE, printable
-from iidindex.cli.opening import asking
+from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.waiting import Waiting
 from iidindex.errors import IIDIndexError, StaleFileError
@@ -66,13 +66,13 @@ def question(kind: Kind) -> Callable[[F], F]:
         @click.option(
             "--batch",
             is_flag=True,
-            help="Read questions from standard input, each a line of what could stand behind "
-            "the verb; every row has its question with it.",
+            help="Read many questions from standard input: each line is what would follow the "
+            "verb. Every row names its question.",
         )
         @click.pass_obj
         @wraps(verb)
         def called(db: str, /, *, form: Form, batch: bool, **options: Any) -> int:
-            with asking(db) as index:
+            with open_to_ask(db) as index:
                 if batch:
                     return _ask_all(partial(verb, index), options, form)
                 return _tell(verb(index, **options), form)
@@ -155,7 +155,7 @@ def lines_of_input() -> Iterator[str]:
     if sys.stdin is None:
         raise click.UsageError("standard input is closed")
     if sys.stdin.isatty():
-        Waiting.hush()  # it is not the program that is waited for
+        Waiting.stop()  # it is not the program that is waited for
     return (line.decode("utf-8", "surrogateescape") for line in sys.stdin.buffer)
 
 

@@ -15,8 +15,8 @@ from iidindex.index import Index
 from iidindex.query.entries import Entries
 from iidindex.rows import ENTRY, NEAREST, Kind
 
-_count = click.option("--count", "only_count", is_flag=True, help="Tell only how many there are.")
-_explain = click.option("--explain", is_flag=True, help="Tell how the question is answered.")
+_count = click.option("--count", "only_count", is_flag=True, help="Write only how many there are.")
+_explain = click.option("--explain", is_flag=True, help="Write how the question would be answered.")
 
 
 def _answerable(kind: Kind) -> Callable[[F], F]:
@@ -65,7 +65,9 @@ class _Pixel(click.ParamType):
 _PIXEL = _Pixel()
 
 
-_boxes = click.option("--boxes", is_flag=True, help="Answer from bounding boxes; read no file.")
+_boxes = click.option(
+    "--boxes", is_flag=True, help="Compare bounding boxes, not masks; no file is read."
+)
 
 
 @click.command(cls=Question)
@@ -114,7 +116,7 @@ def region(
 @click.command(cls=_Signed)
 @click.argument("x", type=_PIXEL)
 @click.argument("y", type=_PIXEL)
-@click.option("-k", type=click.IntRange(min=1), default=1, show_default=True, help="So many.")
+@click.option("-k", type=click.IntRange(min=1), default=1, show_default=True, help="How many.")
 @_answerable(NEAREST)
 @reading_option
 def nearest(index: Index, x: int, y: int, k: int, **options: Any) -> Answered:

@@ -12,7 +12,7 @@ import click
 
 from iidindex.catalog.views import VIEWS
 from iidindex.cli.iidtext import parse, show
-from iidindex.cli.opening import asking
+from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.questions import lines_of_input
 from iidindex.rows import Column, Kind, Type
@@ -72,7 +72,7 @@ def sql(db: str, /, statement: str, parameters: tuple[tuple[str, Any], ...], for
     """Answer a question in SQL."""
     if statement == "-":
         statement = "".join(lines_of_input())
-    with asking(db) as index:
+    with open_to_ask(db) as index:
         rows = index.sql(statement, dict(parameters))
         first = next(rows, None)
         # Without rows, nobody need know their columns.

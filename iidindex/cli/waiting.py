@@ -14,7 +14,7 @@ _EVERY = 0.5
 class Waiting:
     """Within this context, the seconds that have passed are shown on a terminal.
 
-    Nothing is shown in the first second, nor after `hush`, which is called before anything is
+    Nothing is shown in the first second, nor after `stop`, which is called before anything is
     written that may be followed by more waiting.
     """
 
@@ -38,7 +38,7 @@ class Waiting:
         Waiting._of_this_process = None
 
     @classmethod
-    def hush(cls) -> None:
+    def stop(cls) -> None:
         """Show nothing more, and leave the line empty."""
         if cls._of_this_process is not None:
             cls._of_this_process._end()
