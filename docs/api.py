@@ -153,6 +153,8 @@ def _items(section: Any) -> str:
     for item in section.value:
         # What looks like Python is read as such: "path-like" as a difference.
         annotation = str(item.annotation or "").replace(" - ", "-")
+        if section.kind.value == "raises":  # several errors are read as a tuple
+            annotation = annotation.strip("()")
         names = [getattr(item, "name", ""), annotation]
         head = ", ".join(f"`{name}`" for name in names if name)
         told = _plain(item.description).replace("\n", " ")
