@@ -33,6 +33,7 @@ def call(tmp_path, archive, capsys, monkeypatch):
 FRAME = "rows 0 … 179, columns 0 … 290"
 UNKNOWN = [
     (["find", "--group", "plant"], "no group 'plant' in this index; did you mean 'plants'?"),
+    (["find", "--group", "W"], "no group 'W' in this index; did you mean 'water'?"),
     (["find", "--group", "x"], "no group 'x' in this index; known: 'plants', 'tall', 'water'"),
     (["find", "--group", "x", "--group", "tall", "--key", "9"], "no group 'x' in this index"),
     (["find", "--domain", "Garden"], "no domain 'Garden' in this index; did you mean 'garden'?"),

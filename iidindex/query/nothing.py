@@ -21,9 +21,9 @@ from iidindex.query.shape import shape_of, values_of
 # How bytes are written in an answer.
 Show = Callable[[bytes], str]
 
-# Names among which similar ones are looked for, and those that are told.
+# Names among which similar ones are looked for; those told if there are any, or else.
 _COMPARED = 5000
-_TOLD = 5
+_NEAR, _TOLD = 3, 5
 
 
 def why_nothing(catalog: Catalog, filters: Filters, show: Show = repr) -> str | None:
@@ -259,7 +259,9 @@ def _similar(
         return show(name) if isinstance(name, bytes) else repr(name)
 
     by_text = {text(name).casefold(): name for name in known}
-    near = get_close_matches(text(wanted).casefold(), by_text)
+    sought = text(wanted).casefold()
+    near = get_close_matches(sought, by_text, _NEAR)
+    near = near or [name for name in by_text if name.startswith(sought)][:_NEAR]
     if near:
         return f"did you mean {' or '.join(shown(by_text[name]) for name in near)}?"
     return (
