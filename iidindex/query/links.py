@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from typing import NamedTuple, Self
 
-from sqlalchemy import func, select
-
 from iidindex.catalog.engine import Catalog
-from iidindex.catalog.schema import OK, entries, files, iids, roots
 from iidindex.files.arguments import check_bytes
+
+_FILES = (
+    "SELECT f.path, count(*), sum(e.area), r.location FROM iids i "
+    "CROSS JOIN entries e ON e.iid_id = i.id CROSS JOIN files f ON f.id = e.file_id "
+    "CROSS JOIN roots r ON r.id = f.root_id WHERE i.address = ? {}AND f.state = 'ok' "
+    "GROUP BY f.id ORDER BY f.path, f.id"
+)
 
 
 class _Appearances(NamedTuple):
@@ -52,21 +56,11 @@ def links(catalog: Catalog, address: bytes, domain: bytes | None = None) -> list
     check_bytes(address, "address")
     if domain is not None:
         check_bytes(domain, "domain")
-    statement = (
-        select(files.c.path, func.count(), func.sum(entries.c.area), roots.c.location)
-        .select_from(
-            iids.join(entries, entries.c.iid_id == iids.c.id)
-            .join(files, files.c.id == entries.c.file_id)
-            .join(roots, roots.c.id == files.c.root_id)
-        )
-        .where(iids.c.address == address, files.c.state == OK)
-        .group_by(files.c.id)
-        .order_by(files.c.path, files.c.id)
-    )
-    if domain is not None:
-        statement = statement.where(iids.c.domain == domain)
+    asked = (address,) if domain is None else (address, domain)
+    statement = _FILES.format("" if domain is None else "AND i.domain = ? ")
     with catalog.reading() as connection:
+        rows = connection.exec_driver_sql(statement, asked)
         return [
-            Link(path, count, area, os.path.join(root, path))
-            for path, count, area, root in connection.execute(statement)
+            Link(path, count, area, os.path.join(os.fsdecode(root), path))
+            for path, count, area, root in ((os.fsdecode(row[0]), *row[1:]) for row in rows)
         ]
