@@ -291,11 +291,9 @@ class Contents:
         rows = self._records.in_key_order(rows)
         nodes = self._entries(rows)
         first, second, pixels = self._segment_space().overlaps(rows)
-        edges = [
-            (nodes[a], nodes[b], n)
-            for a, b, n in zip(first.tolist(), second.tolist(), pixels.tolist(), strict=True)
-        ]
-        return nodes, edges
+        # Nothing is done for an edge in Python: there may be many times as many as entries.
+        a, b = (map(nodes.__getitem__, side.tolist()) for side in (first, second))
+        return nodes, list(zip(a, b, pixels.tolist(), strict=True))
 
     compute_overlap = overlap_graph
 

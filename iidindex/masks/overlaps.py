@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 _MANY = 4096
 # Cutting masks into columns pays when each word is compared so many times; narrow masks take
 # many times their packed bytes, so that there is a limit.
-_PAYS = 2
+_PAYS = 1.5
 _MOST_WORDS = 1 << 23
 
 
@@ -39,7 +39,7 @@ def overlapping(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints]:
 
     Notes
     -----
-    Boxes of regions are joined first, then the bits of those that meet are compared, 57 at a
+    Boxes of regions are joined first, then the bits of those that meet are compared, a word at a
     time. Memory holds the pairs that overlap and a bounded block of candidates.
     """
     counted = _count(regions, owner)

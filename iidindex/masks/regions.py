@@ -52,16 +52,36 @@ class Regions:
         return Regions(self.data, self.start[which], self.bbox[which])
 
 
+def packed_sizes(bbox: Ints) -> Ints:
+    """How many bytes the bits of each box take."""
+    return (bbox[:, 2] - bbox[:, 0]) * (bbox[:, 3] - bbox[:, 1]) + 7 >> 3
+
+
 def join(parts: Sequence[Regions]) -> Regions:
     """Put regions of several buffers one behind the other; their bits are copied into one."""
-    size = [part.bbox[:, 2:] - part.bbox[:, :2] for part in parts]
-    n_bytes = np.concatenate([(wide[:, 0] * wide[:, 1] + 7) // 8 for wide in size])
+    n_bytes = np.concatenate([packed_sizes(part.bbox) for part in parts])
     starts = np.cumsum(n_bytes) - n_bytes + LEAD
     chunks = [np.zeros(LEAD, np.uint8)]
     ends = iter(n_bytes.tolist())
     for part in parts:
         chunks.extend(part.data[at : at + next(ends)] for at in part.start.tolist())
     return Regions(np.concatenate(chunks), starts, np.concatenate([part.bbox for part in parts]))
+
+
+def compact(regions: Regions) -> Regions:
+    """Put regions into a buffer of little else: a part of theirs, if they lie close together.
+
+    So do those of neighbouring segments of a file. Otherwise their bits are copied.
+    """
+    if not len(regions):
+        return regions
+    n_bytes = packed_sizes(regions.bbox)
+    low = int(np.minimum.reduce(regions.start)) - LEAD
+    high = int(np.maximum.reduce(regions.start + n_bytes))
+    # Small regions are not much longer than the heads between them.
+    if high - low > 2 * int(np.add.reduce(n_bytes)) + 64 * len(regions):
+        return join([regions])
+    return Regions(regions.data[low:high], regions.start - low, regions.bbox)
 
 
 def as_binary(mask: npt.ArrayLike, name: str = "mask") -> Bool2D:
