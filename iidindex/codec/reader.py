@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from iidindex.codec import layout
 from iidindex.errors import IIDFormatError
-from iidindex.model import BufLoc
+from iidindex.model import BBox, BufLoc
 
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
@@ -42,7 +42,9 @@ class Header(NamedTuple):
 EMPTY_HEADER = Header(layout.VERSION, layout.RFORMAT, *[BufLoc(0, 0)] * 5)
 
 
-@dataclass(frozen=True, slots=True)
+# One is made for every file that is opened: NumPy's and the records' own costs are most of what
+# reading a small file takes, and a frozen class takes several times as long to fill.
+@dataclass(slots=True)
 class Lut:
     """The lookup table as columns, one element per entry.
 
@@ -64,8 +66,7 @@ class Lut:
         return len(self.key)
 
 
-@dataclass(frozen=True, slots=True)
-class IIDColumns:
+class IIDColumns(NamedTuple):
     """Where the bytes of every IID lie, from the start of the file: int64, shape (n,)."""
 
     domain_offset: Ints
@@ -74,8 +75,7 @@ class IIDColumns:
     address_length: Ints
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentColumns:
+class SegmentColumns(NamedTuple):
     """The heads of the segments as columns.
 
     Attributes
@@ -128,14 +128,15 @@ def check_header(head: bytes, size: int) -> Header:
             f"the file has {size} bytes; expected at least the {layout.HEADER_SIZE} of the header",
             section="header",
         )
-    version, rformat, *numbers = layout.HEADER.unpack(head)
+    numbers = layout.HEADER.unpack(head)
+    version, rformat = numbers[:2]
     if version != layout.VERSION:
         raise _header_error(
             f"version is {version}; expected {layout.VERSION}, as every .iid file has", 0
         )
     if rformat != layout.RFORMAT:
         raise _header_error(f"rformat is {rformat}; expected {layout.RFORMAT}", 4)
-    sections = [BufLoc(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=True)]
+    sections = [*map(BufLoc, numbers[2::2], numbers[3::2])]
     end = layout.HEADER_SIZE
     for offset, length in sections:
         if not length:
@@ -208,31 +209,34 @@ def read_lut(data: Bytes, header: Header) -> Lut:
     if n == 0:
         empty = np.empty(0, np.int64)
         return Lut(empty, empty, empty, empty, empty)
-    columns = data[start : start + length].view("<u4").reshape(n, 5).T.astype(np.int64, order="C")
-    offsets, lengths = columns[1::2], columns[2::2]
-    limits = (header.bufloc_iids, header.bufloc_segs)
-    shortest = np.minimum.reduce(lengths, axis=1).tolist()
-    furthest = np.maximum.reduce(offsets + lengths, axis=1).tolist()
-    together = np.add.reduce(lengths, axis=1).tolist()
-    for which, (section, least) in enumerate(
-        (("iids", layout.IID_HEAD_SIZE), ("segs", layout.SEGMENT_HEAD_SIZE))
-    ):
-        limit = limits[which]
-        if (
-            shortest[which] < least
-            or furthest[which] > limit.length
-            or together[which] > limit.length
-        ):
-            raise _lut_error(section, least, limit, start, offsets[which], lengths[which])
-    offsets += np.array([[limits[0].offset], [limits[1].offset]])
-    if not is_range(columns[0]):
-        _check_unique(columns[0], start)
-    return Lut(*columns)
+    table = data[start : start + length].view(_UINT32).reshape(n, len(layout.LUT_COLUMNS))
+    key, iid_offset, iid_length, seg_offset, seg_length = table.T.astype(np.int64, order="C")
+    iids, segs = header.bufloc_iids, header.bufloc_segs
+    if not _fit(iid_offset, iid_length, layout.IID_HEAD_SIZE, iids):
+        raise _lut_error("iids", layout.IID_HEAD_SIZE, iids, start, iid_offset, iid_length)
+    if not _fit(seg_offset, seg_length, layout.SEGMENT_HEAD_SIZE, segs):
+        raise _lut_error("segs", layout.SEGMENT_HEAD_SIZE, segs, start, seg_offset, seg_length)
+    if not is_range(key):
+        _check_unique(key, start)
+    iid_offset += iids.offset
+    seg_offset += segs.offset
+    return Lut(key, iid_offset, iid_length, seg_offset, seg_length)
+
+
+def _fit(offset: Ints, length: Ints, least: int, section: BufLoc) -> bool:
+    """Whether records have their least length and lie within their section, and so together."""
+    if np.count_nonzero(length < least):
+        return False
+    end = offset + length
+    if not np.count_nonzero(end[:-1] != offset[1:]):
+        # One behind the other, as all programs known write them: the last one tells of all.
+        return bool(end[-1] <= section.length)
+    return max(int(end.max()), int(length.sum())) <= section.length
 
 
 def is_range(keys: Ints) -> bool:
     """Whether every key equals its row, as in all files of the founding program."""
-    return bool(np.logical_and.reduce(keys == np.arange(len(keys))))
+    return np.count_nonzero(keys != np.arange(len(keys))) == 0
 
 
 def _check_unique(keys: Ints, start: int) -> None:
@@ -280,9 +284,16 @@ def heads_at(data: Bytes, offsets: Ints, head: np.dtype[np.void]) -> npt.NDArray
     A view with a stride of one byte makes every offset an index, so that one fancy index
     copies whole records: as plain bytes, since NumPy copies a record field by field.
     """
-    whole = np.dtype((np.void, head.itemsize))
-    every = np.ndarray((len(data) - head.itemsize + 1,), whole, data, strides=(1,))
+    size = head.itemsize
+    every = np.ndarray((len(data) - size + 1,), _PLAIN[size], data, strides=(1,))
     return every[offsets].view(head)
+
+
+_UINT32 = np.dtype("<u4")
+_PLAIN = {
+    head.itemsize: np.dtype((np.void, head.itemsize))
+    for head in (layout.IID_HEAD, layout.SEGMENT_HEAD, layout.REGION_HEAD)
+}
 
 
 def read_iids(data: Bytes, lut: Lut) -> IIDColumns:
@@ -361,21 +372,19 @@ def check_segments(
     """Refuse boxes that are reversed and areas that do not fit their box."""
     if not len(bbox):
         return
-    low, high = bbox[:, :2], bbox[:, 2:]
-    # Of a box that is not reversed, the pixels fit a uint32.
-    pixels = np.multiply.reduce(high - low, axis=1, dtype=np.uint32)
-    if not np.count_nonzero(low > high) and not np.count_nonzero(area > pixels):
+    minr, minc, maxr, maxc = bbox.T.astype(np.uint32, order="C")
+    height, width = maxr - minr, maxc - minc
+    # What is negative becomes more than any coordinate; of other boxes, the pixels fit a uint32.
+    wrong = (height | width) > layout.MAX_COORDINATE
+    wrong |= area > height * width
+    if not np.count_nonzero(wrong):
         return
-    corner = bbox.astype(np.int64)
-    height, width = (corner[:, 2:] - corner[:, :2]).T
-    too_large = area > height * width
-    wrong = too_large | (np.minimum(height, width) < 0)
     row = int(np.argmax(wrong))
-    box = tuple(corner[row].tolist())
+    box = BBox(*bbox[row].tolist())
     problem = (
-        f"bbox {box} is reversed; expected minr <= maxr and minc <= maxc"
-        if min(height[row], width[row]) < 0
-        else f"area is {area[row]}; its bbox {box} has {height[row] * width[row]} pixels"
+        f"bbox {tuple(box)} is reversed; expected minr <= maxr and minc <= maxc"
+        if min(box.height, box.width) < 0
+        else f"area is {area[row]}; its bbox {tuple(box)} has {box.n_pixels} pixels"
     )
     raise IIDFormatError(
         f"the segment of key {key[row]}: {problem}", section="segs", offset=int(offset[row])

@@ -100,15 +100,19 @@ class LocalFile:
     def read(self, offset: int, length: int) -> bytes:
         """Read `length` bytes from `offset`; fewer only where the file ends."""
         self._check_open()
-        parts = []
         try:
-            while length > 0 and (part := os.pread(self._fd, length, offset)):
-                parts.append(part)
-                offset += len(part)
-                length -= len(part)
+            content = os.pread(self._fd, length, offset)
+            return content if len(content) == length else self._read_on(content, offset, length)
         except OSError as error:
             raise SourceError(f"{self.name}: cannot be read: {_reason(error)}") from error
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _read_on(self, content: bytes, offset: int, length: int) -> bytes:
+        """Read what the system has not given at once, if the file has not ended."""
+        parts, done = [content], len(content)
+        while done < length and (part := os.pread(self._fd, length - done, offset + done)):
+            parts.append(part)
+            done += len(part)
+        return b"".join(parts)
 
     def data(self) -> Bytes:
         """The whole file: a small one read at once, others through a read-only memory map.
