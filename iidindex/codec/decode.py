@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +10,13 @@ import numpy.typing as npt
 from iidindex.codec.reader import Bytes, Ints
 from iidindex.codec.regions import read_few_regions, read_regions
 from iidindex.errors import IIDFormatError
-from iidindex.masks.regions import Bool2D, Regions, paint, unpack
+from iidindex.masks.portions import portions
+from iidindex.masks.regions import Bool2D, Regions, compact, paint, unpack
 from iidindex.model import BBox
 
 # Packed bytes unpacked in one go. The masks of a block share its memory, so that one kept
 # alone keeps eight times as many bytes alive; and a block stays within a processor's cache.
+# Smaller blocks let go of their memory sooner, but take no less time.
 _BLOCK_BYTES = 1 << 17
 
 # Pixels up to which a region is unpacked whole rather than band by band.
@@ -53,16 +55,8 @@ def decode_mask(
         if few is not None and bbox.n_pixels <= _SMALL:
             if len(few) == 1 and few[0][0] == bbox:
                 return unpack(data[few[0][1] :], bbox.height, bbox.width)
-            mask = np.zeros((bbox.height, bbox.width), np.bool_)
-            for inner, start in few:
-                part = unpack(data[start:], inner.height, inner.width)
-                target = mask[
-                    inner.minr - bbox.minr : inner.maxr - bbox.minr,
-                    inner.minc - bbox.minc : inner.maxc - bbox.minc,
-                ]
-                # Regions should not share pixels, but a file may hold any bytes.
-                target |= part
-            return mask
+            parts = [unpack(data[start:], inner.height, inner.width) for inner, start in few]
+            return _assembled(bbox, [inner for inner, _ in few], parts)
         table = read_regions(
             data, np.array([offset]), np.array([length]), np.array([bbox], np.uint16)
         )
@@ -109,18 +103,12 @@ def decode_masks(
     # counts, if that is more.
     corner = bbox.astype(np.int64)
     pixels = (corner[:, 2] - corner[:, 0]) * (corner[:, 3] - corner[:, 1])
-    ends = np.cumsum(np.maximum(length, pixels >> 3))
-    low = 0
-    while low < len(offset):
-        done = int(ends[low - 1]) if low else 0
-        high = max(low + 1, int(np.searchsorted(ends, done + _BLOCK_BYTES, side="right")))
-        part = slice(low, high)
+    for part in portions(np.maximum(length, pixels >> 3), _BLOCK_BYTES):
         try:
             yield from _decode_block(data, offset[part], length[part], bbox[part])
         except MemoryError:
-            largest = low + int(np.argmax(pixels[part]))
+            largest = part.start + int(np.argmax(pixels[part]))
             raise _too_large(BBox(*corner[largest].tolist()), int(offset[largest])) from None
-        low = high
 
 
 def _decode_block(
@@ -131,41 +119,43 @@ def _decode_block(
     boxes = bbox.tolist()
     if int(length.sum()) > _BLOCK_BYTES:  # a single large mask is painted band by band
         return [paint(regions, BBox(*boxes[0]))]
-    bits, begins = _unpack_all(regions)
+    parts = _unpack_all(regions)
     first = np.searchsorted(table.segment, np.arange(len(offset) + 1)).tolist()
     inner = regions.bbox.tolist()
-    masks: list[Bool2D] = []
-    for box, low, high in zip(boxes, first, first[1:], strict=False):
-        minr, minc, maxr, maxc = box
-        height, width = maxr - minr, maxc - minc
-        if high == low + 1 and inner[low] == box:
-            at = begins[low]
-            masks.append(bits[at : at + height * width].reshape(height, width))
-            continue
-        mask = np.zeros((height, width), np.bool_)
-        for (top, left, bottom, right), at in zip(inner[low:high], begins[low:high], strict=True):
-            height, width = bottom - top, right - left
-            part = bits[at : at + height * width].reshape(height, width)
-            target = mask[top - minr : bottom - minr, left - minc : right - minc]
+    return [
+        parts[low]
+        if high - low == 1 and inner[low] == box
+        else _assembled(box, inner[low:high], parts[low:high])
+        for box, low, high in zip(boxes, first, first[1:], strict=False)
+    ]
+
+
+def _assembled(
+    box: Sequence[int], inner: Sequence[Sequence[int]], parts: Sequence[Bool2D]
+) -> Bool2D:
+    """A mask over `box` of the regions whose boxes are `inner`."""
+    minr, minc, maxr, maxc = box
+    mask = np.zeros((maxr - minr, maxc - minc), np.bool_)
+    for nth, (top, left, bottom, right) in enumerate(inner):
+        target = mask[top - minr : bottom - minr, left - minc : right - minc]
+        if nth:
             # Regions should not share pixels, but a file may hold any bytes.
-            target |= part
-        masks.append(mask)
-    return masks
+            target[parts[nth]] = True
+        else:
+            target[...] = parts[0]
+    return mask
 
 
-def _unpack_all(regions: Regions) -> tuple[npt.NDArray[np.bool_], list[int]]:
-    """Unpack whole regions into one array; return it and where each region's bits begin."""
-    if not len(regions):
-        return np.empty(0, np.bool_), []
-    size = regions.bbox[:, 2:] - regions.bbox[:, :2]
-    n_bytes = (size[:, 0] * size[:, 1] + 7) // 8
-    start = regions.start
-    low, high = int(start.min()), int((start + n_bytes).max())
-    if high - low <= _BLOCK_BYTES:
-        # The segments lie close together: the heads between them are unpacked as well.
-        bits = np.unpackbits(regions.data[low:high])
-        return bits.view(np.bool_), ((start - low) * 8).tolist()
-    ends = (start + n_bytes).tolist()
-    parts = [regions.data[a:b] for a, b in zip(start.tolist(), ends, strict=True)]
-    bits = np.unpackbits(np.concatenate(parts))
-    return bits.view(np.bool_), ((np.cumsum(n_bytes) - n_bytes) * 8).tolist()
+def _unpack_all(regions: Regions) -> list[Bool2D]:
+    """Unpack whole regions at once, those between which little else lies with what lies there."""
+    near = compact(regions)
+    size = near.bbox[:, 2:] - near.bbox[:, :2]
+    bits = np.unpackbits(near.data)
+    return [
+        # Made so, it takes less time than a slice that is given a shape.
+        np.ndarray(shape, _BOOL, bits, begin)
+        for shape, begin in zip(size.tolist(), (near.start * 8).tolist(), strict=True)
+    ]
+
+
+_BOOL = np.dtype(np.bool_)

@@ -42,8 +42,7 @@ class Header(NamedTuple):
 EMPTY_HEADER = Header(layout.VERSION, layout.RFORMAT, *[BufLoc(0, 0)] * 5)
 
 
-# One is made for every file that is opened: NumPy's and the records' own costs are most of what
-# reading a small file takes, and a frozen class takes several times as long to fill.
+# Made for every file that is opened; a frozen class takes many times as long to fill.
 @dataclass(slots=True)
 class Lut:
     """The lookup table as columns, one element per entry.
@@ -230,13 +229,13 @@ def _fit(offset: Ints, length: Ints, least: int, section: BufLoc) -> bool:
     end = offset + length
     if not np.count_nonzero(end[:-1] != offset[1:]):
         # One behind the other, as all programs known write them: the last one tells of all.
-        return bool(end[-1] <= section.length)
+        return int(end[-1]) <= section.length
     return max(int(end.max()), int(length.sum())) <= section.length
 
 
 def is_range(keys: Ints) -> bool:
     """Whether every key equals its row, as in all files of the founding program."""
-    return np.count_nonzero(keys != np.arange(len(keys))) == 0
+    return not np.count_nonzero(keys != np.arange(len(keys)))
 
 
 def _check_unique(keys: Ints, start: int) -> None:

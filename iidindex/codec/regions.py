@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +15,7 @@ from iidindex.masks.regions import Regions
 from iidindex.model import BBox
 
 
-@dataclass(frozen=True, slots=True)
-class RegionTable:
+class RegionTable(NamedTuple):
     """The regions of several segments.
 
     Attributes
@@ -58,23 +58,22 @@ def read_regions(
     if not len(start):
         return RegionTable(segment, Regions(data, start, np.empty((0, 4), np.int64)))
     head = heads_at(data, start, layout.REGION_HEAD)
-    boxes = head["bbox"].astype(np.int64)
-    outer = bbox[segment].astype(np.int64)
-    size = boxes[:, 2:] - boxes[:, :2]
-    needed = layout.REGION_HEAD_SIZE + (size[:, 0] * size[:, 1] + 7 >> 3)
-    # Distances that must not be negative: into the outer box from all four sides, and the size.
-    inside = boxes - outer
-    np.negative(inside[:, 2:], out=inside[:, 2:])
-    misfit = head["length"] != needed
-    if (
-        np.minimum.reduce(size, axis=None) < 0
-        or np.minimum.reduce(inside, axis=None) < 0
-        or np.logical_or.reduce(misfit)
-    ):
-        wrong = misfit | (size < 0).any(axis=1) | (inside < 0).any(axis=1)
+    # Corner by corner, each a contiguous array.
+    inner = head["bbox"].T.astype(np.int64, order="C")
+    outer = bbox[segment].T.astype(np.int64, order="C")
+    size = inner[2:] - inner[:2]
+    needed = size[0] * size[1]
+    needed += 7
+    needed >>= 3
+    needed += layout.REGION_HEAD_SIZE
+    wrong = head["length"] != needed
+    # None of these may be negative; the sign of all is the sign of each.
+    distances = np.concatenate([size, inner[:2] - outer[:2], outer[2:] - inner[2:]])
+    wrong |= np.bitwise_or.reduce(distances, axis=0) < 0
+    if np.count_nonzero(wrong):
         at = int(np.argmax(wrong))
-        raise _region_error(int(start[at]), int(head["length"][at]), boxes[at], outer[at])
-    return RegionTable(segment, Regions(data, start + layout.REGION_HEAD_SIZE, boxes))
+        raise _region_error(int(start[at]), int(head["length"][at]), inner[:, at], outer[:, at])
+    return RegionTable(segment, Regions(data, start + layout.REGION_HEAD_SIZE, inner.T))
 
 
 # A segment of so few regions is read faster one by one than all at once.
@@ -160,25 +159,27 @@ def _region_starts(data: Bytes, offset: Ints, length: Ints) -> tuple[Ints, Ints]
         starts.append(position)
         unfinished = after < end
         active, position, end = active[unfinished], after[unfinished], end[unfinished]
-    for which, at, stop in zip(active.tolist(), position.tolist(), end.tolist(), strict=True):
-        chain = _follow_chain(data, at, stop)
-        segments.append(np.full(len(chain), which, np.int64))
-        starts.append(np.array(chain, np.int64))
-    if not starts:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
+    chains = [
+        _follow_chain(data, at, stop)
+        for at, stop in zip(position.tolist(), end.tolist(), strict=True)
+    ]
+    if chains or not starts:
+        segments.append(np.repeat(active, np.array([*map(len, chains)], np.int64)))
+        starts.append(np.array([*chain.from_iterable(chains)], np.int64))
+    if len(starts) == 1:
+        return segments[0], starts[0]
     segment, start = np.concatenate(segments), np.concatenate(starts)
-    if len(starts) > 1:
-        order = np.lexsort((start, segment))
-        segment, start = segment[order], start[order]
-    return segment, start
+    # What is found of a segment later lies behind what was found before.
+    order = np.argsort(segment, kind="stable")
+    return segment[order], start[order]
 
 
 def _follow_chain(data: Bytes, at: int, stop: int) -> list[int]:
     """Starts of the regions of one segment, from byte `at` to byte `stop`."""
     view = data.data
-    chain = []
+    starts = []
     while at < stop:
-        chain.append(at)
+        starts.append(at)
         left = stop - at
         length = layout.REGION_LENGTH.unpack_from(view, at)[0] if left >= 4 else 0
         if length < layout.REGION_HEAD_SIZE or length > left:
@@ -189,4 +190,4 @@ def _follow_chain(data: Bytes, at: int, stop: int) -> list[int]:
                 offset=at,
             )
         at += length
-    return chain
+    return starts

@@ -137,7 +137,7 @@ class Contents:
         else:
             for entry in entries:
                 _ = load_iids and entry.iid, load_segs and entry.seg.bbox
-        self._loaded_keys.update(entry.key for entry in entries)
+        self._loaded_keys.update(self.keys[rows].tolist())
         return entries
 
     def look_for(

@@ -118,26 +118,30 @@ class Part:
         return self._data.data
 
     @cached_property
+    def iid_bytes(self) -> tuple[bytes, int]:
+        """The bytes of all IIDs, copied from the buffer, and where they begin in it."""
+        columns = self.iid_columns
+        low = int(columns.domain_offset.min(initial=len(self._data)))
+        high = int((columns.address_offset + columns.address_length).max(initial=low))
+        return self.data[low:high].tobytes(), low
+
+    @cached_property
     def iids(self) -> list[IID]:
         """All IIDs."""
         columns = self.iid_columns
-        if not len(self):
-            return []
         # One copy of the section makes every slice a bytes object at once.
-        low = int(columns.domain_offset.min())
-        ends = columns.address_offset + columns.address_length
-        raw = self.data[low : int(ends.max())].tobytes()
+        raw, low = self.iid_bytes
         starts = (columns.domain_offset - low).tolist()
         middles = (columns.address_offset - low).tolist()
-        stops = (ends - low).tolist()
+        stops = (columns.address_offset + columns.address_length - low).tolist()
         domains = [raw[start:stop] or None for start, stop in zip(starts, middles, strict=True)]
         addresses = [raw[start:stop] for start, stop in zip(middles, stops, strict=True)]
         # What the constructor does is done; made this way, they take half the time.
         return list(map(IID._make, zip(domains, addresses, strict=True)))
 
     def iid(self, row: int) -> IID:
-        """The IID of one row, without decoding the others."""
-        if "iids" in self.__dict__:
+        """The IID of one row, without decoding the others unless they are loaded."""
+        if "iid_bytes" in self.__dict__:
             return self.iids[row]
         with naming(self.name):
             where = read_iids(self.data, self._row(row))

@@ -78,9 +78,9 @@ class Records:
         return _joined([part.segments.area for part in self.parts], np.empty(0, np.uint32))
 
     def load(self, iids: bool, segs: bool) -> None:
-        """Decode columns now."""
+        """Decode columns now; an object for each IID is made when the first is asked for."""
         for part in self.parts:
-            _ = iids and part.iids, segs and part.segments
+            _ = iids and part.iid_bytes, segs and part.segments
 
     # ------------------------------------------------------------------ attributes
 

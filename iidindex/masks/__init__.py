@@ -8,4 +8,7 @@
 ``measure``  overlap, union, IoU, containment and distance of two placed masks
 ``tiles``    masks whose regions share pixels, made countable
 ``overlaps`` overlap of all masks of a picture
+``cells``    how many pixels of masks fall into each cell of a grid
+``distance`` how far masks lie from each other
+``portions`` work in portions of bounded size
 """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.masks.portions import portions
 from iidindex.model import BBox
 
 if TYPE_CHECKING:
@@ -139,18 +140,13 @@ class _Sweep:
             yield self._joined(found)
 
     def _candidates(self) -> Iterator[tuple[Ints, Ints]]:
-        ends = np.cumsum(self._behind)
-        low = 0
-        while low < len(ends):
-            done = int(ends[low - 1]) if low else 0
-            high = max(low + 1, int(np.searchsorted(ends, done + _BLOCK, side="right")))
-            n = self._behind[low:high]
-            each = np.arange(low, high)
+        for part in portions(self._behind, _BLOCK):
+            n = self._behind[part]
+            each = np.arange(part.start, part.stop)
             i = np.repeat(each, n)
-            j = np.repeat(each + 1 - (ends[low:high] - n - done), n)
+            j = np.repeat(each + 1 - (np.cumsum(n) - n), n)
             j += np.arange(len(j))
             yield i, j
-            low = high
 
     def _joined(self, found: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
         i, j = (np.concatenate(side) for side in zip(*found, strict=True))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.masks.portions import portions
 from iidindex.masks.regions import Regions, row_blocks
 from iidindex.masks.tiles import reduce_by
 from iidindex.masks.windows import count_inside
@@ -128,7 +129,7 @@ def cell_counts(
     n_cells = int(np.multiply.reduce(grid.shape))
     boxes = _cell_boxes(regions.bbox, grid)
     code, count = np.empty(0, np.int64), np.empty(0, np.uint32)
-    for part in _parts((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), _CELLS // zoom**2):
+    for part in portions((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), _CELLS // zoom**2):
         found, new = _sparse(regions[part], owner[part] * n_cells, boxes[part], grid)
         if len(code):
             found, new = np.concatenate([code, found]), np.concatenate([count, new])
@@ -156,17 +157,6 @@ def count_grid(regions: Regions, grid: Grid) -> Ints:
     for found in cell_counts(regions, np.arange(len(regions)), grid):
         np.add.at(flat, found.cell, found.count)
     return total
-
-
-def _parts(sizes: Ints, most: int) -> Iterator[slice]:
-    """Cut regions into runs of so many cells together."""
-    ends = np.cumsum(sizes)
-    low = 0
-    while low < len(sizes):
-        done = int(ends[low - 1]) if low else 0
-        high = max(low + 1, int(np.searchsorted(ends, done + most, side="right")))
-        yield slice(low, high)
-        low = high
 
 
 def _cell_boxes(bbox: Ints, grid: Grid) -> Ints:

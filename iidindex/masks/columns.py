@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.masks.portions import portions
 from iidindex.masks.regions import Regions, compact, packed_sizes
 
 Ints = npt.NDArray[np.int64]
@@ -93,13 +94,9 @@ def columns(regions: Regions) -> Columns:
     ends = np.cumsum(n_words) >> _BLOCK_SHIFT
     begins = ends - (n_words >> _BLOCK_SHIFT)
     blocks = np.zeros((int(ends[-1]) if len(ends) else 0, _BLOCK_ROWS), np.uint64)
-    packed = np.cumsum(packed_sizes(bbox) + 8 * (bbox[:, 2] - bbox[:, 0]))
-    low = 0
-    while low < len(ends):
-        done = int(packed[low - 1]) if low else 0
-        high = max(low + 1, int(np.searchsorted(packed, done + _BLOCK_BYTES, side="right")))
-        _fill(blocks[int(begins[low]) : int(ends[high - 1])], regions[low:high])
-        low = high
+    packed = packed_sizes(bbox) + 8 * (bbox[:, 2] - bbox[:, 0])
+    for part in portions(packed, _BLOCK_BYTES):
+        _fill(blocks[int(begins[part][0]) : int(ends[part][-1])], regions[part])
     of, nth = _count_up(n_columns)
     upper = bbox[:, 0] >> _BLOCK_SHIFT
     height = (n_words >> _BLOCK_SHIFT) // np.maximum(n_columns, 1)
@@ -205,18 +202,14 @@ def _count_ranges(blocks: Words, a: Ints, b: Ints, length: Ints) -> Ints:
     total = np.empty(len(a), np.int64)
     ends = np.cumsum(length)
     opens = ends - length
-    low = 0
-    while low < len(a):
-        done = int(opens[low])
-        high = max(low + 1, int(np.searchsorted(ends, done + _BLOCKS, side="right")))
-        part = slice(low, high)
+    for part in portions(length, _BLOCKS):
+        done = int(opens[part][0])
         n, begins = length[part], opens[part] - done
-        nth = np.arange(int(ends[high - 1]) - done)
+        nth = np.arange(int(ends[part][-1]) - done)
         # Of the ways to fetch rows, this one copies each in one go.
         both = blocks.take(np.repeat(a[part] - begins, n) + nth, axis=0)
         both &= blocks.take(np.repeat(b[part] - begins, n) + nth, axis=0)
         total[part] = np.add.reduceat(_bits(both), begins, dtype=np.int64)
-        low = high
     return total
 
 

@@ -20,7 +20,8 @@ Ints = npt.NDArray[np.int64]
 LEAD = 8
 
 
-@dataclass(frozen=True, slots=True)
+# Made for every mask; a frozen class takes many times as long to fill.
+@dataclass(slots=True)
 class Regions:
     """Rectangles of packed bits in one buffer: one mask, or many.
 
@@ -74,7 +75,7 @@ def compact(regions: Regions) -> Regions:
     So do those of neighbouring segments of a file. Otherwise their bits are copied.
     """
     if not len(regions):
-        return regions
+        return join([regions])
     n_bytes = packed_sizes(regions.bbox)
     low = int(np.minimum.reduce(regions.start)) - LEAD
     high = int(np.maximum.reduce(regions.start + n_bytes))

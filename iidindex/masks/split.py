@@ -140,10 +140,12 @@ def _components(begin: Ints, end: Ints, stride: int) -> Ints | None:
 def _joined(a: list[int], b: list[int]) -> dict[int, int]:
     """Join the trees of pairs of roots: the smaller root is the other's parent."""
     parent: dict[int, int] = {}
-    for pair in zip(a, b, strict=True):
-        one, other = (_find(parent, node) for node in pair)
-        if one != other:
-            parent[max(one, other)] = min(one, other)
+    for one, other in zip(a, b, strict=True):
+        one, other = _find(parent, one), _find(parent, other)
+        if one < other:
+            parent[other] = one
+        elif other < one:
+            parent[one] = other
     return parent
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.masks.portions import portions
 from iidindex.masks.regions import Regions
 
 Ints = npt.NDArray[np.int64]
@@ -104,13 +105,10 @@ def _count(low: Ints, high: Ints, sides: Sequence[tuple[Regions, Ints, Ints]]) -
     ends = np.cumsum(height)
     opens = ends - height
     sums = np.empty(len(window), np.int64)
-    begin = 0
-    while begin < len(window):
-        done = int(opens[begin])
-        end = max(begin + 1, int(np.searchsorted(ends, done + _BLOCK, side="right")))
-        part = slice(begin, end)
+    for part in portions(height, _BLOCK):
+        done = int(opens[part][0])
         n, first = height[part], opens[part] - done
-        nth = np.arange(int(ends[end - 1]) - done)
+        nth = np.arange(int(ends[part][-1]) - done)
         nth -= np.repeat(first, n)
         words = np.repeat(mask[part], n)
         for every, last, stride in loads:
@@ -121,7 +119,6 @@ def _count(low: Ints, high: Ints, sides: Sequence[tuple[Regions, Ints, Ints]]) -
             at >>= 3
             words &= every[at].astype(np.uint64) >> behind
         sums[part] = np.add.reduceat(np.bitwise_count(words), first, dtype=np.int64)
-        begin = end
     np.add.at(total, window, sums)
     return total
 
