@@ -12,11 +12,12 @@ import build
 import strategies
 from iidindex import EncodeError
 from iidindex.masks import regions as packed
+from iidindex.masks.columns import columns, count_shared, words_needed, words_shared
 from iidindex.masks.distance import distance, distances
 from iidindex.masks.measure import Overlap, any_in, areas, hull, overlap, place, union
 from iidindex.masks.overlaps import overlapping
-from iidindex.masks.regions import LEAD, Regions, join, paint, pixel_in, row_blocks
-from iidindex.masks.split import split
+from iidindex.masks.regions import LEAD, Regions, compact, join, paint, pixel_in, row_blocks
+from iidindex.masks.split import split, split_many
 from iidindex.masks.tiles import disjoint, tiles
 from iidindex.masks.windows import count_common, count_inside
 from iidindex.model import BBox
@@ -89,6 +90,22 @@ def test_split_gives_the_connected_parts(mask, minr, minc, gap):
 def test_split_joins_diagonal_pixels():
     assert len(split(np.eye(5, dtype=bool))[0]) == 1
     assert len(split(np.eye(5, dtype=bool)[::2])[0]) == 3
+
+
+@given(st.lists(strategies.masks(), min_size=1, max_size=6), st.integers(LEAD, 20))
+def test_split_of_many_masks_is_that_of_each(masks, gap):
+    corners = np.arange(2 * len(masks)).reshape(-1, 2) * 5
+    found, owner, area = split_many(masks, corners, gap=gap)
+    assert np.all(np.diff(owner) >= 0)
+    for nth, (mask, corner) in enumerate(zip(masks, corners.tolist(), strict=True)):
+        expected, pixels = split(mask, *corner, gap=gap)
+        assert area[nth] == pixels
+        own = found[owner == nth]
+        assert own.bbox.tolist() == expected.bbox.tolist()
+        size = (np.diff(expected.start, append=len(expected.data) + gap) - gap).tolist()
+        for a, b, length in zip(own.start, expected.start, size, strict=True):
+            assert a >= gap
+            assert bytes(found.data[a : a + length]) == bytes(expected.data[b : b + length])
 
 
 @given(strategies.masks())
@@ -248,6 +265,53 @@ def test_count_common(placed, others):
     ]
     found = count_common(regions_of(placed), regions_of(others, junk=0x5A), i, j)
     assert found.tolist() == expected
+
+
+def boxes_meet(a, b):
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
+    return bool(np.all(low < high))
+
+
+@given(st.lists(near_masks(max_side=90, spread=140), min_size=2, max_size=6))
+def test_counting_in_columns(placed):
+    regions = compact(regions_of(placed))
+    pairs = [
+        (i, j)
+        for i in range(len(placed))
+        for j in range(i)
+        if boxes_meet(placed[i][0], placed[j][0])
+    ]
+    i, j = np.array(pairs, np.int64).reshape(-1, 2).T
+    cut = columns(regions)
+    box = BBox(0, 0, 240, 240)
+    dense = [canvas([one], box) for one in placed]
+    expected = [np.count_nonzero(dense[a] & dense[b]) for a, b in pairs]
+    assert count_shared(cut, i, j).tolist() == expected
+    assert words_needed(regions.bbox).sum() == cut.blocks.size
+    assert words_shared(regions.bbox, i, j) * 64 >= sum(expected)
+
+
+def test_full_masks_of_many_columns():
+    full = [((r, c, r + 900, c + 700), np.ones((900, 700), bool)) for r, c in ((3, 5), (50, 99))]
+    shared = count_shared(columns(regions_of(full)), np.array([0]), np.array([1]))
+    assert shared.tolist() == [(900 - 47) * (700 - 94)]
+
+
+def test_regions_far_apart_are_copied():
+    placed = [((0, 0, 9, 9), noise(9, 9)), ((5, 5, 14, 14), noise(9, 9, seed=1))]
+    near = regions_of(placed)
+    far = Regions(
+        np.concatenate([near.data[: near.start[1]], np.zeros(5000, np.uint8), near.data]),
+        np.array([near.start[0], near.start[1] * 2 + 5000]),
+        near.bbox,
+    )
+    for regions in (near, far):
+        found = compact(regions)
+        assert len(found.data) < 100
+        for one in range(2):
+            painted = paint(found[one : one + 1], BBox(*placed[one][0]))
+            assert np.array_equal(painted, placed[one][1])
+    assert len(compact(near[:0])) == 0
 
 
 def noise(height, width, share=0.5, seed=0):

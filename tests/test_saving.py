@@ -14,6 +14,8 @@ import build
 from build import Row
 from conftest import disk, write_garden
 from iidindex import EncodeError, IIDFile, SourceError, SourceNotFoundError
+from iidindex.codec.writer import encode_segment
+from iidindex.model import BBox
 
 
 def ones(height, width):
@@ -45,6 +47,33 @@ def test_saved_under_another_name(path):
         assert file.groups.get("water", True) == [1, 3]
     path.write_bytes(before)
     assert listing(path.parent) == ["garden.iid", "other.iid"]
+
+
+def test_masks_of_every_size_in_the_order_they_were_added():
+    random = np.random.default_rng(3)
+    sizes = [(5, 7), (0, 4), (200, 90), (1, 2000), (60, 60), (3, 0), (129, 128), (1, 1)] * 12
+    file, masks = IIDFile(), []
+    for nth, (height, width) in enumerate(sizes):
+        mask = random.random((height, width)) < random.choice([0, 0.1, 0.9])
+        masks.append(mask.copy())
+        file.add(b"%d" % nth, None, (nth, 9, nth + height, 9 + width), mask)
+        mask[:] = True  # What was added is not what the caller does with it later.
+        if nth == 30:  # Looked at in between, while some masks wait to be encoded.
+            inside = [
+                row
+                for row, one in enumerate(masks)
+                if one.shape[1] and one[30 - row : 31 - row, :1].any()
+            ]
+            assert [entry.key for entry in file.at(9, 30)] == inside
+    one_by_one = b"".join(
+        encode_segment(key, BBox(key, 9, key + mask.shape[0], 9 + mask.shape[1]), mask)
+        for key, mask in enumerate(masks)
+    )
+    whole = file.to_bytes()
+    assert whole.endswith(one_by_one)
+    for entry, mask in zip(IIDFile(whole), masks, strict=True):
+        assert np.array_equal(entry.seg.mask(), mask)
+        assert entry.seg.area == np.count_nonzero(mask)
 
 
 def test_saved_over_itself_again_and_again(path):

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from iidindex.codec import layout
 from iidindex.codec.attributes import is_too_deep
 from iidindex.errors import EncodeError
-from iidindex.masks.regions import Bool2D
-from iidindex.masks.split import split
+from iidindex.masks.regions import Bool2D, Regions
+from iidindex.masks.split import split, split_many
 from iidindex.model import IID, BBox
 
 
@@ -41,12 +41,42 @@ def encode_segment(key: int, bbox: BBox, mask: Bool2D) -> bytes:
     ----------
     key : int
     bbox : BBox
-        Need not be tight, but must have the mask's shape.
-    mask : ndarray of bool, shape (bbox.height, bbox.width)
+    mask : ndarray of bool
+        Both as for `check_segment`, which is called.
 
     Returns
     -------
     bytes
+    """
+    check_segment(key, bbox, mask)
+    regions, area = split(mask, bbox.minr, bbox.minc, gap=layout.REGION_HEAD_SIZE)
+    data = regions.data
+    if len(regions) == 1:
+        layout.REGION_HEAD_STRUCT.pack_into(data.data, 0, len(data), *regions.bbox[0].tolist())
+    else:
+        _write_heads(regions)
+    return b"".join((layout.SEGMENT_HEAD_STRUCT.pack(key, *bbox, area), data.data))
+
+
+def _write_heads(regions: Regions) -> None:
+    """Write each region's head into the gap that is left before its bits."""
+    starts = regions.start - layout.REGION_HEAD_SIZE
+    heads = np.empty(len(regions), layout.REGION_HEAD)
+    heads["length"] = np.diff(starts, append=len(regions.data))
+    heads["bbox"] = regions.bbox
+    place = starts[:, None] + np.arange(layout.REGION_HEAD_SIZE)
+    regions.data[place] = heads.view(np.uint8).reshape(place.shape)
+
+
+def check_segment(key: int, bbox: BBox, mask: Bool2D) -> None:
+    """Refuse what `encode_segments` could not encode.
+
+    Parameters
+    ----------
+    key : int
+    bbox : BBox
+        Need not be tight, but must have the mask's shape.
+    mask : ndarray of bool, shape (bbox.height, bbox.width)
 
     Raises
     ------
@@ -63,19 +93,36 @@ def encode_segment(key: int, bbox: BBox, mask: Bool2D) -> bytes:
             f"bbox of entry {key} is {tuple(bbox)}; "
             f"coordinates are limited to 0 … {layout.MAX_COORDINATE}"
         )
-    # Each region's head goes into the gap that is left before its bits.
-    regions, area = split(mask, bbox.minr, bbox.minc, gap=layout.REGION_HEAD_SIZE)
-    data = regions.data
-    if len(regions) == 1:
-        layout.REGION_HEAD_STRUCT.pack_into(data.data, 0, len(data), *regions.bbox[0].tolist())
-    elif len(regions):
-        starts = regions.start - layout.REGION_HEAD_SIZE
-        heads = np.empty(len(regions), layout.REGION_HEAD)
-        heads["length"] = np.diff(starts, append=len(data))
-        heads["bbox"] = regions.bbox
-        place = starts[:, None] + np.arange(layout.REGION_HEAD_SIZE)
-        data[place] = heads.view(np.uint8).reshape(len(regions), -1)
-    return layout.SEGMENT_HEAD_STRUCT.pack(key, *bbox, area) + data.tobytes()
+
+
+def encode_segments(
+    keys: Sequence[int], boxes: Sequence[BBox], masks: Sequence[Bool2D]
+) -> list[bytes]:
+    """Encode many records of the segs section at once, which pays if masks are small.
+
+    Parameters
+    ----------
+    keys : sequence of int
+    boxes : sequence of BBox
+    masks : sequence of ndarray of bool
+        All checked by `check_segment`.
+
+    Returns
+    -------
+    list of bytes
+    """
+    corners = np.array([box[:2] for box in boxes])
+    regions, owner, area = split_many(masks, corners, gap=layout.REGION_HEAD_SIZE)
+    _write_heads(regions)
+    raw = regions.data.tobytes()
+    first = owner.searchsorted(np.arange(len(masks) + 1))
+    cuts = np.append(regions.start - layout.REGION_HEAD_SIZE, len(raw))[first].tolist()
+    return [
+        layout.SEGMENT_HEAD_STRUCT.pack(key, *bbox, pixels) + raw[low:high]
+        for key, bbox, pixels, low, high in zip(
+            keys, boxes, area.tolist(), cuts, cuts[1:], strict=False
+        )
+    ]
 
 
 def encode_meta(meta: Any) -> bytes:

@@ -8,7 +8,7 @@ from typing import BinaryIO, Self
 
 import numpy.typing as npt
 
-from iidindex.codec.writer import encode_iid, encode_meta, encode_segment
+from iidindex.codec.writer import check_segment, encode_iid, encode_meta
 from iidindex.errors import EncodeError, QueryError
 from iidindex.files.arguments import all_texts, check_bytes
 from iidindex.files.contents import Contents
@@ -99,10 +99,13 @@ class IIDFile(Contents):
             check_bytes(domain, "domain", EncodeError)
         key = self._records.next_key
         record = encode_iid(key, IID(domain, address))
-        segment = encode_segment(key, box, as_binary(mask))
+        binary = as_binary(mask)
+        check_segment(key, box, binary)
+        if groups:
+            _ = self.groups  # They may have to be read, which may fail, before anything is added.
+        self._records.append(record, box, binary)
         for name in groups:
             self.groups.extend(name, [key])
-        self._records.append(record, segment)
         self._space = None
         self._loaded_keys.add(key)
 

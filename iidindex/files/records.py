@@ -16,9 +16,10 @@ from iidindex.codec.reader import EMPTY_HEADER, Header, Ints, check_header, is_r
 from iidindex.errors import EncodeError, QueryError
 from iidindex.files.arguments import integers
 from iidindex.files.part import Part, naming
+from iidindex.files.pending import Pending
 from iidindex.files.source import Source
 from iidindex.masks.regions import Bool2D
-from iidindex.model import IID
+from iidindex.model import IID, BBox
 
 
 class Records:
@@ -41,7 +42,7 @@ class Records:
         self._source = source
         self._closed = False
         self._new_iids: list[bytes] = []
-        self._new_segs: list[bytes] = []
+        self._new_segs = Pending()
         self._new_part: Part | None = None
         self.header = EMPTY_HEADER if source is None else _header_of(source)
 
@@ -180,7 +181,7 @@ class Records:
     def _added(self) -> Part:
         if self._new_part is None:
             self._new_part = Part.of_records(
-                self._first_new_key, self._new_iids, self._new_segs, self.name
+                self._first_new_key, self._new_iids, self._new_segs.encoded(), self.name
             )
         return self._new_part
 
@@ -210,11 +211,11 @@ class Records:
             else max(len(stored), int(stored.lut.key.max()) + 1)
         )
 
-    def append(self, iid: bytes, segment: bytes) -> None:
-        """Add an entry of `next_key`, encoded."""
+    def append(self, iid: bytes, bbox: BBox, mask: Bool2D) -> None:
+        """Add an entry of `next_key`: its encoded IID, and its segment, checked."""
         self.check_open()
+        self._new_segs.append(self.next_key, bbox, mask)
         self._new_iids.append(iid)
-        self._new_segs.append(segment)
         self._new_part = None
 
     # ------------------------------------------------------------------ open and closed
@@ -225,7 +226,7 @@ class Records:
         if self._source is not None:
             self._source.close()
         self._source, self.header = source, header
-        self._new_iids, self._new_segs, self._new_part = [], [], None
+        self._new_iids, self._new_segs, self._new_part = [], Pending(), None
         self._forget()
 
     def close(self) -> None:

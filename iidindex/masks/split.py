@@ -6,6 +6,8 @@ and two runs of neighbouring rows belong together if they touch, also at a corne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -61,6 +63,59 @@ def split(mask: Bool2D, minr: int = 0, minc: int = 0, *, gap: int = LEAD) -> tup
     regions = _pack_runs(number, row, left, right, gap)
     regions.bbox[:] += (minr, minc, minr, minc)
     return regions, area
+
+
+def split_many(
+    masks: Sequence[Bool2D], corners: Ints, *, gap: int = LEAD
+) -> tuple[Regions, Ints, Ints]:
+    """Split many small masks at once, in a fraction of the time that they take one by one.
+
+    Parameters
+    ----------
+    masks : sequence of ndarray of bool, shape (height, width)
+        At least one. They are laid on one canvas, which is as wide as the widest.
+    corners : ndarray of int64, shape (len(masks), 2)
+        Image row and column of each mask's first pixel.
+    gap : int
+        As for `split`.
+
+    Returns
+    -------
+    regions : Regions
+        Those of each mask as from `split`, mask by mask.
+    owner : ndarray of int64, shape (k,)
+        The mask of each region, ascending.
+    area : ndarray of int64, shape (len(masks),)
+        Set pixels.
+    """
+    width = max(mask.shape[1] for mask in masks)
+    # A row of zeros behind each mask keeps it apart from the next.
+    heights = np.array([len(mask) + 1 for mask in masks])
+    bottom = np.cumsum(heights)
+    canvas = np.zeros((int(bottom[-1]), width), np.bool_)
+    for mask, first in zip(masks, (bottom - heights).tolist(), strict=True):
+        canvas[first : first + len(mask), : mask.shape[1]] = mask
+    edges = _edges(canvas) if canvas.size else np.empty(0, np.int64)
+    begin, end = edges[::2], edges[1::2]
+    if not len(begin):
+        none = np.empty(0, np.int64)
+        empty = Regions(np.empty(0, np.uint8), none, np.empty((0, 4), np.int64))
+        return empty, none, np.zeros(len(masks), np.int64)
+    stride = width + 1
+    row = begin // stride
+    length = end - begin
+    left = begin - row * stride
+    number = _components(begin, end, stride)
+    regions = _pack_runs(
+        np.zeros(len(begin), np.int64) if number is None else number, row, left, left + length, gap
+    )
+    area = np.zeros(len(masks), np.int64)
+    np.add.at(area, bottom.searchsorted(row, side="right"), length)
+    owner = bottom.searchsorted(regions.bbox[:, 0], side="right")
+    shift = corners.copy()
+    shift[:, 0] -= bottom - heights
+    regions.bbox[:] += np.tile(shift, 2)[owner]
+    return regions, owner, area
 
 
 def _one_region(mask: Bool2D, tight: BBox, minr: int, minc: int, gap: int) -> Regions:
