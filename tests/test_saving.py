@@ -76,6 +76,21 @@ def test_masks_of_every_size_in_the_order_they_were_added():
         assert entry.seg.area == np.count_nonzero(mask)
 
 
+@pytest.mark.parametrize("count", [1, 2, 20, 100])
+@pytest.mark.parametrize("regions", [1, 2, 3])
+def test_as_many_regions_in_every_mask(count, regions):
+    mask = np.zeros((3, 4 * regions), bool)
+    mask[:, ::4] = True
+    file = IIDFile()
+    for nth in range(count):
+        file.add(b"%d" % nth, None, (0, nth, 3, nth + 4 * regions), mask)
+    with IIDFile(file.to_bytes()) as saved:
+        for entry, found in saved.masks():
+            assert np.array_equal(found, mask)
+            assert np.array_equal(entry.seg.mask(), mask)
+        assert [entry.key for entry in saved.at(0, 0)] == [0]
+
+
 def test_saved_over_itself_again_and_again(path):
     with IIDFile(path) as file:
         entries = list(file)
