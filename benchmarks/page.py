@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -9,6 +10,7 @@ from tabulate import tabulate
 
 from benchmarks.results import Results
 from benchmarks.runner import Figure, Line, duration, ratio
+from benchmarks.versions import SAVED
 
 PLOT = "peers.png"
 
@@ -25,13 +27,35 @@ work is, and how masks and archives are made, is in `benchmarks/README.md`.
 _PROMISES = """\
 ## Promises
 
-What the project set out to reach, against whom, and whether this run reached it.
+What the project set out to reach, against whom, and whether this run reached it. *6×* means six
+times as fast as the other, *0.8× the time* that it takes four fifths of the other's time.
 """
 
 _ALL = """\
 ## Everything measured
 
 Where several lines share a work, the promise is about the first.
+"""
+
+_MENDED = """\
+## What measuring has led to
+
+The same works with two versions, {before} and {after}, in turn, each seven times in a process
+of its own (`python -m benchmarks.versions`). The archive has a thousand files of a hundred small
+masks.
+
+{table}
+- **Questions.** SQLAlchemy put the SQL of every question together anew and looked it up among the
+  statements it had compiled: some 0.6 ms, whatever was found. Now a statement is built once for
+  all questions that ask for the same things, and the driver runs it.
+- **Counts and ids** were joined with the individuals and the directories of all hits, which nobody
+  asked for.
+- **One mask** was read by way of the arrays that thousands are read with.
+- **Overlaps of an archive** were counted file by file; now small files are taken together.
+- **Overlaps of large masks** compared every word of two boxes; now blocks of 64 × 16 pixels that
+  hold something.
+- **Reading and writing files**: fewer and plainer array operations for each file, one view for each
+  mask's bits, and small masks split into regions many at a time.
 """
 
 _PEERS = """\
@@ -51,9 +75,9 @@ _READING = """\
 - **rtree, pycocotools and GeoPandas hold everything in the memory of one process.** That is quick
   to ask, but all is loaded before the first question, and what they load and hold grows with the
   archive. iidindex holds a cache of bounded size; [how it grows](growth.md) shows what it takes.
-- **A question has a fixed price.** It is planned and compiled each time, whatever it finds. A
-  statement written by hand for `sqlite3` has none of this: the fewer hits a question has, the
-  further `sqlite3` is ahead.
+- **A question has a fixed price**, some 0.1 ms: the ways to answer it are compared, and a view of
+  one state of the index is held meanwhile. A statement written by hand for `sqlite3` has none of
+  this: the fewer hits a question has, the further `sqlite3` is ahead.
 - **Masks stay in their files.** SQLite and DuckDB have copies of them as blobs here. These are read
   without opening a file, and nobody checks that they are still what the files hold. iidindex
   looks at size and time of every file before it believes what it knows of it.
@@ -76,6 +100,7 @@ def page(results: Results) -> str:
         _unmet(results.lines, results.figures),
         _ALL,
         _everything(results.lines),
+        _mended(),
     ]
     if results.contests:
         parts += [_PEERS.format(entries=results.entries, files=results.files)]
@@ -104,9 +129,17 @@ def with_spread(line: Line) -> str:
     return f"{ratio(line.ratio)} ({ratio(low)} … {ratio(high)})"
 
 
+def _as_promised(line: Line) -> str:
+    """Write a ratio the way round in which it was promised."""
+    if line.promise is None or line.promise.ratio > 1:
+        return with_spread(line)
+    low, high = line.spread
+    return f"{ratio(1 / line.ratio)} the time ({ratio(1 / high)} … {ratio(1 / low)})"
+
+
 def _promises(lines: Sequence[Line], figures: Sequence[Figure]) -> str:
     rows = [
-        [line.work, line.rival, line.promise.text, with_spread(line), _kept(line.met)]
+        [line.work, line.rival, line.promise.text, _as_promised(line), _kept(line.met)]
         for line in lines
         if line.promise is not None
     ]
@@ -122,7 +155,7 @@ def _unmet(lines: Sequence[Line], figures: Sequence[Figure]) -> str:
     by_reason: dict[str, list[str]] = {}
     for line in lines:
         if line.met is False and line.promise is not None:
-            text = f"{line.work}: {ratio(line.ratio)}; promised {line.promise.text}."
+            text = f"{line.work}: {_as_promised(line)}; promised {line.promise.text}."
             by_reason.setdefault(line.reason, []).append(text)
     for figure in figures:
         if figure.met is False:
@@ -150,6 +183,19 @@ def _everything(lines: Sequence[Line]) -> str:
         )
         work = line.work
     return _table(rows, ["work", "iidindex", "other", "ratio"])
+
+
+def _mended() -> str:
+    """Show what `versions` has kept of the last comparison."""
+    if not SAVED.exists():
+        return ""
+    kept = json.loads(SAVED.read_text(encoding="utf-8"))
+    rows = [
+        [work, duration(before), duration(after), ratio(before / after)]
+        for work, (before, after) in kept["works"].items()
+    ]
+    table = _table(rows, ["work", "before", "after", "faster"])
+    return _MENDED.format(before=kept["before"], after=kept["after"], table=table)
 
 
 # ---------------------------------------------------------------------- peers
