@@ -5,147 +5,40 @@ Run as a program, it goes on for so many executions and keeps what it found::
     python tests/torture/fuzz.py --executions 1000000 --corpus DIRECTORY
 """
 
-import re
 import sys
 import tracemalloc
+from contextlib import ExitStack
 from pathlib import Path
 
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-import numpy as np
-
-import brute
 import build
+from arcs import Arcs
+from bounds import Bounds, little_room
 from build import Row
+from doors import MAX_PIXELS, ask_everything, ask_more, compare
 from hostile import no_hang
-from iidindex import IIDFile, IIDFormatError
-from iidindex.files.scan import _scan
-from iidindex.files.source import MemoryFile
 from mutate import Mutator, Seed
 
-# Masks of more pixels together are not unpacked, but for a corner of each.
-MAX_PIXELS = 1 << 20
 # What an execution may take beside a multiple of the file, and of the pixels asked for.
 BASE_BYTES, PER_BYTE, PER_PIXEL = 4 << 20, 100, 40
 # The corpus grows no further.
-MAX_SEEDS = 3000
-
-NAME = "<memory>"
-NUMBER = re.compile(r"0x[0-9a-f]+|-?\d+(\.\d+)?(e[+-]?\d+)?|nan|inf", re.I)
-QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\(.*\)|<.*>")
-
-
-class Outcome:
-    """What came of asking: the questions that were refused, and with which words."""
-
-    def __init__(self):
-        self.errors = []
-        self.pixels = 0
-        self.facts = ()
-
-    def ask(self, question, *args, **named):
-        """The answer; None and a note, if it is a format error that names the file."""
-        try:
-            return question(*args, **named)
-        except IIDFormatError as error:
-            found = error
-        assert found.source == NAME, found
-        assert found.problem, found
-        self.errors.append(found)
-        return None
-
-    @property
-    def features(self):
-        """What was met: refusals, but for their numbers, or what an accepted file is like."""
-        told = {(error.section, shape(error.problem)) for error in self.errors}
-        return told or {self.facts}
-
-    @property
-    def label(self):
-        """The section and the words of the only refusal, as part of a file name."""
-        if not self.errors:
-            return "valid"
-        ((section, words),) = self.features
-        # What follows differs from one version of Python to the next.
-        words = words.partition("not JSON")[1] or words
-        return f"{section}-{'-'.join(re.findall('[a-z]+', words.lower())[:9])}"
-
-
-def shape(problem):
-    """A message without what differs from file to file."""
-    return QUOTED.sub("_", NUMBER.sub("#", problem))[:90]
+MAX_SEEDS = 5000
 
 
 def execute(data, thorough=False):
     """Ask bytes for all they have: each question is answered or refused with the one error.
 
-    If `thorough`, what is answered is compared with the slow reader.
+    If `thorough`, every other door is tried as well, and what is answered is compared with the
+    slow reader.
     """
-    outcome = Outcome()
-    file = outcome.ask(IIDFile, data)
-    columns = outcome.ask(_scanned, data)
-    first = outcome.errors[0] if outcome.errors else None
-    if file is None:
-        assert columns is None
-        return outcome
-    boxes = outcome.ask(lambda: file.bboxes)
-    told = [boxes, outcome.ask(lambda: file.areas), outcome.ask(lambda: file.iids)]
-    told += [outcome.ask(lambda: file.meta), outcome.ask(lambda: file.groups)]
-    # A scan answers what an open file answers; masks are none of its business.
-    assert (columns is None) == any(one is None for one in told), (first, outcome.errors)
-    if boxes is not None:
-        _ask_masks(outcome, file, boxes.astype(int))
-    if columns is not None:
-        assert len(columns) == len(file)
-        outcome.facts = (min(len(file), 3), min(len(columns.groups), 2), len(columns.meta) > 2)
-    if columns is not None and not outcome.errors:
-        order = tuple(sorted(range(5), key=lambda nth: file.header.sections[nth].offset))
-        outcome.facts += (order, int(np.log2(outcome.pixels + 1)))
-    if thorough and not outcome.errors and outcome.pixels <= MAX_PIXELS:
-        _compare(file, data)
+    outcome, file = ask_everything(data)
+    if thorough:
+        ask_more(data, outcome)
+        if file is not None and not outcome.errors and outcome.pixels <= MAX_PIXELS:
+            compare(file, data)
     return outcome
-
-
-def _scanned(data):
-    try:
-        return _scan(MemoryFile(data))
-    except IIDFormatError as error:
-        raise error.in_file(NAME) from None
-
-
-def _ask_masks(outcome, file, boxes):
-    height, width = (boxes[:, 2:] - boxes[:, :2]).T
-    outcome.pixels = int((height * width).sum())
-    if outcome.pixels <= MAX_PIXELS:
-        outcome.ask(lambda: [mask.shape for _, mask in file.masks()])
-    for nth, entry in enumerate(file):
-        if nth == 3:
-            break
-        minr, minc, maxr, maxc = boxes[nth].tolist() if nth < len(boxes) else (0, 0, 0, 0)
-        outcome.ask(entry.seg.mask, (minr, minc, minr + 9, minc + 9))
-        if outcome.pixels <= MAX_PIXELS:
-            outcome.ask(entry.seg.mask)
-        outcome.ask(file.at, minc, minr)
-        outcome.ask(file.region, (minr, minc, maxr, maxc))
-    if outcome.pixels <= MAX_PIXELS:
-        outcome.ask(file.overlap_graph)
-
-
-def _compare(file, data):
-    """Hold a file that was read without a complaint against the slow reader."""
-    other = brute.read(data)
-    assert repr(file.meta.data) == repr(other.meta)
-    assert {name: file.groups.get(name, True) for name in file.groups.list()} == other.groups
-    entries = sorted(other.entries, key=lambda entry: entry.key)
-    assert [entry.key for entry in file] == [entry.key for entry in entries]
-    for mine, (_, mask), his in zip(file, file.masks(), entries, strict=True):
-        assert (mine.iid.address, mine.iid.domain or b"") == (his.address, his.domain)
-        assert tuple(mine.seg.bbox) == his.bbox
-        assert mine.seg.area == his.area
-        assert (mask == his.mask).all()
-    box = (0, 0, 65535, 65535)
-    assert [entry.key for entry in file.region(box)] == other.region(box)
 
 
 def execute_measured(data):
@@ -197,6 +90,9 @@ def first_seeds():
 class Fuzzer:
     """Executes mutations of a corpus, and adds to it what meets anything new.
 
+    New is a refusal in other words, an accepted file of another sort, or a step from one line of
+    the decoding to the next that no input took before.
+
     Parameters
     ----------
     chance : random.Random
@@ -207,24 +103,28 @@ class Fuzzer:
     def __init__(self, chance, inputs=()):
         self.chance = chance
         self.mutator = Mutator(chance)
+        self.arcs = Arcs()
+        self.bounds = Bounds()
         self.seeds = []
         self.sound = []
         self.features = set()
-        self.executions = self.refused = 0
+        self.steps = set()
+        self.executions = self.refused = self.measured = self.compared = 0
         for data in [*first_seeds(), *inputs]:
-            self._learn(data, execute(data, thorough=True))
+            with self.arcs.following():
+                outcome = execute(data, thorough=True)
+            self._learn(data, outcome)
 
     def run(self, executions):
-        """Execute so often, in the time that ten thousand times as many should take."""
+        """Execute so often, each in little time and little room."""
         data = b""
         try:
-            with no_hang(120):
+            with ExitStack() as stack:
+                for bound in (no_hang(executions), self.bounds.watched(), little_room()):
+                    stack.enter_context(bound)
                 for nth in range(executions):
                     data = self.mutator.mutate(self._seed(), self._seed())
-                    if nth % 100 == 0:
-                        outcome = execute_measured(data)
-                    else:
-                        outcome = execute(data, thorough=nth % 10 == 0)
+                    outcome = self.bounds.work(self._execute, data, nth)
                     self.refused += bool(outcome.errors)
                     self._learn(data, outcome)
         except BaseException as error:
@@ -232,15 +132,31 @@ class Fuzzer:
             raise
         self.executions += executions
 
+    def _execute(self, data, nth):
+        if nth % 50 == 1:
+            self.arcs.met = set()
+            self.measured += 1
+            return execute_measured(data)
+        thorough = nth % 20 == 0
+        self.compared += thorough
+        # To be followed costs twice the time that the rest takes.
+        if nth % 4:
+            self.arcs.met = set()
+            return execute(data)
+        with self.arcs.following():
+            return execute(data, thorough=thorough)
+
     def _seed(self):
         """Mostly one without a fault: what is refused at its header is not read any further."""
         return self.chance.choice(self.sound if self.chance.random() < 0.8 else self.seeds)
 
     def _learn(self, data, outcome):
-        new = outcome.features - self.features
-        if not new or len(self.seeds) >= MAX_SEEDS:
+        if outcome.features <= self.features and self.arcs.met <= self.steps:
             return
-        self.features |= new
+        self.features |= outcome.features
+        self.steps |= self.arcs.met
+        if len(self.seeds) >= MAX_SEEDS:
+            return
         seed = Seed(data)
         self.seeds.append(seed)
         if not outcome.errors:
@@ -267,11 +183,14 @@ def main():
     begin = time.perf_counter()
     while fuzzer.executions < asked.executions:
         fuzzer.run(min(1000, asked.executions - fuzzer.executions))
-        if fuzzer.executions % 20_000 == 0:
+        if fuzzer.executions % 20_000 == 0 or fuzzer.executions == asked.executions:
             rate = fuzzer.executions / (time.perf_counter() - begin)
             print(
                 f"{fuzzer.executions} executions, {rate:.0f}/s, {fuzzer.refused} refused, "
-                f"{len(fuzzer.messages)} messages, {len(fuzzer.seeds)} inputs kept",
+                f"{len(fuzzer.messages)} messages, {len(fuzzer.steps)} steps, "
+                f"{len(fuzzer.seeds)} inputs kept, {fuzzer.compared} through every door, "
+                f"{fuzzer.measured} measured, "
+                f"the slowest {1000 * fuzzer.bounds.slowest:.0f} ms",
                 flush=True,
             )
     if asked.corpus:

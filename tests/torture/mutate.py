@@ -27,7 +27,7 @@ TOKENS = [
     b"\0",
 ]
 TOKENS += [b'"name"', b'"offset"', b'"length"', b"NaN", b"4294967296", b"\xff", b"\xed\xa0\x80"]
-TOKENS += [b'"\\ud800"', b"[" * 250, b"9" * 40, b"4", b" ", b"\\"]
+TOKENS += [b'"\\ud800"', b"[" * 250, b"[" * 2000, b"9" * 40, b"4", b" ", b"\\"]
 
 
 class Seed:

@@ -4,11 +4,16 @@ Bounded in time and memory, and the same answer from every way in: an open file,
 slow reader that shares no code with the package.
 """
 
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from campaign import rounds, seeded
+from campaign import rounds, seconds, seeded
 from fuzz import Fuzzer, execute, execute_measured
 from hostile import read_everything
 
@@ -49,3 +54,26 @@ def test_mutations(part, counted):
         assert 0 < fuzzer.refused < A_ROUND
         counted("wrong files read", fuzzer.executions)
         counted("wrong files refused", fuzzer.refused)
+        counted("wrong files taken through every door", fuzzer.compared)
+        counted("wrong files whose memory was measured", fuzzer.measured)
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("atheris"), reason="atheris is not installed")
+def test_mutations_led_by_branches(tmp_path, counted):
+    """The same questions, asked by libFuzzer, which ends what hangs in C as well."""
+    corpus = tmp_path / "corpus"
+    shutil.copytree(CORPUS[0].parent, corpus)
+    limits = ["-timeout=10", "-rss_limit_mb=700", f"-artifact_prefix={tmp_path}/"]
+    end = seconds(0.05)
+    enough = [f"-max_total_time={int(end)}"] if end else ["-runs=1500"]
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("guided.py"), corpus, *enough, *limits],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    executions = int(re.search(r"Done (\d+) runs", done.stderr).group(1))
+    assert executions >= 1000
+    counted("wrong files read that branches led to", executions)
