@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -14,6 +15,10 @@ from iidindex.errors import IIDIndexError
 
 # So many are shown; who wants another types on.
 _MOST = 50
+
+# Bash puts words into the line as they are: with one of these, the name of a file could be a
+# command. Other shells quote them.
+_MEANS_SOMETHING = frozenset(" |&;<>()$`\\\"'*?[]{}!#~^")
 
 
 def _beginning(column: str, table: str, condition: str = "1") -> str:
@@ -59,11 +64,7 @@ class _Known(click.ParamType):
         except ValueError:
             return []
         known = map(self.written, _known(ctx, self._statement, low))
-        return [
-            CompletionItem(text)
-            for text in known
-            if text.startswith(incomplete) and text.isprintable()
-        ]
+        return _offered(text for text in known if text.startswith(incomplete))
 
 
 class _KnownIID(_Known, IIDText):
@@ -83,6 +84,17 @@ ADDRESS = _KnownIID(_beginning("address", "iids", "address >= :low"))
 DOMAIN = _KnownIID(_beginning("domain", "iids"))
 GROUP, ROOT = _Known(_beginning("name", "groups")), _Known(_beginning("name", "roots"))
 PATH = _Known(_beginning("path", "files", "state = 'ok'"))
+
+
+def _offered(texts: Iterable[str]) -> list[CompletionItem]:
+    """Words that stand for themselves once they are in the line, and are no options."""
+    is_bash = os.environ.get("_IIDINDEX_COMPLETE", "").startswith("bash")
+    apart = _MEANS_SOMETHING if is_bash else frozenset()
+    return [
+        CompletionItem(text)
+        for text in texts
+        if text.isprintable() and not text.startswith("-") and apart.isdisjoint(text)
+    ]
 
 
 def _known(ctx: click.Context, statement: str, low: str | bytes) -> list[Any]:

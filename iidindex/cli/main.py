@@ -153,7 +153,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         told = io.StringIO()
         error.show(told)
-        click.echo("\n".join(map(printable, told.getvalue().split("\n"))), err=True, nl=False)
+        click.echo(_shown(told.getvalue()), err=True, nl=False)
         if isinstance(error, click.NoSuchOption) and error.option_name == "--db":
             click.echo("--db goes before the verb: iidindex --db PATH VERB …", err=True)
         return ERROR
@@ -168,7 +168,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return DONE
     except Exception as error:
         if "--debug" in arguments:
-            traceback.print_exc()
+            click.echo(_shown(traceback.format_exc()), err=True, nl=False)
         return _tell(error)
     return code if isinstance(code, int) else DONE
 
@@ -220,6 +220,11 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def _shown(text: str) -> str:
+    """Lines of text without control characters."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def main() -> None:

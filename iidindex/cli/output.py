@@ -216,7 +216,9 @@ def _write_table(rows: Iterator[Row], columns: Sequence[str], exact: Set[str]) -
     is_first = True
     while part := list(islice(rows, _TABLE_ROWS)):
         cells = [[_cell(row, name, name in exact) for name in columns] for row in part]
-        text = tabulate(cells, headers=list(columns), tablefmt="simple", disable_numparse=True)
+        # Those of somebody's SQL may be named anything.
+        names = [printable(name) for name in columns]
+        text = tabulate(cells, headers=names, tablefmt="simple", disable_numparse=True)
         click.echo(text if is_first else "\n".join(text.split("\n")[2:]))
         is_first = False
 
@@ -248,8 +250,8 @@ def _write_csv(rows: Iterator[Row], columns: Sequence[str]) -> None:
     line = io.StringIO()
     # With both as the end of a line, each of them is quoted in a cell.
     writer = csv.writer(line, lineterminator="\r\n")
-    for cells in chain([columns], ([_harmless(row[name]) for name in columns] for row in rows)):
-        writer.writerow(cells)
+    for cells in chain([columns], ([row[name] for name in columns] for row in rows)):
+        writer.writerow(map(_harmless, cells))
         _echo(line.getvalue().removesuffix("\r\n"))
         line.seek(0)
         line.truncate()

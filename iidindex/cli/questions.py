@@ -50,7 +50,7 @@ Answered: TypeAlias = Answer | Count | str
 _COUNT = Kind("count", (Column("count", Type.INTEGER, lambda number: number),))
 
 # Parameters that are of all questions of a batch together.
-_OF_ALL = {"form", "fields", "format_version", "nul", "batch", "only_count", "explain", "help"}
+_OF_ALL = {"form", "fields", "format_version", "nul", "batch", "only_count", "explain"}
 _BATCH = "iidindex.batch"
 _LINE = "iidindex.line"
 
@@ -112,7 +112,8 @@ class Question(click.Command):
         ClickException
             If it is no question.
         """
-        context = click.Context(self, info_name=self.name)
+        # Asked for on a line, help would end the batch.
+        context = click.Context(self, info_name=self.name, help_option_names=[])
         context.meta[_LINE] = True
         try:
             words = shlex.split(line)

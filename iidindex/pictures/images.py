@@ -99,6 +99,8 @@ def _opened(path: str) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with open(path, "rb") as file:
                 image = Image.open(file)
+                if image.format == "EPS":  # Pillow would have Ghostscript run it
+                    raise ValueError("PostScript is a program")
                 image.load()
                 return image
     # A decoder that is given nonsense may raise anything.
