@@ -22,6 +22,7 @@ import iidindex
 from campaign import rounds, seeded
 from conftest import write_garden
 from iidindex import SourceNotFoundError, StaleFileError
+from iidindex.catalog import schema
 from iidindex.catalog.migrate import migrate
 from model import Model, all_told, damaged, identity, make, with_other_bits
 from test_faults import sound
@@ -70,11 +71,13 @@ class Life(RuleBasedStateMachine):
 
     # ---------------------------------------------------------------- beginnings
 
-    @initialize(from_old=st.booleans())
-    def begin(self, from_old):
+    @initialize(from_old=st.booleans(), moment=st.integers(1, 30))
+    def begin(self, from_old, moment):
         if from_old:
             shutil.copy(OLD, self.db)
-            migrate(self.db)
+            # Killed while it migrates, it is of one schema or the other, and is brought on.
+            killed(lambda: migrate(self.db), moment)
+            assert migrate(self.db).after == schema.HEAD
             for name in ("2020/a.iid", "2020/b.iid", "2021/c.iid"):
                 write_garden(self.root / name)
             self.index = iidindex.open(self.db)
@@ -175,26 +178,73 @@ class Life(RuleBasedStateMachine):
         assert report.kept == (len(self.model.ok) if not disk else 0)
         self.model.settle(moved, {file.path for file in self.index.files(state="missing")})
 
-    @rule(checksum=st.booleans())
-    def ingest(self, checksum):
-        self._ingest(checksum=checksum)
+    @rule(checksum=st.booleans(), jobs=st.sampled_from([1, 1, 1, 1, 2]))
+    def ingest(self, checksum, jobs):
+        self._ingest(checksum=checksum, jobs=jobs)
+
+    @rule(name=paths)
+    def ingest_a_part(self, name):
+        """One file, or one directory: what lies elsewhere is left as it is known."""
+        path = self.root / name
+        place = path if name == "a.iid" else path.parent
+        if place in (self.root, path) and not path.is_file():
+            return
+        if not place.exists() or (place.is_dir() and place == self.root):
+            return
+        inside = "" if place == path else f"{place.relative_to(self.root)}/"
+
+        def is_inside(other):
+            return other == name if not inside else other.startswith(inside)
+
+        part = Model(
+            {one: known for one, known in self.model.ok.items() if is_inside(one)},
+            {one for one in self.model.failed if is_inside(one)},
+            {one: known for one, known in self.model.missing.items() if is_inside(one)},
+            {one for one in self.model.lost if is_inside(one)},
+        )
+        disk = {
+            one: (found.read_bytes(), stamp_of(found))
+            for one, found in self._disk().items()
+            if is_inside(one)
+        }
+        before = Model(dict(part.ok), set(part.failed), dict(part.missing), set(part.lost))
+        moved = part.ingest(disk)
+        self.index.ingest(place)
+        gone = {file.path for file in self.index.files(state="missing") if is_inside(file.path)}
+        part.settle(moved, gone)
+        for mine, old, new in (
+            (self.model.ok, before.ok, part.ok),
+            (self.model.missing, before.missing, part.missing),
+        ):
+            for one in old:
+                del mine[one]
+            mine.update(new)
+        self.model.failed = (self.model.failed - before.failed) | part.failed
+        self.model.lost = (self.model.lost - before.lost) | part.lost
 
     @rule()
     def ingest_dry(self):
         self.index.ingest(self.root, dry_run=True)
 
+    def _killed(self, work, moment):
+        """Do it to the index in a process that is killed; the index is sound all the same."""
+        self.index.close()
+
+        def with_index():
+            with iidindex.open(self.db) as index:
+                work(index)
+
+        was_killed = killed(with_index, moment)
+        sound(self.db)
+        self.index = iidindex.open(self.db)
+        if self.counted and was_killed:
+            self.counted("kills in lives of an archive")
+        return was_killed
+
     @rule(moment=st.integers(1, 80), checksum=st.booleans())
     def kill_an_ingest(self, moment, checksum):
         """Whole files only, each as it was or as it is now; the next run finishes the work."""
-        self.index.close()
-
-        def work():
-            with iidindex.open(self.db) as index:
-                index.ingest(self.root, checksum=checksum)
-
-        killed(work, moment)
-        sound(self.db)
-        self.index = iidindex.open(self.db)
+        self._killed(lambda index: index.ingest(self.root, checksum=checksum), moment)
         after = Model(dict(self.model.ok), set(self.model.failed), dict(self.model.missing))
         after.lost = set(self.model.lost)
         after.ingest(
@@ -211,6 +261,37 @@ class Life(RuleBasedStateMachine):
         for path, entries in said.items():
             assert entries in either[path], path
         self._ingest(is_rest=True)
+
+    @rule(moment=st.integers(1, 30))
+    def kill_a_prune(self, moment):
+        """All that is missing is forgotten, or nothing of it."""
+        self._killed(lambda index: index.prune(), moment)
+        left = {file.path for file in self.index.files(state="missing")}
+        before = self.model.prune()
+        assert sorted(left) in ([], before)
+        assert sorted(self.index.prune()) == sorted(left)
+
+    @rule(moment=st.integers(1, 40))
+    def kill_an_optimize(self, moment):
+        self._killed(lambda index: index.optimize(), moment)
+
+    @rule(moment=st.integers(1, 12))
+    def kill_a_relocate(self, moment):
+        """The root is where it was or where it is now, and nowhere else."""
+        target = self.place / f"archive-{len(os.listdir(self.place))}"
+        before = str(self.root)
+        self.root.rename(target)
+        self.root = target
+        self._killed(lambda index: index.relocate("archive", target), moment)
+        assert [root.location for root in self.index.roots()] in ([before], [str(target)])
+        self.index.relocate("archive", target)
+
+    @precondition(lambda self: self._fresh() == {*self.model.ok})
+    @rule(moment=st.integers(1, 40))
+    def kill_a_store_of_overlaps(self, moment):
+        """What is kept by then is right, as what is counted would be."""
+        self._killed(lambda index: index.overlaps(store=True), moment)
+        self.ask_overlaps()
 
     @rule()
     def prune(self):
