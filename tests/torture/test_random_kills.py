@@ -121,7 +121,26 @@ def verbs(root, tmp_path):
         "relocate": (["relocate", "archive", tmp_path / "copy"], 4),
         "overlaps": (["overlaps", "--store"], 2),
         "migrate": (["migrate"], 4),
+        "a root over another": (["ingest", "-j", 1, root.parent], 4),
+        "prune of a root": (["prune", "--root", "archive"], 4),
     }
+
+
+def made_ready(name, root, base, tmp_path):
+    """Let there be what the verb works on; return the database to begin with."""
+    if name == "migrate":
+        return OLD
+    if name == "first ingest":
+        base = tmp_path / "empty.db"
+        iidindex.open(base, create=True).close()
+    if name in ("prune", "overlaps"):
+        with iidindex.open(base) as index:
+            index.ingest(root)
+    if name == "relocate":
+        shutil.copytree(root, tmp_path / "copy")
+    if name == "prune of a root":
+        shutil.rmtree(root)
+    return base
 
 
 @pytest.mark.parametrize(
@@ -136,22 +155,15 @@ def verbs(root, tmp_path):
         "relocate",
         "overlaps",
         "migrate",
+        "a root over another",
+        "prune of a root",
     ],
 )
 def test_killed_at_any_time(name, before, tmp_path, counted):
     root, base = before
     arguments, few = verbs(root, tmp_path)[name]
     db = tmp_path / "x.db"
-    if name == "first ingest":
-        base = tmp_path / "empty.db"
-        iidindex.open(base, create=True).close()
-    if name in ("prune", "overlaps"):
-        with iidindex.open(base) as index:
-            index.ingest(root)
-    if name == "relocate":
-        shutil.copytree(root, tmp_path / "copy")
-    if name == "migrate":
-        base = OLD
+    base = made_ready(name, root, base, tmp_path)
     copy_database(base, db)
     longest = duration(db, *arguments)
     expected = rows(db)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import iidindex
-from campaign import seconds, seeded
+from campaign import MINUTES, seconds, seeded
 from iidindex import IIDFile, QueryError, SourceNotFoundError, StaleFileError
 from iidindex.catalog import rtree
 from iidindex.ingestion import pool, run
@@ -25,6 +25,7 @@ from test_faults import sound
 
 ENTRIES = 3
 N_FILES = 60
+N_READERS = 8 if MINUTES else 3
 
 
 def write(path, generation):
@@ -175,7 +176,9 @@ def test_readers_see_whole_files(kind, own, busy, counted, monkeypatch):
     start = threading.Thread if kind == "threads" else context.Process
     is_over, looks, errors = context.Event(), context.Value("q", 0), context.Queue()
     arguments = (db, is_over, looks, errors)
-    readers = [start(target=keep_looking, args=arguments, kwargs={"own": own}) for _ in range(3)]
+    readers = [
+        start(target=keep_looking, args=arguments, kwargs={"own": own}) for _ in range(N_READERS)
+    ]
     for reader in readers:
         reader.start()
     with iidindex.open(db) as index:
@@ -202,7 +205,7 @@ def test_one_index_shared_by_readers_and_the_writer(busy, counted, monkeypatch):
             failures.append(traceback.format_exc())
 
     with iidindex.open(db) as index:
-        readers = [threading.Thread(target=keep, args=(index,)) for _ in range(3)]
+        readers = [threading.Thread(target=keep, args=(index,)) for _ in range(N_READERS)]
         for reader in readers:
             reader.start()
         try:
