@@ -4,7 +4,7 @@ Its own mutations are mixed with those of somebody who knows the format. It kill
 long or too much from outside, so that no loop in C gets away::
 
     pip install atheris
-    python tests/torture/guided.py DIRECTORY -runs=100000 -timeout=5 -rss_limit_mb=700
+    python tests/torture/guided.py DIRECTORY -runs=100000 -timeout=5 -rss_limit_mb=2000
 """
 
 import random

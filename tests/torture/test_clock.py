@@ -105,6 +105,19 @@ def answers_of(index, path):
     return found
 
 
+def test_another_size_is_another_file_whatever_its_time(index, archive):
+    """Somebody may give every file the time it had, as a copying program does."""
+    path = archive / "2020" / "a.iid"
+    before = path.stat()
+    write_garden(path, extra=[b"new"])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(StaleFileError):
+        index.entries.where(path="2020/a.iid").first().mask()
+    assert [problem.location for problem in index.verify()] == [str(path)]
+    assert index.ingest(archive).updated == 1
+    assert index.entries.where(address=b"new").first().mask().any()
+
+
 def test_a_mask_comes_from_the_file_that_is_there_now(index, archive):
     """Not from the one that was opened for the mask before, and lives on without a name."""
     path = archive / "2020" / "a.iid"

@@ -83,7 +83,8 @@ class Life(RuleBasedStateMachine):
             self.index = iidindex.open(self.db)
             self.index.relocate("archive", self.root)
         else:
-            (self.root / "a.iid").write_bytes(make(random.Random(1)))
+            for nth, name in enumerate(PATHS[:4]):
+                self._put(name, make(random.Random(nth)), None)
             self.index = iidindex.open(self.db, create=True)
         self._ingest()
 
@@ -112,48 +113,57 @@ class Life(RuleBasedStateMachine):
     def write(self, name, chance, mtime, in_place):
         self._put(name, make(chance), mtime, in_place=in_place)
 
-    @rule(name=paths, chance=seeds, in_place=st.booleans())
-    def change_bits(self, name, chance, in_place):
-        path = self.root / name
-        if path.is_file() and name in self.model.ok:
-            self._put(name, with_other_bits(chance, self.model.ok[name].data), None)
+    def _some(self, chance):
+        """The name of a file that is there; most rules would do nothing to others."""
+        return chance.choice(sorted(self._disk()))
 
-    @rule(name=paths, chance=seeds)
-    def corrupt(self, name, chance):
-        path = self.root / name
-        if path.is_file():
-            data = path.read_bytes()
-            self.aside[name] = data
-            self._put(name, damaged(chance, data), None)
+    @precondition(_disk)
+    @rule(chance=seeds, in_place=st.booleans())
+    def change_bits(self, chance, in_place):
+        name = self._some(chance)
+        if name in self.model.ok:
+            data = with_other_bits(chance, self.model.ok[name].data)
+            self._put(name, data, None, in_place=in_place)
+
+    @precondition(_disk)
+    @rule(chance=seeds)
+    def corrupt(self, chance):
+        name = self._some(chance)
+        self.aside[name] = (self.root / name).read_bytes()
+        self._put(name, damaged(chance, self.aside[name]), None)
 
     @rule(name=paths)
     def restore(self, name):
         if name in self.aside:
             self._put(name, self.aside[name], None)
 
-    @rule(name=paths)
-    def delete(self, name):
-        path = self.root / name
-        if path.is_file():
-            self.aside[name] = path.read_bytes()
-            path.unlink()
+    @precondition(_disk)
+    @rule(chance=seeds)
+    def delete(self, chance):
+        path = self.root / self._some(chance)
+        self.aside[str(path.relative_to(self.root))] = path.read_bytes()
+        path.unlink()
 
-    @rule(name=paths, other=paths)
-    def move(self, name, other):
-        path, target = self.root / name, self.root / other
-        if path.is_file() and not target.exists():
+    @precondition(_disk)
+    @rule(chance=seeds, other=paths)
+    def move(self, chance, other):
+        path, target = self.root / self._some(chance), self.root / other
+        if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
 
-    @rule(name=paths, other=paths)
-    def copy(self, name, other):
-        if (self.root / name).is_file() and name != other:
+    @precondition(_disk)
+    @rule(chance=seeds, other=paths)
+    def copy(self, chance, other):
+        name = self._some(chance)
+        if name != other:
             self._put(other, (self.root / name).read_bytes(), None)
 
-    @rule(name=paths, mtime=times)
-    def touch(self, name, mtime):
-        if (self.root / name).is_file():
-            self._put(name, (self.root / name).read_bytes(), mtime)
+    @precondition(_disk)
+    @rule(chance=seeds, mtime=times)
+    def touch(self, chance, mtime):
+        name = self._some(chance)
+        self._put(name, (self.root / name).read_bytes(), mtime)
 
     @rule()
     def delete_everything(self):
