@@ -1,6 +1,7 @@
 """What the tests share: a small archive made by hand, and the place of the real ones."""
 
 import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import pytest
 
 import iidindex
 from iidindex import IIDFile
+
+# What runs in the background of a shell ignores Ctrl-C, and so would every process started here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

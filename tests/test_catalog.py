@@ -26,7 +26,8 @@ from iidindex.catalog.engine import Catalog
 from iidindex.catalog.lock import sole_writer
 from iidindex.catalog.migrate import script_location
 from iidindex.catalog.writer import Writer
-from iidindex.cli.main import run
+from iidindex.cli.main import run as main
+from iidindex.ingestion import pool, run
 
 
 def test_models_and_revisions_agree(tmp_path):
@@ -113,8 +114,6 @@ def test_second_writer_is_told_at_once(index, archive, tmp_path):
 
 
 def test_reader_keeps_its_view(index, archive, tmp_path):
-    from conftest import write_garden
-
     seen = iter(index.entries)
     next(seen)
     write_garden(archive / "new.iid")
@@ -181,7 +180,7 @@ def test_read_only_disk(archive, tmp_path):
             with iidindex.open(place / "x.db", read_only=True) as reader:
                 found = reader.entries.count(), len(reader.links(b"tree"))
             codes = [
-                run(["--db", str(place / "x.db"), *verb])
+                main(["--db", str(place / "x.db"), *verb])
                 for verb in (["find", "--format", "csv"], ["status"], ["prune"], ["optimize"])
             ]
             os._exit(0 if (found, codes) == ((11, 3), [0, 0, 2, 2]) else 1)
@@ -241,6 +240,43 @@ def test_repacking_a_small_tree_and_then_changing_it(archive, tmp_path):
                 write_garden(archive / name, shift=shift)
         index.ingest(archive)
         assert index.verify() == []
+
+
+def test_a_lock_that_somebody_removes(archive, tmp_path, monkeypatch):
+    """Nobody notices if nothing comes of it; what is written after another began is refused."""
+    monkeypatch.setattr(run, "_BATCH_FILES", 1)
+    monkeypatch.setattr(pool, "_TASK_FILES", 1)
+    path = tmp_path / "x.db"
+    lock = tmp_path / "x.db-lock"
+    with iidindex.open(path, create=True) as index:
+        with index._catalog.sole_writer():
+            lock.unlink()
+        with pytest.raises(CatalogLockedError, match=r"x\.db-lock was removed"):
+            index.ingest(archive, progress=lambda _: lock.unlink(missing_ok=True))
+        assert index.stats().files == 1
+        assert index.ingest(archive).added == 2
+        assert index.verify() == []
+
+
+def test_a_lock_that_somebody_replaces_is_theirs(tmp_path):
+    Catalog(tmp_path / "x.db", create=True).close()
+    lock = tmp_path / "x.db-lock"
+    with sole_writer(str(tmp_path / "x.db")) as check:
+        check()
+        lock.unlink()
+        with sole_writer(str(tmp_path / "x.db")) as check_other:
+            with pytest.raises(CatalogLockedError):
+                check()
+            check_other()
+            lock.rename(tmp_path / "aside")
+            (tmp_path / "aside").rename(lock)
+            check_other()
+            with pytest.raises(CatalogLockedError), sole_writer(str(tmp_path / "x.db")):
+                pass
+            assert lock.exists()
+        assert not lock.exists()
+        lock.touch()
+    assert lock.exists()  # not the one that was held
 
 
 def test_a_database_with_two_names_is_locked_once(tmp_path):

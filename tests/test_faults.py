@@ -58,11 +58,6 @@ def sound(db):
     connection.close()
 
 
-def hear_interrupts():
-    """Tests that run in the background of a shell inherit that Ctrl-C is ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def child(db, root, written, signal_number, jobs=1):
     """Ingest in small transactions in another process; disturb it when so much is written."""
     code = (
@@ -75,7 +70,6 @@ def child(db, root, written, signal_number, jobs=1):
         [sys.executable, "-c", code, *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        preexec_fn=hear_interrupts,
     )
     log = db.with_name(f"{db.name}-wal")
     lock = db.with_name(f"{db.name}-lock")

@@ -344,3 +344,25 @@ def test_script_without_a_guard(archive, tmp_path):
     )
     result = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert (result.stdout, result.stderr) == ("3\n", "")
+
+
+def test_a_place_inside_a_root_is_compared_with_its_own_files_only(tmp_path):
+    """Whatever names begin alike or come close in order, and whether they are text or not."""
+    root = tmp_path / "root"
+    odd = os.fsdecode(b"\xfe")
+    inside = ["in/a.iid", "in/b/c.iid", f"in/{odd}.iid", f"in/b/{odd}/d.iid"]
+    outside = ["in.iid", "in-/a.iid", "in0.iid", "in0/a.iid", "inn/a.iid", "a.iid", f"{odd}.iid"]
+    for shift, name in enumerate([*inside, *outside]):
+        write_garden(root / name, shift=shift)
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        assert index.ingest(root).added == 11
+        assert counts(index.ingest(root / "in")) == {"unchanged": 4}
+        assert counts(index.ingest(root / "in" / f"{odd}.iid")) == {"unchanged": 1}
+        assert counts(index.ingest(root / "in" / "b" / odd)) == {"unchanged": 1}
+        for name in inside[1:]:
+            (root / name).unlink()
+        later(root / "in0.iid")
+        assert counts(index.ingest(root / "in")) == {"unchanged": 1, "missing": 3}
+        assert {file.path for file in index.files(state="missing")} == set(inside[1:])
+        assert counts(index.ingest(root / "in0.iid")) == {"touched": 1}
+        assert counts(index.ingest(root)) == {"unchanged": 8}

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from iidindex.catalog import schema
 from iidindex.catalog.image import detach_all
+from iidindex.catalog.lock import sole_writer
 from iidindex.errors import (
     CatalogError,
     CatalogLockedError,
@@ -40,7 +41,6 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = OFF",
     "PRAGMA cache_size = -65536",
 )
-
 
 # Steps of SQLite's machine after which Python may look for signals: some 20 ms, and no cost
 # that could be measured.
@@ -82,6 +82,7 @@ class Catalog:
         # How to open it again in another process.
         self.arguments = {"location": str(self.path), "read_only": read_only}
         self._is_closed = False
+        self._check_lock: Callable[[], None] | None = None
         is_new = not self.path.exists() or (create and _is_blank(self.path))
         if is_new and not create:
             raise CatalogNotFoundError(
@@ -151,7 +152,28 @@ class Catalog:
         with translated(self.name), self.engine.connect() as connection:
             connection = connection.execution_options(iidindex_writer=True)
             with connection.begin():
+                if self._check_lock is not None:
+                    self._check_lock()
                 yield connection
+
+    @contextmanager
+    def sole_writer(self) -> Iterator[None]:
+        """Be the only one to write, over several transactions of `writing`.
+
+        Raises
+        ------
+        CatalogLockedError
+            If another process is. `writing` raises it, too, once somebody has removed the
+            file of the lock.
+        CatalogError
+            If the catalogue was opened read-only.
+        """
+        self.check_writable()
+        with sole_writer(str(self.path)) as self._check_lock:
+            try:
+                yield
+            finally:
+                self._check_lock = None
 
     def check_open(self) -> None:
         """Refuse to go on if the catalogue has been closed."""
@@ -284,7 +306,7 @@ def translated(name: str) -> Iterator[None]:
     """Turn the driver's errors into ours."""
     try:
         yield
-    except (OperationalError, DatabaseError) as error:
+    except DatabaseError as error:
         raise _as_catalog_error(name, str(error.orig)) from error
     except sqlite3.DatabaseError as error:
         raise _as_catalog_error(name, str(error)) from error

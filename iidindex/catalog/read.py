@@ -7,22 +7,41 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, select
 
-from iidindex.catalog.schema import FAILED, files
+from iidindex.catalog.schema import FAILED, files, path_value
 
 
 def files_of_root(
-    connection: Connection, root_id: int
+    connection: Connection, root_id: int, below: str = ""
 ) -> Iterator[tuple[str, int, int, int, bytes | None, str]]:
-    """Every file of a root: path, id, size, mtime_ns, digest, state."""
+    """Files of a root: path, id, size, mtime_ns, digest, state.
+
+    Parameters
+    ----------
+    connection : Connection
+    root_id : int
+    below : str
+        Only the file of this path, and those in the directory of this path.
+    """
     # A million rows are read here every night, past all that makes a row comfortable. The plus
     # keeps SQLite from going through the index, which would fetch them in another order.
+    statement = "SELECT path, id, size, mtime_ns, digest, state FROM files WHERE +root_id = ?"
+    asked: list[tuple[str, tuple[object, ...]]] = [(statement, (root_id,))]
+    if below:
+        statement = statement.replace("+", "")
+        within = f"{statement} AND path >= ? AND path < ?"
+        # What follows a slash in order is "0". Paths that are no text are compared as bytes.
+        first, end = f"{below}/", f"{below}0"
+        asked = [
+            (f"{statement} AND path = ?", (root_id, path_value(below))),
+            (within, (root_id, os.fsencode(first), os.fsencode(end))),
+        ]
+        if isinstance(path_value(below), str):
+            asked.append((within, (root_id, first, end)))
     driver = connection.connection.driver_connection
     assert driver is not None
-    rows = driver.execute(
-        "SELECT path, id, size, mtime_ns, digest, state FROM files WHERE +root_id = ?", (root_id,)
-    )
-    for row in rows:
-        yield row if isinstance(row[0], str) else (os.fsdecode(row[0]), *row[1:])
+    for text, values in asked:
+        for row in driver.execute(text, values):
+            yield row if isinstance(row[0], str) else (os.fsdecode(row[0]), *row[1:])
 
 
 def failures(connection: Connection, root_id: int) -> dict[str, str]:

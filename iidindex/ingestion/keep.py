@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 
 from iidindex.catalog import places, upkeep
 from iidindex.catalog.engine import Catalog
-from iidindex.catalog.lock import sole_writer
 from iidindex.catalog.places import Root, all_roots
 from iidindex.catalog.upkeep import Optimization
 from iidindex.errors import CatalogError
@@ -36,8 +35,7 @@ def relocate(
     if dry_run:
         with catalog.reading() as connection:
             return places.relocated(connection, name, location)
-    catalog.check_writable()
-    with sole_writer(str(catalog.path)), catalog.writing() as connection:
+    with catalog.sole_writer(), catalog.writing() as connection:
         return places.relocate(connection, name, location)
 
 
@@ -52,8 +50,7 @@ def prune(catalog: Catalog, *, root: str | None = None, dry_run: bool = False) -
     if dry_run:
         with catalog.reading() as connection:
             return [path for _, path in _useless(connection, root)]
-    catalog.check_writable()
-    with sole_writer(str(catalog.path)), catalog.writing() as connection:
+    with catalog.sole_writer(), catalog.writing() as connection:
         useless = _useless(connection, root)
         upkeep.forget(connection, [file_id for file_id, _ in useless])
         if root is not None:
@@ -80,8 +77,7 @@ def optimize(catalog: Catalog, *, dry_run: bool = False) -> Optimization:
     if dry_run:
         with catalog.reading() as connection:
             return upkeep.to_optimize(connection)
-    catalog.check_writable()
-    with sole_writer(str(catalog.path)), catalog.writing() as connection:
+    with catalog.sole_writer(), catalog.writing() as connection:
         found = upkeep.to_optimize(connection)
         upkeep.optimize(connection)
         return found

@@ -12,7 +12,7 @@ from iidindex.catalog.read import failures, files_of_root
 from iidindex.errors import IngestError
 from iidindex.files.source import stamp_of
 from iidindex.ingestion.discover import discover, is_iid
-from iidindex.ingestion.plan import Known, Plan, Row, plan
+from iidindex.ingestion.plan import Known, Plan, plan
 from iidindex.ingestion.report import IngestReport
 from iidindex.model import FileStamp
 
@@ -115,20 +115,20 @@ def look(
 def _roots_of(catalog: Catalog, places: list[str], dry_run: bool) -> list[tuple[Root, str]]:
     """The root of each place: one that it lies in, or else itself."""
     directories = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
-    if not dry_run:
-        for directory in directories:
-            with catalog.reading() as connection:
-                is_known = root_over(all_roots(connection), directory) is not None
-            if not is_known:
-                with catalog.writing() as connection:
-                    add_root(connection, directory)
     with catalog.reading() as connection:
         known = all_roots(connection)
-    found = []
-    for directory, place in zip(directories, places, strict=True):
-        root = root_over(known, directory) or Root(0, "", directory, 0)
-        found.append((root, place))
-    return found
+    new = [directory for directory in directories if root_over(known, directory) is None]
+    if new and not dry_run:
+        with catalog.writing() as connection:
+            for directory in new:
+                # Two files of one directory have one root.
+                if root_over(known, directory) is None:
+                    add_root(connection, directory)
+                    known = all_roots(connection)
+    return [
+        (root_over(known, directory) or Root(0, "", directory, 0), place)
+        for directory, place in zip(directories, places, strict=True)
+    ]
 
 
 def _compare(
@@ -144,10 +144,7 @@ def _compare(
         found, unreadable = {below: (stamp.size, stamp.mtime_ns)}, {}
     with catalog.reading() as connection:
         reasons = failures(connection, root.id)
-        rows: Iterable[Row] = files_of_root(connection, root.id)
-        if below:
-            inside = f"{below}/"
-            rows = (row for row in rows if row[0] == below or row[0].startswith(inside))
+        rows = files_of_root(connection, root.id, below)
         todo = plan(found, rows, unreadable=unreadable, checksum=checksum)
     report.unchanged += todo.unchanged
     report.failed += len(todo.failed)

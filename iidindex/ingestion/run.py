@@ -16,7 +16,6 @@ from iidindex.catalog.bulk import (
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.intern import Interner
 from iidindex.catalog.load import Loader, Place
-from iidindex.catalog.lock import sole_writer
 from iidindex.catalog.places import all_roots
 from iidindex.catalog.writer import Writer
 from iidindex.errors import IngestError
@@ -81,11 +80,9 @@ def ingest(
     places = places_of(paths)
     if jobs is not None and not (hasattr(jobs, "__index__") and jobs >= 1):
         raise IngestError(f"jobs is {jobs!r}; expected an integer from 1")
-    if not dry_run:
-        catalog.check_writable()
     report = IngestReport()
     begin = time.perf_counter()
-    with nullcontext() if dry_run else sole_writer(str(catalog.path)), Interrupt() as interrupt:
+    with nullcontext() if dry_run else catalog.sole_writer(), Interrupt() as interrupt:
         view = look(catalog, places, checksum, dry_run, report)
         _carry_out(catalog, view, jobs, dry_run, progress, report, interrupt)
     with catalog.reading() as connection:
