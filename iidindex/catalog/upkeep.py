@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from iidindex.catalog.bulk import lacks_late_indexes, make_late_indexes
 from iidindex.catalog.load import forget_entries
 from iidindex.catalog.rtree import repack
-from iidindex.catalog.schema import MISSING, entry_boxes, files, roots
+from iidindex.catalog.schema import MISSING, entry_boxes, files
 
 
 def missing_files(connection: Connection) -> list[tuple[int, str]]:
@@ -19,15 +19,10 @@ def missing_files(connection: Connection) -> list[tuple[int, str]]:
     return [(row[0], row[1]) for row in connection.execute(statement.order_by(files.c.path))]
 
 
-def files_of(connection: Connection, root: str) -> list[tuple[int, str]]:
+def files_of(connection: Connection, root_id: int) -> list[tuple[int, str]]:
     """Id and path of every file of a root."""
-    statement = (
-        select(files.c.id, files.c.path)
-        .join(roots, roots.c.id == files.c.root_id)
-        .where(roots.c.name == root)
-        .order_by(files.c.path)
-    )
-    return [(row[0], row[1]) for row in connection.execute(statement)]
+    statement = select(files.c.id, files.c.path).where(files.c.root_id == root_id)
+    return [(row[0], row[1]) for row in connection.execute(statement.order_by(files.c.path))]
 
 
 def forget(connection: Connection, file_ids: Iterable[int]) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from iidindex.catalog.places import Root
+from iidindex.catalog.roots import Root
 from iidindex.index.opened import Opened
 from iidindex.ingestion.report import IngestReport, Progress
 from iidindex.query.files import IndexedFile, indexed_files

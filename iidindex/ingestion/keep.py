@@ -6,9 +6,16 @@ import os
 
 from sqlalchemy import Connection
 
-from iidindex.catalog import places, upkeep
+from iidindex.catalog import upkeep
 from iidindex.catalog.engine import Catalog
-from iidindex.catalog.places import Root, all_roots
+from iidindex.catalog.roots import (
+    Root,
+    all_roots,
+    forget_root,
+    move_root,
+    relocated,
+    root_named,
+)
 from iidindex.catalog.upkeep import Optimization
 from iidindex.errors import CatalogError
 
@@ -34,9 +41,11 @@ def relocate(
         raise CatalogError(f"{os.fspath(place)}: there is no such directory")
     if dry_run:
         with catalog.reading() as connection:
-            return places.relocated(connection, name, location)
+            return relocated(connection, name, location)
     with catalog.sole_writer(), catalog.writing() as connection:
-        return places.relocate(connection, name, location)
+        root = relocated(connection, name, location)
+        move_root(connection, root)
+        return root
 
 
 def prune(catalog: Catalog, *, root: str | None = None, dry_run: bool = False) -> list[str]:
@@ -54,21 +63,21 @@ def prune(catalog: Catalog, *, root: str | None = None, dry_run: bool = False) -
         useless = _useless(connection, root)
         upkeep.forget(connection, [file_id for file_id, _ in useless])
         if root is not None:
-            places.forget_root(connection, root)
+            forget_root(connection, root_named(connection, root).id)
         return [path for _, path in useless]
 
 
 def _useless(connection: Connection, root: str | None) -> list[tuple[int, str]]:
     if root is None:
         return upkeep.missing_files(connection)
-    location = places.root_named(connection, root).location
-    found = upkeep.files_of(connection, root)
-    there = next((path for _, path in found if os.path.exists(os.path.join(location, path))), None)
-    if there is not None:
-        raise CatalogError(
-            f"{root}: {os.path.join(location, there)} is there; a root is forgotten only when "
-            "its files are gone"
-        )
+    directory = root_named(connection, root)
+    found = upkeep.files_of(connection, directory.id)
+    for _, path in found:
+        location = os.path.join(directory.location, path)
+        if os.path.exists(location):
+            raise CatalogError(
+                f"{root}: {location} is there; a root is forgotten only when its files are gone"
+            )
     return found
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iidindex.catalog.engine import Catalog
-from iidindex.catalog.places import Root, add_root, all_roots, root_over
 from iidindex.catalog.read import failures, files_of_root
+from iidindex.catalog.roots import RootDirectory, add_root, root_directories, root_over
 from iidindex.errors import IngestError
 from iidindex.files.source import stamp_of
 from iidindex.ingestion.discover import discover, is_iid
@@ -21,7 +21,7 @@ from iidindex.model import FileStamp
 class Found:
     """A file to be read: its root, its path inside, its stamp, and what is known of it."""
 
-    root: Root
+    root: RootDirectory
     path: str
     stamp: FileStamp
     known: Known | None
@@ -112,11 +112,13 @@ def look(
     return view
 
 
-def _roots_of(catalog: Catalog, places: list[str], dry_run: bool) -> list[tuple[Root, str]]:
+def _roots_of(
+    catalog: Catalog, places: list[str], dry_run: bool
+) -> list[tuple[RootDirectory, str]]:
     """The root of each place: one that it lies in, or else itself."""
     directories = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
     with catalog.reading() as connection:
-        known = all_roots(connection)
+        known = root_directories(connection)
     new = [directory for directory in directories if root_over(known, directory) is None]
     if new and not dry_run:
         with catalog.writing() as connection:
@@ -124,15 +126,15 @@ def _roots_of(catalog: Catalog, places: list[str], dry_run: bool) -> list[tuple[
                 # Two files of one directory have one root.
                 if root_over(known, directory) is None:
                     add_root(connection, directory)
-                    known = all_roots(connection)
+                    known = root_directories(connection)
     return [
-        (root_over(known, directory) or Root(0, "", directory, 0), place)
+        (root_over(known, directory) or RootDirectory(0, "", directory), place)
         for directory, place in zip(directories, places, strict=True)
     ]
 
 
 def _compare(
-    catalog: Catalog, root: Root, place: str, checksum: bool, report: IngestReport
+    catalog: Catalog, root: RootDirectory, place: str, checksum: bool, report: IngestReport
 ) -> Plan:
     below = os.path.relpath(place, root.location)
     below = "" if below == "." else below

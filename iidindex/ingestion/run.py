@@ -16,7 +16,7 @@ from iidindex.catalog.bulk import (
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.intern import Interner
 from iidindex.catalog.load import Loader, Place
-from iidindex.catalog.places import all_roots
+from iidindex.catalog.roots import roots_in_use
 from iidindex.catalog.writer import Writer
 from iidindex.errors import IngestError
 from iidindex.ingestion.interrupt import Interrupt
@@ -88,8 +88,8 @@ def ingest(
     with catalog.reading() as connection:
         report.absent = {
             root.name: root.location
-            for root in all_roots(connection)
-            if root.files and not os.path.isdir(root.location)
+            for root in roots_in_use(connection)
+            if not os.path.isdir(root.location)
         }
     report.seconds = time.perf_counter() - begin
     return report

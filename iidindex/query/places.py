@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from iidindex.catalog.places import all_roots
+from iidindex.catalog.roots import root_directories
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.errors import QueryError
 from iidindex.query.entries import Entries
@@ -65,7 +65,7 @@ def file_of(connection: Connection, path: str) -> Span:
         places = dict.fromkeys((os.path.abspath(path), os.path.realpath(path)))
     except ValueError:
         raise QueryError(f"{path!r}: no file can have this path") from None
-    known = [(root.id, _below(root.location)) for root in all_roots(connection)]
+    known = [(root.id, _below(root.location)) for root in root_directories(connection)]
     for place in places:
         inside = {id_: place.removeprefix(top) for id_, top in known if place.startswith(top)}
         for root_id, relative in inside.items():

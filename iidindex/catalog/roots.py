@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from iidindex.catalog.schema import files, path_value, roots
 from iidindex.errors import CatalogError
+
+
+class RootDirectory(NamedTuple):
+    """A directory that files are recorded relative to."""
+
+    id: int
+    name: str
+    location: str
 
 
 class Root(NamedTuple):
@@ -18,6 +27,20 @@ class Root(NamedTuple):
     name: str
     location: str
     files: int
+
+
+_DIRECTORIES = select(roots.c.id, roots.c.name, roots.c.location).order_by(roots.c.id)
+
+
+def root_directories(connection: Connection) -> list[RootDirectory]:
+    """All roots, by id; no file is counted, which takes as long as there are many."""
+    return [RootDirectory(*row) for row in connection.execute(_DIRECTORIES)]
+
+
+def roots_in_use(connection: Connection) -> list[RootDirectory]:
+    """The roots that any file is recorded relative to, by id."""
+    used = _DIRECTORIES.where(exists().where(files.c.root_id == roots.c.id))
+    return [RootDirectory(*row) for row in connection.execute(used)]
 
 
 def all_roots(connection: Connection) -> list[Root]:
@@ -47,12 +70,12 @@ def root_named(connection: Connection, name: str) -> Root:
     raise CatalogError(f"there is no root {name!r}; the roots are {names}")
 
 
-def forget_root(connection: Connection, name: str) -> None:
+def forget_root(connection: Connection, root_id: int) -> None:
     """Delete a root that has no files any more."""
-    connection.execute(delete(roots).where(roots.c.name == name))
+    connection.execute(delete(roots).where(roots.c.id == root_id))
 
 
-def root_over(known: list[Root], directory: str) -> Root | None:
+def root_over(known: Sequence[RootDirectory], directory: str) -> RootDirectory | None:
     """The root that a directory is, or lies in."""
     for root in known:
         if directory == root.location or directory.startswith(_below(root.location)):
@@ -60,24 +83,20 @@ def root_over(known: list[Root], directory: str) -> Root | None:
     return None
 
 
-def add_root(connection: Connection, location: str) -> Root:
+def add_root(connection: Connection, location: str) -> None:
     """Record a root, and take into it the roots that lie below it.
 
-    Otherwise a file below both would be recorded twice.
+    Otherwise a file below both would be recorded twice. Its name is the directory's, made
+    unique.
 
     Parameters
     ----------
     connection : Connection
         In a transaction that may write.
     location : str
-        An absolute directory in which no root lies over.
-
-    Returns
-    -------
-    Root
-        Its name is the directory's, made unique.
+        An absolute directory that no root lies over.
     """
-    known = all_roots(connection)
+    known = root_directories(connection)
     inside = [root for root in known if root.location.startswith(_below(location))]
     taken = {root.name for root in known}
     stem = location.rstrip("/").rpartition("/")[2].encode("utf-8", "replace").decode() or "root"
@@ -90,10 +109,9 @@ def add_root(connection: Connection, location: str) -> Root:
     root_id = result.inserted_primary_key[0]
     for child in inside:
         _absorb(connection, child, root_id, child.location.removeprefix(_below(location)))
-    return Root(root_id, name, location, sum(child.files for child in inside))
 
 
-def _absorb(connection: Connection, child: Root, root_id: int, prefix: str) -> None:
+def _absorb(connection: Connection, child: RootDirectory, root_id: int, prefix: str) -> None:
     rows = connection.execute(
         select(files.c.id, files.c.path).where(files.c.root_id == child.id)
     ).all()
@@ -102,20 +120,12 @@ def _absorb(connection: Connection, child: Root, root_id: int, prefix: str) -> N
             "UPDATE files SET root_id = ?, path = ? WHERE id = ?",
             (root_id, path_value(f"{prefix}/{path}"), file_id),
         )
-    connection.execute(roots.delete().where(roots.c.id == child.id))
+    forget_root(connection, child.id)
 
 
-def relocate(connection: Connection, name: str, location: str) -> Root:
-    """Record that a root, and all that is in it, now lies elsewhere.
-
-    Raises
-    ------
-    CatalogError
-        As `relocated`.
-    """
-    root = relocated(connection, name, location)
-    connection.execute(roots.update().where(roots.c.id == root.id).values(location=location))
-    return root
+def move_root(connection: Connection, root: Root) -> None:
+    """Record that a root, and all that is in it, now lies at its location; from `relocated`."""
+    connection.execute(update(roots).where(roots.c.id == root.id).values(location=root.location))
 
 
 def relocated(connection: Connection, name: str, location: str) -> Root:
@@ -127,8 +137,8 @@ def relocated(connection: Connection, name: str, location: str) -> Root:
         If there is no root of that name, or another root lies there.
     """
     root = root_named(connection, name)
-    for other in all_roots(connection):
-        if other != root and _meet(other.location, location):
+    for other in root_directories(connection):
+        if other.id != root.id and _meet(other.location, location):
             raise CatalogError(f"{location}: meets the root {other.name!r}, {other.location}")
     return root._replace(location=location)
 
