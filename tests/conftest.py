@@ -1,4 +1,4 @@
-"""What the tests share: a small archive made by hand, and the place of the real ones."""
+"""What the tests share: archives made by hand, and the place of the real ones."""
 
 import os
 import signal
@@ -7,9 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import build
 import iidindex
-from iidindex import IIDFile
+from blobs import write_blobs
+from hostile import Reader, no_hang, read_everything
+from iidindex import IIDFile, SourceError
+from iidindex.cli.main import run
+from iidindex.files.scan import scan
+from pond import SIZE, photograph, write
 
 # What runs in the background of a shell ignores Ctrl-C, and so would every process started here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -59,6 +66,94 @@ def index(archive, tmp_path):
     with iidindex.open(tmp_path / "index.db", create=True) as opened:
         opened.ingest(archive)
         yield opened
+
+
+@pytest.fixture(scope="session")
+def blobs(tmp_path_factory):
+    """An index of an archive of some thousand masks, and the slow reader's view of it."""
+    place = tmp_path_factory.mktemp("blobs")
+    slow = write_blobs(place / "archive")
+    with iidindex.open(place / "x.db", create=True) as opened:
+        opened.ingest(place / "archive")
+        yield opened, slow
+
+
+@pytest.fixture
+def pond(tmp_path):
+    """An index of two files whose metadata name pictures, and a third that has none."""
+    root = tmp_path / "pond"
+    (root / "one").mkdir(parents=True)
+    Image.fromarray(photograph()).save(root / "photo.png")
+    meta = {"image": "../photo.png", "height": SIZE[0], "width": SIZE[1]}
+    frog, lily = disk(20), np.ones((30, 50), bool)
+    write(
+        root / "one" / "a.iid",
+        [(b"frog", b"pond", (40, 50), frog), (b"lily", b"pond", (150, 100), lily)],
+        meta,
+    )
+    write(root / "one" / "b.iid", [(b"frog", b"pond", (60, 80), frog)], meta)
+    write(root / "c.iid", [(b"frog", b"pond", (0, 0), frog), (b"frog", b"", (100, 7), lily)])
+    with iidindex.open(tmp_path / "x.db", create=True) as opened:
+        opened.ingest(root)
+        yield opened
+
+
+@pytest.fixture
+def call(tmp_path, archive, capsys, monkeypatch):
+    """Call the program in a directory where an archive has been ingested."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("IIDINDEX_DB", raising=False)
+
+    def called(*arguments):
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    assert called("ingest", archive)[0] == 0
+    return called
+
+
+@pytest.fixture
+def file():
+    """A disk and a square that overlap, a frame around nothing, an empty mask."""
+    new = IIDFile()
+    new.add(b"disk", b"round", (10, 10, 31, 31), disk(10), "a")
+    new.add(b"square", b"", (20, 20, 30, 30), np.ones((10, 10), bool), ["a", "b"])
+    frame = np.ones((20, 20), bool)
+    frame[1:-1, 1:-1] = False
+    new.add(b"frame", b"round", (40, 40, 60, 60), frame)
+    new.add(b"disk", None, (0, 0, 5, 5), np.zeros((5, 5), bool), "b")
+    new.meta.data = {"camera": "x"}
+    return IIDFile(new.to_bytes())
+
+
+@pytest.fixture
+def odd():
+    """Keys that are not the rows."""
+    rows = [
+        build.row_of(key, b"d", b"%d" % key, (key, key, key + 4, key + 4), np.ones((4, 4), bool))
+        for key in (8, 3, 6)
+    ]
+    return IIDFile(build.odd_file(rows, groups=[("g", [8, 3]), ("h", [6])]))
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Read bytes as a file in memory and as a file to be scanned; return both lots of errors."""
+    path = tmp_path / "hostile.iid"
+
+    def read(data):
+        errors = read_everything(data)
+        path.write_bytes(data)
+        reader = Reader(str(path))
+        with no_hang():
+            try:
+                reader.ask(scan, path)
+            except SourceError as error:
+                reader.errors.append(error)
+        return errors, reader.errors
+
+    return read
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 for needed in ("duckdb", "geopandas", "matplotlib", "pycocotools", "iidfile"):
@@ -87,9 +88,11 @@ def test_growth_measures_and_shows(tmp_path):
 
 
 def test_a_ratio_is_lower_only_beyond_the_noise_of_both():
-    steady = quick.Ratio.of(Times((1.0, 1.01, 1.02, 1.5)), Times((2.0, 2.01, 2.04, 2.2)))
-    twice = quick.Ratio.of(Times((2.0, 2.01, 2.02, 2.5)), Times((2.0, 2.01, 2.04, 2.2)))
-    unsure = quick.Ratio.of(Times((1.6, 3.0, 3.0, 3.0)), Times((2.0, 4.0, 4.1, 4.2)))
+    theirs = [Times((2.0, 2.2)), Times((2.01, 2.5)), Times((2.5, 2.04))]
+    steady = quick.Ratio.of([Times((1.0, 1.5)), Times((1.01, 1.1)), Times((1.3, 1.02))], theirs)
+    twice = quick.Ratio.of([Times((2.0, 2.5)), Times((2.1, 2.0)), Times((2.02, 2.5))], theirs)
+    unsure = quick.Ratio.of([Times((1.9, 3.0)), Times((1.7, 3.0)), Times((1.0, 3.0))], theirs)
+    assert (steady.best, steady.low, steady.high) == (2.0, 2.01 / 1.01, 2.0)
     assert twice.is_below(steady)
     assert not steady.is_below(twice)
     assert not unsure.is_below(steady)
@@ -97,6 +100,28 @@ def test_a_ratio_is_lower_only_beyond_the_noise_of_both():
     text, slower = quick.compared({"a": steady, "b": steady}, {"a": twice, "b": steady})
     assert slower == ["a"]
     assert "- a" in text
+
+
+def test_a_machine_that_is_now_quick_and_now_slow_makes_nothing_slower():
+    """Each contender by up to a quarter more or less in each round, as short jobs may be."""
+    rng = np.random.default_rng(2)
+
+    def measured(seconds):
+        def rounds(least):
+            return [
+                Times(tuple((least * drift * (1 + rng.exponential(0.2, 20))).tolist()))
+                for drift in rng.uniform(0.8, 1.25, quick._ROUNDS)
+            ]
+
+        return quick.Ratio.of(rounds(seconds), rounds(0.001))
+
+    def is_slower(seconds):
+        before = measured(0.0005)
+        # What is slower is measured once more.
+        return all(measured(seconds).is_below(before) for _ in range(2))
+
+    assert not any(is_slower(0.0005) for _ in range(500))
+    assert sum(is_slower(0.001) for _ in range(500)) > 400
 
 
 def test_a_baseline_is_the_same_after_being_kept(tmp_path):

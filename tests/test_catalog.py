@@ -7,7 +7,6 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -15,17 +14,12 @@ from sqlalchemy import create_engine
 
 import iidindex
 from conftest import write_garden
-from iidindex import (
-    CatalogError,
-    CatalogLockedError,
-    CatalogNotFoundError,
-    SchemaVersionError,
-)
-from iidindex.catalog import rtree, schema
+from iidindex import CatalogError, CatalogLockedError, CatalogNotFoundError, SchemaVersionError
+from iidindex.catalog import lock as locking
+from iidindex.catalog import schema
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.lock import sole_writer
 from iidindex.catalog.migrate import script_location
-from iidindex.catalog.writer import Writer
 from iidindex.cli.main import run as main
 from iidindex.ingestion import pool, run
 
@@ -139,22 +133,6 @@ def test_failed_batch_leaves_nothing(archive, tmp_path, monkeypatch):
         assert index.ingest(archive).added == 3
 
 
-def test_rtree_is_sound_and_agrees_with_the_entries(index, archive, tmp_path):
-    os.utime(archive / "2020" / "a.iid")
-    (archive / "2021" / "c.iid").unlink()
-    index.ingest(archive)
-    connection = sqlite3.connect(tmp_path / "index.db")
-    assert connection.execute("SELECT rtreecheck('entry_boxes')").fetchone() == ("ok",)
-    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert not connection.execute("PRAGMA foreign_key_check").fetchall()
-    boxes = connection.execute("SELECT id, minr, maxr + 1, minc, maxc + 1 FROM entry_boxes")
-    rows = connection.execute(
-        "SELECT id, minr, maxr, minc, maxc FROM entries WHERE minr < maxr AND minc < maxc"
-    )
-    assert sorted(boxes) == sorted(rows)
-    connection.close()
-
-
 def test_read_only(index, archive, tmp_path):
     with iidindex.open(tmp_path / "index.db", read_only=True) as reader:
         assert reader.entries.count() == 11
@@ -189,57 +167,6 @@ def test_read_only_disk(archive, tmp_path):
     finally:
         place.chmod(0o755)
         shutil.rmtree(place)
-
-
-@pytest.mark.parametrize("sizes", [[0], [1], [40], [51], [52], [30, 30], [3000, 10, 2500, 60]])
-def test_packed_tree_takes_everything_that_an_inserted_one_does(tmp_path, sizes):
-    """Pack, add to it, find, delete all; SQLite finds no damage at any point."""
-    rng = np.random.default_rng(len(sizes) + sizes[0])
-    cells = np.empty((0, 5), np.int64)
-    with (
-        Catalog(tmp_path / "x.db", create=True) as catalog,
-        catalog.writing() as connection,
-        Writer(connection) as writer,
-    ):
-
-        def check():
-            assert connection.exec_driver_sql("SELECT rtreecheck('entry_boxes')").scalar() == "ok"
-            for x, y in rng.integers(0, 2000, (10, 2)).tolist():
-                found = connection.exec_driver_sql(
-                    "SELECT id FROM entry_boxes WHERE minr <= ? AND maxr >= ? AND minc <= ? "
-                    "AND maxc >= ?",
-                    (y, y, x, x),
-                ).scalars()
-                low, high = cells[:, [1, 3]] <= (y, x), cells[:, [2, 4]] >= (y, x)
-                assert sorted(found) == sorted(cells[low.all(1) & high.all(1), 0].tolist())
-
-        for nth, size in enumerate(sizes):
-            corner = rng.integers(0, 1900, (size, 2))
-            bbox = np.concatenate([corner, corner + rng.integers(1, 99, (size, 2))], axis=1)
-            new = rtree.cells_of(np.arange(size) + 1 + len(cells), bbox.astype(np.uint16))
-            if nth % 2:
-                rtree.add_boxes(writer, rtree.read_tree(connection), new, 0)
-            else:
-                rtree.pack(writer, rtree.read_tree(connection), new)
-            _ = writer.connection
-            cells = np.concatenate([cells, new])
-            check()
-        for entry_id in rng.permutation(cells[:, 0]).tolist():
-            connection.exec_driver_sql("DELETE FROM entry_boxes WHERE id = ?", (entry_id,))
-        cells = cells[:0]
-        check()
-
-
-def test_repacking_a_small_tree_and_then_changing_it(archive, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
-        index.optimize()  # nothing is there yet
-        for shift in range(3):
-            index.ingest(archive)
-            index.optimize()
-            for name in ("2020/a.iid", "2020/b.iid", "2021/c.iid"):
-                write_garden(archive / name, shift=shift)
-        index.ingest(archive)
-        assert index.verify() == []
 
 
 def test_a_lock_that_somebody_removes(archive, tmp_path, monkeypatch):
@@ -277,6 +204,32 @@ def test_a_lock_that_somebody_replaces_is_theirs(tmp_path):
         assert not lock.exists()
         lock.touch()
     assert lock.exists()  # not the one that was held
+
+
+def test_a_lock_that_its_holder_was_just_removing_is_made_anew(tmp_path, monkeypatch):
+    Catalog(tmp_path / "x.db", create=True).close()
+    lock, real, locked = tmp_path / "x.db-lock", locking.fcntl.flock, []
+
+    def flock(fd, how):
+        if not locked:  # opened while another held it, locked when that one had removed it
+            lock.unlink()
+        locked.append(fd)
+        real(fd, how)
+
+    monkeypatch.setattr(locking.fcntl, "flock", flock)
+    with sole_writer(str(tmp_path / "x.db")) as check:
+        assert len(locked) == 2
+        check()
+        with pytest.raises(CatalogLockedError), sole_writer(str(tmp_path / "x.db")):
+            pass
+
+
+def test_a_writer_is_the_only_one_from_the_beginning(index, tmp_path):
+    other = sqlite3.connect(tmp_path / "index.db", isolation_level=None, timeout=0)
+    with index._catalog.writing(), pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
 
 
 def test_a_database_with_two_names_is_locked_once(tmp_path):

@@ -5,7 +5,6 @@ import io
 import json
 import math
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -16,22 +15,7 @@ import pytest
 from PIL import Image
 
 from conftest import disk, write_garden
-from iidindex.cli.main import VERBS, run
-
-
-@pytest.fixture
-def call(tmp_path, archive, capsys, monkeypatch):
-    """Call the program in a directory where an archive has been ingested."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("IIDINDEX_DB", raising=False)
-
-    def called(*arguments):
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    assert called("ingest", archive)[0] == 0
-    return called
+from iidindex.cli.main import VERBS
 
 
 def test_ingest_tells_what_it_did(call, archive):
@@ -360,80 +344,6 @@ def test_verbs_of_linkage(call, tmp_path):
 # ---------------------------------------------------------------- many questions
 
 
-@pytest.fixture
-def ask(call, monkeypatch):
-    """Ask a verb many questions; the rows of the answers, the code, and what went wrong."""
-
-    def asked(text, *arguments):
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode()), "utf-8"))
-        code, out, err = call(*arguments, "--batch", "--format", "jsonl")
-        return [json.loads(line) for line in out.splitlines()], code, err
-
-    return asked
-
-
-def test_batch_answers_as_single_questions_do(call, ask):
-    lines = ["70 125", "5 5", "70 125 --path '2020/*'", "70 125 --boxes", "-3 2"]
-    rows, code, err = ask("\n\n".join(lines) + "\n", "at", "--domain", "garden")
-    assert (code, err) == (0, "")
-    for line in lines:
-        asked = shlex.split(line)
-        alone = call("at", *asked, "--domain", "garden", "--format", "jsonl")[1].splitlines()
-        with_question = [{"question": line} | json.loads(row) for row in alone]
-        assert [row for row in rows if row["question"] == line] == with_question
-    assert [row["question"] for row in rows] == sorted(
-        (row["question"] for row in rows), key=lines.index
-    )
-
-
-@pytest.mark.parametrize(
-    ("verb", "lines"),
-    [
-        ("find", ["tree", "pond ghost", "hex:ff0062696e", "--group tall", "nobody"]),
-        ("region", ["100 50 141 91", "0 0 5 5 --boxes"]),
-        ("nearest", ["70 99 -k 3", "-5 -5"]),
-        ("links", ["tree", "pond --domain garden", "pond --domain ''"]),
-        ("shared", ["2020/a.iid 2021/c.iid"]),
-        ("related", ["2020/a.iid", "2021/c.iid -k 1"]),
-        ("cooccur", ["tree", "pond --by overlap"]),
-        ("chain", ["tree pond", "tree hex:ff0062696e"]),
-    ],
-)
-def test_batch_of_every_verb(call, ask, verb, lines):
-    rows, _, err = ask("\n".join(lines), verb)
-    assert err == ""
-    expected = []
-    for line in lines:
-        alone = call(verb, *shlex.split(line), "--format", "jsonl")[1].splitlines()
-        expected += [{"question": line} | json.loads(row) for row in alone]
-    assert rows == expected != []
-
-
-def test_batch_goes_on_after_a_question_that_cannot_be_answered(call, ask, archive):
-    with (archive / "2021" / "c.iid").open("ab") as file:
-        file.write(b" ")
-    rows, code, err = ask(
-        "250 125\nx y\n70\n'70\n70 125 --format csv\n70 125 --path '2020/*'", "at"
-    )
-    assert {row["question"] for row in rows} == {"70 125 --path '2020/*'"}
-    told = [line.partition(": ")[2] for line in err.splitlines()]
-    assert [line.partition(":")[0] for line in told] == [f"line {n}" for n in range(1, 6)]
-    assert "has changed" in told[0]
-    assert "'x' is not a valid integer" in told[1]
-    assert "No such option" in told[4]
-    assert code == 3
-    assert ask("70 125 --path '2020/*'\n1", "at")[1] == 2
-
-
-def test_batch_without_answers_is_json_all_the_same(call, monkeypatch):
-    for text in (b"", b"x y\n", b"nobody 1\n"):
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text)))
-        assert call("at", "--batch", "--format", "json")[1] == "[]\n"
-    monkeypatch.setattr("sys.stdin", None)
-    assert call("at", "--batch")[0] == call("sql", "-")[0] == 2
-    assert call("find", "--address", "--batch")[0] == 2
-
-
 def test_numbers_below_zero(call):
     assert call("nearest", 0, -110)[1] == call("nearest", "--", 0, -110)[1]
     near = rows_of(call, "nearest", 0, -110)[0]
@@ -443,88 +353,6 @@ def test_numbers_below_zero(call):
     code, _, err = call("at", "-5x", 3)
     assert code == 2
     assert "-5x" in err or "'-5'" in err
-
-
-def test_batch_counts_and_chooses(call, ask):
-    rows, code, _ = ask("tree\nnobody\n", "find", "--count")
-    assert [tuple(row.values()) for row in rows] == [("tree", 3), ("nobody", 0)]
-    assert (list(rows[0]), code) == (["question", "count"], 0)
-    rows, _, _ = ask("tree\n", "find", "--fields", "key,path", "--limit", 1)
-    assert rows == [{"question": "tree", "key": 0, "path": "2020/a.iid"}]
-    assert ask("nobody\n", "find")[:2] == ([], 1)
-    assert ask("", "find")[:2] == ([], 1)
-    for more in (("tree",), ("--format", "paths"), ("--explain",), ("-0",)):
-        assert call("find", "--batch", *more)[0] == 2
-
-
-# ---------------------------------------------------------------- completion
-
-
-def completed(monkeypatch, capsys, line):
-    """What bash is offered at the end of a line."""
-    words = line.split(" ")
-    monkeypatch.setenv("_IIDINDEX_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", line)
-    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
-    assert run([]) == 0
-    return [text.partition(",")[2] for text in capsys.readouterr().out.splitlines() if text]
-
-
-@pytest.mark.parametrize(
-    ("line", "offered"),
-    [
-        ("iidindex fi", ["find", "files"]),
-        ("iidindex find tr", ["tree"]),
-        ("iidindex find hex:ff", ["hex:ff0062696e"]),
-        ("iidindex links x --domain g", ["garden"]),
-        ("iidindex find --group ", ["plants", "tall", "water"]),
-        ("iidindex find --path 2020/", ["2020/a.iid", "2020/b.iid"]),
-        ("iidindex related 2021", ["2021/c.iid"]),
-        ("iidindex overlaps 2021", ["2021/c.iid"]),
-        ("iidindex find --root ", ["archive"]),
-        ("iidindex find --format j", ["jsonl", "json"]),
-        ("iidindex find hex:zz", []),
-        ("iidindex --db nowhere.db find t", []),
-    ],
-)
-def test_completion(call, monkeypatch, capsys, line, offered):
-    assert completed(monkeypatch, capsys, line) == offered
-
-
-def test_completion_of_another_index(call, monkeypatch, capsys, tmp_path):
-    write_garden(tmp_path / "more" / "z.iid", extra=[b"zebra"])
-    assert call("--db", "other.db", "ingest", tmp_path / "more")[0] == 0
-    assert completed(monkeypatch, capsys, "iidindex --db other.db find z") == ["zebra"]
-    assert completed(monkeypatch, capsys, "iidindex find z") == []
-    monkeypatch.setenv("IIDINDEX_DB", "other.db")
-    assert completed(monkeypatch, capsys, "iidindex find z") == ["zebra"]
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts(call, shell):
-    code, out, _ = call("completion", shell)
-    assert code == 0
-    assert "_IIDINDEX_COMPLETE" in out
-
-
-def test_bash_completes(call, tmp_path):
-    script = """
-        eval "$(iidindex completion bash)"
-        complete -p iidindex
-        COMP_WORDS=(iidindex find tr) COMP_CWORD=2
-        _iidindex_completion iidindex
-        echo "${COMPREPLY[@]}"
-    """
-    path = f"{os.path.dirname(sys.executable)}{os.pathsep}{os.environ['PATH']}"
-    result = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert result.stdout.splitlines()[-1] == "tree", result.stderr
 
 
 # ---------------------------------------------------------------- files that have changed

@@ -1,18 +1,12 @@
 """One file in Python: questions, groups, editing."""
 
 import io
-import time
 
 import numpy as np
 import pytest
-from hypothesis import given
 
-import brute
-import build
-from build import Row
 from conftest import disk
-from iidindex import IID, BBox, EncodeError, IIDFile, QueryError
-from strategies import contents
+from iidindex import BBox, IIDFile, QueryError
 
 
 def keys(entries):
@@ -21,30 +15,6 @@ def keys(entries):
 
 def ones(height, width):
     return np.ones((height, width), bool)
-
-
-@pytest.fixture
-def file():
-    """A disk and a square that overlap, a frame around nothing, an empty mask."""
-    new = IIDFile()
-    new.add(b"disk", b"round", (10, 10, 31, 31), disk(10), "a")
-    new.add(b"square", b"", (20, 20, 30, 30), ones(10, 10), ["a", "b"])
-    frame = ones(20, 20)
-    frame[1:-1, 1:-1] = False
-    new.add(b"frame", b"round", (40, 40, 60, 60), frame)
-    new.add(b"disk", None, (0, 0, 5, 5), np.zeros((5, 5), bool), "b")
-    new.meta.data = {"camera": "x"}
-    return IIDFile(new.to_bytes())
-
-
-@pytest.fixture
-def odd():
-    """Keys that are not the rows."""
-    rows = [
-        build.row_of(key, b"d", b"%d" % key, (key, key, key + 4, key + 4), ones(4, 4))
-        for key in (8, 3, 6)
-    ]
-    return IIDFile(build.odd_file(rows, groups=[("g", [8, 3]), ("h", [6])]))
 
 
 # ---------------------------------------------------------------- what is in it
@@ -62,27 +32,6 @@ def test_columns(file):
     assert file.areas.tolist() == [disk(10).sum(), 100, 76, 0]
     assert (file.bboxes.dtype, file.areas.dtype) == (np.uint16, np.uint32)
     assert len(file) == 4
-
-
-def test_columns_of_what_was_added_follow(file):
-    file.add(b"new", b"d", (1, 2, 3, 4), ones(2, 2))
-    assert file.keys.tolist() == [0, 1, 2, 3, 4]
-    assert file.iids[-1] == IID(b"d", b"new")
-    assert file.bboxes.tolist()[-1] == [1, 2, 3, 4]
-    assert file.areas.tolist()[-1] == 4
-    assert len(file) == 5
-
-
-@given(contents())
-def test_a_file_answers_before_it_is_saved_as_after(content):
-    new, saved = content.file(), IIDFile(content.to_bytes())
-    assert new.iids == saved.iids
-    assert new.bboxes.tolist() == saved.bboxes.tolist()
-    for one, other in zip(new, saved, strict=True):
-        assert np.array_equal(one.seg.mask(), other.seg.mask())
-        assert keys(new.region(one.seg.bbox)) == keys(saved.region(one.seg.bbox))
-    edges = [[(a.key, b.key, n) for a, b, n in some.overlap_graph()[1]] for some in (new, saved)]
-    assert edges[0] == edges[1]
 
 
 def test_reprs(file, tmp_path):
@@ -261,52 +210,6 @@ def test_a_question_that_makes_no_sense_names_its_argument(file, ask, message):
         ask(file)
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"address": "tree"}, r"address must be bytes, not str: 'tree' \(try 'tree'.encode\(\)\)"),
-        ({"address": None}, "address must be bytes, not NoneType"),
-        ({"domain": "d"}, "domain must be bytes, not str"),
-        ({"bbox": (0, 0, 2)}, "bbox must be four integers"),
-        ({"bbox": (0, 0, 2.0, 2.0)}, "bbox must be four integers"),
-        ({"bbox": (2, 2, 0, 0)}, r"bbox \(2, 2, 0, 0\) is reversed"),
-        ({"bbox": (-1, 0, 1, 2)}, r"bbox of entry 4 is \(-1, 0, 1, 2\); coordinates are limited"),
-        ({"bbox": (65534, 0, 65536, 2)}, "coordinates are limited to 0 … 65535"),
-        (
-            {"bbox": (0, 0, 2, 3)},
-            r"mask of entry 4 has shape \(2, 2\); its bbox .* expects \(2, 3\)",
-        ),
-        ({"mask": np.ones((2, 2))}, "mask has dtype float64"),
-        ({"mask": np.ones(4, bool)}, "mask has 1 dimensions"),
-        ({"mask": [[1, 1], [1]]}, "mask is not an array of rows and columns"),
-        ({"group": 5}, "group must be text or several of it, not 5"),
-        ({"group": ["ok", 5]}, "group must be text, not int: 5"),
-        ({"group": ["ok", "\ud800"]}, r"group '\\ud800' is not valid Unicode"),
-    ],
-)
-def test_what_cannot_be_added_is_named_and_not_added(file, changed, message):
-    before = file.to_bytes()
-    arguments = {
-        "address": b"a",
-        "domain": b"d",
-        "bbox": (0, 0, 2, 2),
-        "mask": ones(2, 2),
-        "group": "a",
-    }
-    with pytest.raises(EncodeError, match=message):
-        file.add(**{**arguments, **changed})
-    assert file.to_bytes() == before
-    file.add(**arguments)
-    assert len(file) == 5
-
-
-@pytest.mark.parametrize("mask", [[[1, 0], [0, 255]], np.eye(2, dtype=np.uint8), np.eye(2) > 0])
-def test_masks_of_integers_are_welcome(mask):
-    file = IIDFile()
-    file.add(b"a", None, np.array([0, 0, 2, 2], np.uint16), mask)
-    assert file.fetch(0)[0].seg.mask().tolist() == [[True, False], [False, True]]
-
-
 # ---------------------------------------------------------------- groups
 
 
@@ -320,30 +223,6 @@ def test_groups(file):
     assert keys(groups.get(["b", "a"])) == [0, 1, 3]
     assert groups.get([], keys_only=True) == []
     assert groups.keys("b").tolist() == [1, 3]
-
-
-def test_adding_to_groups(file):
-    file.groups.add("c")
-    file.groups.add("a", [3, 0])
-    file.groups.add("", [2])
-    file.groups.add("late", np.array([1]))
-    file.add(b"new", None, (0, 0, 1, 1), ones(1, 1), ["a", "d"])
-    file.groups.add("late", [4])
-    for some in (file, IIDFile(file.to_bytes())):
-        assert some.groups.list() == ["", "a", "b", "c", "d", "late"]
-        assert some.groups.get("a", True) == [0, 1, 3, 4]
-        assert some.groups.get("", True) == [2]
-        assert some.groups.get("c", True) == []
-        assert some.groups.get("late", True) == [1, 4]
-
-
-@pytest.mark.parametrize("wrong", [[4], [-1], [0, 1.5], ["0"], 10**30])
-def test_what_cannot_be_added_to_a_group(file, wrong):
-    with pytest.raises(EncodeError, match="<memory>: (there is no entry of key|keys must be int)"):
-        file.groups.add("a", wrong)
-    with pytest.raises(EncodeError, match="group must be text, not bytes"):
-        file.groups.add(b"a", [0])
-    assert file.groups.get("a", True) == [0, 1]
 
 
 # ---------------------------------------------------------------- keys that are not the rows
@@ -368,27 +247,6 @@ def test_keys_that_are_not_the_rows(odd):
 def test_only_loaded_goes_by_keys(odd):
     odd.fetch([6])
     assert keys(odd.region((0, 0, 99, 99), only_loaded=True)) == [6]
-
-
-def test_what_is_added_gets_a_key_that_is_free(odd):
-    # The row would be 3, which is the key of another.
-    odd.add(b"new", None, (0, 0, 1, 1), ones(1, 1), "g")
-    odd.add(b"newer", None, (0, 0, 1, 1), ones(1, 1))
-    odd.groups.add("h", [10])
-    for some in (odd, IIDFile(odd.to_bytes())):
-        assert some.keys.tolist() == [8, 3, 6, 9, 10]
-        assert some.fetch(9)[0].iid.address == b"new"
-        assert some.fetch(9)[0].seg.area == 1
-        assert some.groups.get("g", True) == [3, 8, 9]
-        assert some.groups.get("h", True) == [6, 10]
-    assert [entry.seg_key for entry in brute.read(odd.to_bytes()).entries] == [8, 3, 6, 9, 10]
-
-
-def test_no_key_is_free_after_the_last():
-    file = IIDFile(build.odd_file([Row(2**32 - 1), Row(0)]))
-    with pytest.raises(EncodeError, match="key 4294967296 is needed; the limit is 4294967295"):
-        file.add(b"new", None, (0, 0, 1, 1), ones(1, 1))
-    assert len(file) == 2
 
 
 # ---------------------------------------------------------------- other sources, metadata
@@ -423,20 +281,6 @@ def test_metadata(file):
 
 
 # ---------------------------------------------------------------- many
-
-
-def test_adding_takes_time_in_proportion():
-    def seconds(n):
-        file = IIDFile()
-        start = time.process_time()
-        for nth in range(n):
-            file.add(b"a%d" % nth, b"d", (0, 0, 3, 3), ones(3, 3), ["all", f"g{nth % 5}"])
-        assert len(file.to_bytes()) > 60 * n
-        return time.process_time() - start
-
-    few, many = (min(seconds(n) for _ in range(3)) for n in (1_000, 8_000))
-    # Eight times in proportion, sixty-four times if every addition copied what was there.
-    assert many < 24 * few
 
 
 def test_many_entries():

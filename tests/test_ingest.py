@@ -2,15 +2,18 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import build
 import iidindex
 from conftest import write_garden
 from iidindex import IngestError
+from iidindex.ingestion import pool, work
 from iidindex.ingestion.discover import discover
 from iidindex.ingestion.plan import Known, Matcher, Outcome, plan
 from iidindex.model import FileStamp
@@ -104,15 +107,20 @@ def test_missing_file_is_marked_and_comes_back(index, archive):
     aside.rename(archive / "2020" / "a.iid")
     assert counts(index.ingest(archive)) == {"touched": 1, "unchanged": 2}
     assert index.entries.where(path="2020/a.iid").count() == 3
+    assert {file.reason for file in index.files()} == {None}
 
 
 def test_empty_root_marks_nothing_missing(index, archive):
+    (archive / "2020" / "a.iid").unlink()
+    (archive / "2020" / "b.iid").write_bytes(b"damaged")
+    index.ingest(archive)
     archive.rename(archive.with_name("elsewhere"))
     archive.mkdir()
     report = index.ingest(archive)
     assert counts(report) == {}
-    assert report.kept == 3
-    assert index.stats().files == 3
+    assert report.kept == 1  # one of the others was missing before, one had failed
+    states = {file.path: file.state for file in index.files()}
+    assert states == {"2020/a.iid": "missing", "2020/b.iid": "failed", "2021/c.iid": "ok"}
 
 
 def test_absent_path_is_an_error_and_changes_nothing(index, archive):
@@ -128,6 +136,7 @@ def test_broken_file_is_recorded_and_tried_again_when_it_changes(index, archive)
     assert counts(report) == {"unchanged": 3, "failed": 1}
     ((location, reason),) = report.failures.items()
     assert location == str(bad)
+    assert reason.startswith("header")  # the file is named beside it
     assert "version" in reason
     again = index.ingest(archive)
     assert again.failures == report.failures
@@ -175,7 +184,10 @@ def test_processes_give_the_same_index(archive, tmp_path):
 def test_progress_is_told(archive, tmp_path):
     told = []
     with iidindex.open(tmp_path / "told.db", create=True) as index:
-        index.ingest(archive, progress=told.append)
+        report = index.ingest(archive, progress=told.append)
+        later(archive / "2020" / "a.iid")
+        again = index.ingest(archive)
+    assert (report.entries, again.touched, again.entries) == (11, 1, 0)
     assert (told[-1].files, told[-1].total, told[-1].entries) == (3, 3, 11)
     assert "3 of 3 files" in str(told[-1])
 
@@ -366,3 +378,47 @@ def test_a_place_inside_a_root_is_compared_with_its_own_files_only(tmp_path):
         assert {file.path for file in index.files(state="missing")} == set(inside[1:])
         assert counts(index.ingest(root / "in0.iid")) == {"touched": 1}
         assert counts(index.ingest(root)) == {"unchanged": 8}
+
+
+def test_what_fails_is_tried_again_only_where_that_may_help(archive, tmp_path, monkeypatch):
+    """A disk may come to its senses; a file whose bytes are wrong has them until it changes."""
+    real, asked = work.scan, []
+
+    def scan(location):
+        asked.append(Path(location).name)
+        if asked.count("a.iid") == 1 and location.endswith("a.iid"):
+            raise OSError(5, "Input/output error", location)
+        return real(location)
+
+    (archive / "bad.iid").write_bytes(b"no iid file at all" * 9)
+    monkeypatch.setattr(work, "scan", scan)
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        report = index.ingest(archive, jobs=1)
+        assert counts(report) == {"added": 2, "failed": 2}
+        assert "Input/output" in report.failures[str(archive / "2020" / "a.iid")]
+        asked.clear()
+        asked.append("a.iid")
+        assert counts(index.ingest(archive, jobs=1)) == {"updated": 1, "unchanged": 2, "failed": 1}
+        assert asked == ["a.iid", "a.iid"]
+        assert counts(index.ingest(archive, jobs=1)) == {"unchanged": 3, "failed": 1}
+
+
+def test_groups_without_members_are_not_recorded(archive, tmp_path):
+    row = build.Row(0, b"d", b"a", (0, 0, 1, 1), [build.region((0, 0, 1, 1), b"\x80")], 1)
+    odd = build.odd_file([row], groups=[("empty", []), ("full", [0])])
+    (archive / "odd.iid").write_bytes(odd)
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(archive / "odd.iid")
+        assert [(group.name, group.files) for group in index.groups()] == [("full", 1)]
+
+
+def test_what_an_interrupt_left_unread_is_not_missing(index, archive, monkeypatch):
+    """It may have moved to where nobody has looked yet."""
+    monkeypatch.setattr(pool, "_TASK_FILES", 1)
+    write_garden(archive / "0.iid", shift=1)
+    (archive / "2020" / "a.iid").rename(archive / "moved.iid")
+    with pytest.raises(KeyboardInterrupt):
+        index.ingest(archive, jobs=1, progress=lambda _: signal.raise_signal(signal.SIGINT))
+    assert index.entries.where(path="0.iid").exists()
+    assert index.stats().missing == 0
+    assert counts(index.ingest(archive)) == {"moved": 1, "unchanged": 3}

@@ -50,6 +50,18 @@ def test_relocate(index, archive, tmp_path):
     assert counts(index.ingest(elsewhere)) == {"unchanged": 3}
 
 
+def test_relocating_one_root_leaves_the_others(tmp_path):
+    for place in ("one", "two", "new"):
+        write_garden(tmp_path / place / "a.iid")
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest([tmp_path / "one", tmp_path / "two"])
+        index.relocate("one", tmp_path / "new")
+        assert [root.location for root in index.roots()] == [
+            str(tmp_path / "new"),
+            str(tmp_path / "two"),
+        ]
+
+
 def test_relocate_does_not_merge_roots(tmp_path):
     for place in ("one", "two"):
         write_garden(tmp_path / place / "a.iid")
@@ -61,6 +73,7 @@ def test_relocate_does_not_merge_roots(tmp_path):
 
 def test_prune(index, archive, tmp_path):
     (archive / "2020" / "b.iid").unlink()
+    (archive / "bad.iid").write_bytes(b"damaged")
     index.ingest(archive)
     assert index.prune(dry_run=True) == ["2020/b.iid"]
     assert index.stats().missing == 1
@@ -68,6 +81,7 @@ def test_prune(index, archive, tmp_path):
     assert index.prune() == []
     stats = index.stats()
     assert (stats.files, stats.missing, stats.entries, stats.iids) == (2, 0, 6, 3)
+    assert [file.path for file in index.files(state="failed")] == ["bad.iid"]
     assert content(index) == fresh(archive, tmp_path)
     assert index.verify() == []
 

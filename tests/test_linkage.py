@@ -3,7 +3,6 @@
 import math
 import os
 import shutil
-import sqlite3
 import sys
 import tempfile
 from collections import Counter
@@ -14,27 +13,38 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 import build
 import iidindex
-import strategies
 from conftest import write_garden
 from iidindex import IID, IIDFile, QueryError
 from iidindex.query import chain as chain_module
 from iidindex.query import linkage, lookup
 
 TREE, POND, GHOST = IID(b"garden", b"tree"), IID(b"garden", b"pond"), IID(None, b"ghost")
+
+
 ODD, UMLAUT = IID(b"extra", b"\xff\x00bin"), IID(b"extra", "über".encode())
+
 
 # Few, so that files share them.
 iids = st.builds(
     IID, st.sampled_from([None, b"d", b"\xff", "ü".encode()]), st.sampled_from([b"", b"a", b"\xff"])
 )
+
+
 names = ["g", "", "grüße"]
+
+
 members = st.tuples(iids, st.lists(st.sampled_from(names), unique=True, max_size=2))
+
+
 contents = st.lists(members, max_size=5)
+
+
 paths = st.sampled_from(["a.iid", "b.iid", "é.iid", "sub/a.iid", os.fsdecode(b"\xff.iid")])
+
+
 archives = st.dictionaries(paths, contents, max_size=5)
 
 
@@ -277,41 +287,6 @@ def test_cooccurring(index):
         index.cooccurring(b"tree", by="picture")
 
 
-def test_chain(tmp_path):
-    a, b, c, d, far = (IID(None, name.encode()) for name in ("a", "b", "c", "d", "far"))
-    archive = {
-        "1.iid": [(a, []), (b, [])],
-        "2.iid": [(b, []), (c, [])],
-        "3.iid": [(c, []), (d, [])],
-        "4.iid": [(a, []), (d, [])],
-        "5.iid": [(far, [])],
-    }
-    with opened(tmp_path, archive) as index:
-        assert index.chain(a, a) == [a]
-        assert index.chain(a, b) == [a, "1.iid", b]
-        assert index.chain(b, d) in ([b, "1.iid", a, "4.iid", d], [b, "2.iid", c, "3.iid", d])
-        assert index.chain((b"", b"b"), (None, b"d")) == index.chain(b, d)
-        assert index.chain(a, far) is None
-        assert index.chain(a, IID(b"x", b"a")) is None
-        assert index.chain(IID(b"x", b"a"), IID(b"x", b"a")) is None
-        (tmp_path / "archive" / "4.iid").unlink()
-        index.ingest(tmp_path / "archive")
-        assert index.chain(a, d) == [a, "1.iid", b, "2.iid", c, "3.iid", d]
-        (tmp_path / "archive" / "5.iid").unlink()
-        index.ingest(tmp_path / "archive")
-        assert index.chain(far, far) is None
-
-
-def test_long_chain(tmp_path):
-    archive = {
-        f"{nth}.iid": [(IID(None, b"%d" % nth), []), (IID(None, b"%d" % (nth + 1)), [])]
-        for nth in range(30)
-    }
-    with opened(tmp_path, archive) as index:
-        chain = index.chain((None, b"0"), (None, b"30"))
-        assert chain[1::2] == [f"{nth}.iid" for nth in range(30)]
-
-
 def test_iids_and_groups(index, archive):
     assert [row.iid for row in index.iids()] == [GHOST, POND, TREE, UMLAUT, ODD]
     assert index.iids(prefix=b"t") == [(TREE, 3, 3)]
@@ -397,114 +372,6 @@ def test_files_named_through_links(tmp_path):
             assert IID(b"extra", b"a") in index.shared(str(tmp_path / name))
 
 
-def plans(index, ask):
-    """What SQLite does for all statements of a question."""
-    engine, statements, connections = index._catalog.engine, [], []
-
-    def trace(connection, *_):
-        connections.append(connection)
-        connection.set_trace_callback(statements.append)
-
-    event.listen(engine, "checkout", trace)
-    try:
-        ask()
-    finally:
-        event.remove(engine, "checkout", trace)
-        for connection in connections:
-            connection.set_trace_callback(None)
-    database = sqlite3.connect(index._catalog.path)
-    try:
-        return [
-            row[3]
-            for statement in statements
-            if statement.startswith("SELECT")
-            for row in database.execute(f"EXPLAIN QUERY PLAN {statement}")
-        ]
-    finally:
-        database.close()
-
-
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda index: index.shared("2020/a.iid", "2020/b.iid"),
-        lambda index: index.cooccurring(b"tree"),
-        lambda index: index.cooccurring(b"tree", domain=b"garden", by="group"),
-        lambda index: index.chain(TREE, ODD),
-    ],
-)
-@pytest.mark.parametrize("analysed", [False, True])
-def test_nothing_is_scanned(index, ask, analysed):
-    if analysed:
-        index.optimize()
-    found = plans(index, lambda: ask(index))
-    assert any("SEARCH" in step for step in found)
-    # The roots are few, and all are looked at.
-    scans = [step for step in found if step.startswith("SCAN") and "roots" not in step]
-    assert all(step.startswith("SCAN j VIRTUAL TABLE") for step in scans), scans
-
-
-def test_what_is_scanned(index):
-    found = plans(index, lambda: index.related("2020/a.iid"))
-    # How many files there are.
-    assert "SCAN files" in found
-    assert not any(step.startswith(("SCAN e", "SCAN i")) for step in found)
-    found = plans(index, lambda: index.iids(prefix=b"t", limit=5))
-    assert "SEARCH i USING COVERING INDEX ix_iids_address_domain" in str(found)
-    assert not any("FOR GROUP BY" in step or "FOR ORDER BY" in step for step in found)
-    found = plans(index, index.link_graph)
-    assert "SCAN entries USING COVERING INDEX ix_entries_iid_id_file_id" in found
-
-
-@given(
-    address=strategies.raw_bytes | st.text().map(str.encode),
-    domain=strategies.raw_bytes | st.text().map(str.encode),
-    name=st.binary(min_size=1, max_size=9).filter(lambda name: not {0, 47} & set(name)),
-)
-@settings(max_examples=25)
-def test_any_graph_is_xml(address, domain, name):
-    import networkx
-
-    place = Path(tempfile.mkdtemp())
-    path = os.fsdecode(name + b".iid")
-    try:
-        with opened(place, {path: [(IID(domain, address), [])], "a\t\x01.iid": []}) as index:
-            for project in (None, "files", "iids"):
-                graph = index.link_graph(project=project)
-                networkx.write_graphml(graph, place / "graph.xml")
-                again = networkx.read_graphml(place / "graph.xml")
-                assert set(again) == set(graph)
-                assert len(again.edges) == len(graph.edges)
-            bytes_of = [node["address_b64"] for _, node in graph.nodes(data=True)]
-            assert bytes_of == [node_of(IID(domain, address)).rpartition(":")[2]]
-    finally:
-        shutil.rmtree(place)
-
-
-def test_attributes_of_nodes(tmp_path):
-    path = os.fsdecode(b"\xff\x01.iid")
-    with opened(tmp_path, {path: [(IID(b"\xff", b"a\0b"), []), (POND, [])]}) as index:
-        nodes = dict(index.link_graph().nodes(data=True))
-    assert nodes["file:archive/%FF%01.iid"] == {
-        "kind": "file",
-        "root": "archive",
-        "path": "\ufffd\ufffd.iid",
-    }
-    assert nodes["iid:/w==:YQBi"] == {
-        "kind": "iid",
-        "domain_b64": "/w==",
-        "address": "a\ufffdb",
-        "address_b64": "YQBi",
-    }
-    assert nodes[node_of(POND)]["domain"] == "garden"
-
-
-def test_without_networkx(index, monkeypatch):
-    monkeypatch.setitem(sys.modules, "networkx", None)
-    with pytest.raises(QueryError, match=r"pip install 'iidindex\[graph\]'"):
-        index.link_graph()
-
-
 def test_empty_index(tmp_path):
     with opened(tmp_path, {}) as index:
         assert index.iids() == index.groups() == index.cooccurring(b"tree") == []
@@ -528,9 +395,3 @@ def test_ratios_where_a_file_states_less_than_its_masks_have(tmp_path):
         assert index.overlaps().to_dicts(names) == expected
         assert index.overlaps().to_arrow(names).to_pylist() == expected
         assert list(index.sql(f"SELECT {', '.join(names)} FROM overlapping")) == expected
-
-
-def test_arguments_of_the_graph_that_would_be_ignored(index):
-    for wrong in ({"domain": b"garden"}, {"limit": 0}, {"depth": -1}, {"limit": "x"}):
-        with pytest.raises(QueryError):
-            index.link_graph(**wrong)

@@ -3,141 +3,21 @@
 import json
 import os
 import pickle
-import shutil
 import sqlite3
 import tracemalloc
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
 
-import brute
 import iidindex
+from blobs import FRAME, PER_FILE, every, seen
 from conftest import write_garden
-from iidindex import (
-    CatalogLockedError,
-    IIDFile,
-    QueryError,
-    SourceNotFoundError,
-    StaleFileError,
-)
+from iidindex import CatalogLockedError, IIDFile, QueryError, SourceNotFoundError, StaleFileError
 from iidindex.catalog.lock import sole_writer
-from iidindex.files.source import LocalFile
-from iidindex.query import nearest
-
-N_FILES, PER_FILE, FRAME = 60, 60, 400
-
-
-@pytest.fixture(scope="module")
-def blobs(tmp_path_factory):
-    """Files of round, ragged, square and empty masks, and the slow reader's view of them."""
-    place = tmp_path_factory.mktemp("blobs")
-    rng = np.random.default_rng(7)
-    slow = {}
-    for number in range(N_FILES):
-        file = IIDFile()
-        file.meta.data = {"number": number, "camera": {"iso": 100 * (number % 3)}, "x": None}
-        for nth in range(PER_FILE):
-            side = int(rng.integers(1, 25))
-            mask = np.hypot(*np.ogrid[-side:side, -side:side]) < side
-            mask &= rng.random(mask.shape) < rng.choice([0.05, 0.6, 1])
-            if nth % 10 == 0:
-                mask[:] = nth % 20 == 0
-            row, col = rng.integers(0, FRAME, 2).tolist()
-            box = (row, col, row + mask.shape[0], col + mask.shape[1])
-            groups = ["even", "all"] if nth % 2 == 0 else ["all"]
-            file.add(b"%02d" % rng.integers(0, 90), b"blobs", box, mask, groups)
-        path = place / "archive" / f"{number // 20}" / f"{number}.iid"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file.save(path)
-        slow[f"{number // 20}/{number}.iid"] = brute.read_path(path)
-    with iidindex.open(place / "x.db", create=True) as index:
-        index.ingest(place / "archive")
-        yield index, slow
-
-
-def every(slow):
-    return [(path, entry) for path, file in slow.items() for entry in file.entries]
-
-
-def seen(question):
-    return sorted((entry.path, entry.key) for entry in question)
-
-
-def test_equal_distances_are_equal(tmp_path):
-    """Whether a mask fills its box or not, to the last bit."""
-    file = IIDFile()
-    holed = np.ones((9, 9), bool)
-    holed[4, 4] = False
-    for row, col in ((113, 15), (17, 27), (27, 17), (15, 113)):
-        for mask in (holed, np.ones((9, 9), bool)):
-            file.add(b"a", None, (row, col, row + 9, col + 9), mask)
-    (tmp_path / "archive").mkdir()
-    file.save(tmp_path / "archive" / "a.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
-        index.ingest(tmp_path / "archive")
-        found = list(index.entries.nearest(0, 0, 8))
-        assert [entry.key for entry in found] == [2, 3, 4, 5, 0, 1, 6, 7]
-        for k in range(1, 9):
-            assert [e.key for e in index.entries.nearest(0, 0, k)] == [e.key for e in found[:k]]
-
-
-@pytest.mark.parametrize("k", [1, 7, 300])
-def test_nearest(blobs, k):
-    index, slow = blobs
-    rng = np.random.default_rng(k)
-    points = [*rng.integers(-60, FRAME + 60, (12, 2)).tolist(), [3000, 9], [65535, 65535]]
-    some = [("0/1.iid", e) for e in slow["0/1.iid"].entries]
-    for path, entries in ((None, every(slow)), ("0/1.iid", some)):
-        pixels = [(p, e, np.argwhere(e.mask) + e.bbox[:2]) for p, e in entries if e.mask.any()]
-        for x, y in points:
-            away = sorted(
-                (float(np.sqrt(((at - (y, x)) ** 2).sum(axis=1).min())), p, e.key)
-                for p, e, at in pixels
-            )
-            question = index.entries if path is None else index.entries.where(path=path)
-            found = list(question.nearest(x, y, k))
-            assert [e.distance for e in found] == [d for d, *_ in away[:k]]
-            assert {(e.distance, e.path, e.key) for e in found} <= set(away)
-            assert question.nearest(x, y, k).count() == len(found)
-            columns = question.nearest(x, y, k).to_columns()
-            assert columns["distance"].tolist() == [e.distance for e in found]
-            assert question.nearest(x, y, k).limit(2).ids().tolist() == [e.id for e in found[:2]]
-
-
-def test_nearest_in_processes(blobs, monkeypatch):
-    index, _ = blobs
-    expected = list(index.entries.nearest(7, 390, 500))
-    monkeypatch.setattr(nearest, "_WORTHWHILE", 1)
-    found = list(index.entries.nearest(7, 390, 500, jobs=2))
-    assert [(e.id, e.distance) for e in found] == [(e.id, e.distance) for e in expected]
-
-
-def test_nearest_among_those_that_hold_a_pixel(blobs):
-    index, slow = blobs
-    for x, y in ((200, 200), (50, 300)):
-        holding = {(p, e.key) for p, e in every(slow) if e.has(y, x)}
-        found = [(e.path, e.key) for e in index.entries.at(x, y).nearest(x + 30, y, 50)]
-        assert len(found) == min(50, len(holding))
-        assert set(found) <= holding
-
-
-def test_nearest_reads_only_what_may_be_near(blobs, monkeypatch):
-    index, _ = blobs
-    opened = []
-    real = LocalFile.__init__
-
-    def noted(self, path):
-        opened.append(path)
-        real(self, path)
-
-    with iidindex.open(index._catalog.path) as other:
-        question = other.entries.where(path="1/25.iid")
-        monkeypatch.setattr(LocalFile, "__init__", noted)
-        assert len(list(question.nearest(100, 100, 3))) == 3
-    assert len(opened) == 1
 
 
 def test_hits_stream(tmp_path):
@@ -198,70 +78,6 @@ def test_several_processes_give_the_same(blobs, archive, tmp_path):
             assert other.entries.at(78, 120, jobs=2, on_stale="warn").count() == 3
 
 
-@pytest.mark.parametrize(
-    ("where", "count"),
-    [
-        ({"number": 3}, 1),
-        ({"number": 3.0}, 1),
-        ({"number": "3"}, 0),
-        ({"number": True}, 0),
-        ({"number": None}, 0),
-        ({"camera": {"iso": 200}}, 20),
-        ({"camera": {"iso": 200}, "number": 2}, 1),
-        ({"camera": {"iso": 200}, "number": 1}, 0),
-        ({"iso": 200}, 0),
-        ({"camera": {"number": 3}}, 0),
-        ({"number": {"iso": 3}}, 0),
-        ({"x": None}, 60),
-        ({"y": None}, 0),
-        ({"x": False}, 0),
-    ],
-)
-def test_metadata(blobs, where, count):
-    index, _ = blobs
-    assert index.entries.where(meta=where).count() == count * PER_FILE
-    assert len({e.path for e in index.entries.where(meta=where)}) == count
-
-
-def test_metadata_of_every_kind(tmp_path):
-    kinds = [
-        {"a": True}, {"a": False}, {"a": "true"}, {"a": 1}, {"a": 1.5}, {"a": -0.0}, {"a": 2**70},
-        {"a": "ü\u2028"}, {"a": ""}, {'q"u.o[t]e$': 1}, {"": 1}, {"ü": {"": {"a": 1}}}, {"a": [1]},
-        {"a": {}}, [1, {"a": 1}], None, "a", 7, {"a": "x\0y"}, {"a": "x"}, {"n\0m": 9}, {"n": 9},
-    ]  # fmt: skip
-    for number, meta in enumerate(kinds):
-        file = IIDFile()
-        file.meta.data = meta
-        file.add(b"a", None, (0, 0, 1, 1), np.ones((1, 1), bool))
-        (tmp_path / "archive").mkdir(exist_ok=True)
-        (tmp_path / "archive" / f"{number}.iid").write_bytes(file.to_bytes())
-
-    def ask(meta):
-        return sorted(int(entry.path[:-4]) for entry in index.entries.where(meta=meta))
-
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
-        index.ingest(tmp_path / "archive")
-        assert ask({"a": True}) == [0]
-        assert ask({"a": "true"}) == [2]
-        assert ask({"a": 1}) == [3]
-        assert ask({"a": 1.5}) == [4]
-        assert ask({"a": 0}) == [5]
-        assert ask({"a": 2**70}) == [6]
-        assert ask({"a": "ü\u2028"}) == [7]
-        assert ask({"a": ""}) == [8]
-        assert ask({'q"u.o[t]e$': 1}) == [9]
-        assert ask({"": 1}) == [10]
-        assert ask({"ü": {"": {"a": 1}}}) == [11]
-        assert ask({"a": "x\0y"}) == [18]
-        assert ask({"a": "x"}) == [19]
-        assert ask({"n\0m": 9}) == [20]
-        assert ask({"n": 9}) == [21]
-        assert ask({}) == list(range(len(kinds)))
-        for wrong in ([1], {"a": [1]}, {1: 2}, {"a": b"x"}, "a", {"a": "\ud800"}):
-            with pytest.raises(QueryError):
-                index.entries.where(meta=wrong)
-
-
 def test_a_hundred_thousand_addresses(blobs):
     index, slow = blobs
     wanted = [b"%02d" % number for number in range(10)]
@@ -313,110 +129,6 @@ def test_counting_whole_files_touches_no_entry(blobs):
     assert index.entries.where(path="0/*").count() == 20 * PER_FILE
 
 
-def test_overlaps_of_a_file_and_between_some(blobs):
-    index, slow = blobs
-    for path in ("0/0.iid", "2/59.iid"):
-        wanted = slow[path].overlaps()
-        found = list(index.overlaps(path=path))
-        assert {(o.a.key, o.b.key): o.pixels for o in found} == wanted
-        assert [(o.a.key, o.b.key) for o in found] == sorted(wanted)
-        keyed = slow[path].by_key()
-        for one in found[:20]:
-            a, b = keyed[one.a.key], keyed[one.b.key]
-            assert one.iou == one.pixels / (a.mask.sum() + b.mask.sum() - one.pixels)
-            assert (one.a_in_b, one.b_in_a) == (
-                one.pixels / a.mask.sum(),
-                one.pixels / b.mask.sum(),
-            )
-        even = index.entries.where(path=path, group="even").overlaps()
-        assert {(o.a.key, o.b.key) for o in even} == {k for k in wanted if not (k[0] | k[1]) % 2}
-    assert list(index.overlaps(path="nothing")) == []
-    for wrong in ("limit", "order_by", "nearest"):
-        arguments = {"limit": (5,), "order_by": ("area",), "nearest": (1, 1)}[wrong]
-        with pytest.raises(QueryError):
-            getattr(index.entries, wrong)(*arguments).overlaps()
-
-
-def test_what_meets_nothing_is_not_read(tmp_path, monkeypatch):
-    file = IIDFile()
-    far = np.eye(50, dtype=bool)
-    for row, col in ((0, 0), (5, 5), (900, 900)):
-        file.add(b"%d" % row, None, (row, col, row + 50, col + 50), far)
-    (tmp_path / "archive").mkdir()
-    file.save(tmp_path / "archive" / "a.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
-        index.ingest(tmp_path / "archive")
-        far_away = list(index.entries)[-1]
-        reads = []
-        real = os.pread
-
-        def counted(fd, length, offset):
-            reads.append((offset, offset + length))
-            return real(fd, length, offset)
-
-        monkeypatch.setattr(os, "pread", counted)
-        assert [(o.a.key, o.b.key, o.pixels) for o in index.overlaps()] == [(0, 1, 45)]
-        assert max(end for _, end in reads) <= far_away.bufloc.offset
-
-
-@pytest.fixture
-def stored(archive, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
-        index.ingest(archive)
-        assert len(list(index.overlaps(store=True))) == 3
-        yield index
-
-
-def kept(index):
-    connection = sqlite3.connect(index._catalog.path)
-    found = connection.execute(
-        "SELECT path, pixels FROM overlaps JOIN entries ON entries.id = a_id "
-        "JOIN files ON files.id = file_id ORDER BY path"
-    ).fetchall()
-    connection.close()
-    return found
-
-
-def test_stored_overlaps_follow_their_files(stored, archive, tmp_path):
-    path = archive / "2020" / "a.iid"
-    assert kept(stored) == [("2020/a.iid", 649), ("2020/b.iid", 649), ("2020/b.iid", 4)]
-    # A question about them opens no original.
-    shutil.move(path, tmp_path / "aside.iid")
-    assert len(list(stored.overlaps())) == 3
-    shutil.move(tmp_path / "aside.iid", archive / "moved.iid")
-    stored.ingest(archive)
-    assert kept(stored)[-1] == ("moved.iid", 649)  # moved with its file
-    os.utime(archive / "moved.iid", (7, 7))
-    stored.ingest(archive)
-    assert [path for path, _ in kept(stored)] == ["2020/b.iid", "2020/b.iid"]  # touched: forgotten
-    write_garden(archive / "2020" / "b.iid", shift=100)
-    assert stored.ingest(archive).updated == 1
-    assert kept(stored) == []
-    assert {o.pixels for o in stored.overlaps(store=True, path="moved.iid")} == {649}
-    assert len(kept(stored)) == 1
-    (archive / "moved.iid").unlink()
-    stored.ingest(archive)
-    stored.prune()
-    assert kept(stored) == []
-    assert stored.verify() == []
-
-
-def test_nothing_is_stored_of_files_that_cannot_be_read(archive, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
-        index.ingest(archive)
-        archive.rename(tmp_path / "away")
-        for jobs in (1, 2):
-            question = index.entries.reading(on_stale="skip", jobs=jobs)
-            assert list(question.overlaps(store=True)) == []
-        (tmp_path / "away").rename(archive)
-        assert len(list(index.overlaps())) == 3
-        told = []
-        assert len(list(index.overlaps(store=True, progress=told.append))) == 3
-        assert len(kept(index)) == 3
-        assert [step.files for step in told] == sorted({step.files for step in told})
-        assert str(told[-1]) == "3 of 3 files"
-
-
 def test_ids_are_never_given_twice(index, archive, tmp_path):
     (archive / "2021" / "c.iid").rename(archive / "last.iid")
     index.ingest(archive)
@@ -437,7 +149,8 @@ def test_writer_is_alone_wherever_the_program_is(archive, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     with iidindex.open("x.db", create=True) as index, sole_writer(str(tmp_path / "x.db")):
         monkeypatch.chdir(archive)
-        for work in (lambda: index.ingest(archive), index.prune, index.optimize):
+        relocate = partial(index.relocate, "archive", archive)
+        for work in (lambda: index.ingest(archive), index.prune, index.optimize, relocate):
             with pytest.raises(CatalogLockedError):
                 work()
     assert not list(archive.glob("*.db*"))
@@ -462,13 +175,6 @@ def test_paths_that_are_no_text(tmp_path):
         ):
             with pytest.raises(QueryError):
                 ask()
-
-
-def test_storing_overlaps_is_refused(stored):
-    with pytest.raises(QueryError, match="whole files"):
-        stored.entries.where(address=b"tree").overlaps(store=True)
-    with sole_writer(str(stored._catalog.path)), pytest.raises(CatalogLockedError):
-        stored.overlaps(store=True)
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "changed", "same size and time"])

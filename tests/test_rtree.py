@@ -1,0 +1,149 @@
+"""The R-tree: packed, inserted into, packed anew, and always as SQLite wants it."""
+
+import os
+import sqlite3
+
+import numpy as np
+import pytest
+
+import iidindex
+from conftest import write_garden
+from iidindex.catalog import rtree
+from iidindex.catalog.engine import Catalog
+from iidindex.catalog.writer import Writer
+
+
+def test_rtree_is_sound_and_agrees_with_the_entries(index, archive, tmp_path):
+    write_garden(archive / "d.iid", shift=1)
+    write_garden(archive / "e.iid", shift=2)
+    index.ingest(archive)
+    os.utime(archive / "2020" / "a.iid")
+    (archive / "2021" / "c.iid").unlink()
+    write_garden(archive / "2020" / "b.iid", shift=40)  # other boxes, and fewer
+    (archive / "d.iid").write_bytes(b"damaged")
+    report = index.ingest(archive)
+    assert (report.touched, report.missing, report.updated, report.failed) == (1, 1, 1, 1)
+    connection = sqlite3.connect(tmp_path / "index.db")
+    assert connection.execute("SELECT rtreecheck('entry_boxes')").fetchone() == ("ok",)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert not connection.execute("PRAGMA foreign_key_check").fetchall()
+    boxes = connection.execute("SELECT id, minr, maxr + 1, minc, maxc + 1 FROM entry_boxes")
+    rows = connection.execute(
+        "SELECT id, minr, maxr, minc, maxc FROM entries WHERE minr < maxr AND minc < maxc"
+    )
+    boxes = sorted(boxes)
+    assert boxes == sorted(rows)
+    assert len(boxes) == 4 * 3  # of all but the damaged one
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        [0],
+        [1],
+        [40],
+        [51],
+        [52],
+        [30, 30],
+        [3000, 10, 2500, 60],
+        [60, 0, 40],
+        [60, 1, 3000],
+        [0, 30, 90],
+    ],
+)
+def test_packed_tree_takes_everything_that_an_inserted_one_does(tmp_path, sizes):
+    """Pack, add to it, find, delete all; SQLite finds no damage at any point."""
+    rng = np.random.default_rng(len(sizes) + sizes[0])
+    cells = np.empty((0, 5), np.int64)
+    with (
+        Catalog(tmp_path / "x.db", create=True) as catalog,
+        catalog.writing() as connection,
+        Writer(connection) as writer,
+    ):
+
+        def check():
+            assert connection.exec_driver_sql("SELECT rtreecheck('entry_boxes')").scalar() == "ok"
+            for x, y in rng.integers(0, 2000, (10, 2)).tolist():
+                found = connection.exec_driver_sql(
+                    "SELECT id FROM entry_boxes WHERE minr <= ? AND maxr >= ? AND minc <= ? "
+                    "AND maxc >= ?",
+                    (y, y, x, x),
+                ).scalars()
+                low, high = cells[:, [1, 3]] <= (y, x), cells[:, [2, 4]] >= (y, x)
+                assert sorted(found) == sorted(cells[low.all(1) & high.all(1), 0].tolist())
+
+        for nth, size in enumerate(sizes):
+            corner = rng.integers(0, 1900, (size, 2))
+            bbox = np.concatenate([corner, corner + rng.integers(1, 99, (size, 2))], axis=1)
+            new = rtree.cells_of(np.arange(size) + 1 + len(cells), bbox.astype(np.uint16))
+            if nth % 2:
+                rtree.add_boxes(writer, rtree.read_tree(connection), new, 0)
+            else:
+                rtree.pack(writer, rtree.read_tree(connection), new)
+            _ = writer.connection
+            cells = np.concatenate([cells, new])
+            check()
+        for entry_id in rng.permutation(cells[:, 0]).tolist():
+            connection.exec_driver_sql("DELETE FROM entry_boxes WHERE id = ?", (entry_id,))
+        cells = cells[:0]
+        check()
+
+
+def test_packing_into_a_tree_of_four_levels(tmp_path):
+    """The levels between the root and the parents of leaves are built anew."""
+    rng = np.random.default_rng(4)
+    with (
+        Catalog(tmp_path / "x.db", create=True) as catalog,
+        catalog.writing() as connection,
+        Writer(connection) as writer,
+    ):
+        cells = np.empty((0, 5), np.int64)
+        for size in (51**3 + 1, 3000):
+            corner = rng.integers(0, 1900, (size, 2))
+            bbox = np.concatenate([corner, corner + 1], axis=1).astype(np.uint16)
+            new = rtree.cells_of(np.arange(size) + 1 + len(cells), bbox)
+            rtree.pack(writer, rtree.read_tree(writer.connection), new)
+            cells = np.concatenate([cells, new])
+            assert rtree.read_tree(writer.connection).depth == 3
+            assert connection.exec_driver_sql("SELECT rtreecheck('entry_boxes')").scalar() == "ok"
+            found = connection.exec_driver_sql("SELECT id FROM entry_boxes WHERE minc <= 900")
+            assert sorted(found.scalars()) == cells[cells[:, 3] <= 900, 0].tolist()
+
+
+def test_repacking_a_small_tree_and_then_changing_it(archive, tmp_path):
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.optimize()  # nothing is there yet
+        for shift in range(3):
+            index.ingest(archive)
+            index.optimize()
+            for name in ("2020/a.iid", "2020/b.iid", "2021/c.iid"):
+                write_garden(archive / name, shift=shift)
+        index.ingest(archive)
+        assert index.verify() == []
+
+
+def n_nodes(index):
+    with index._catalog.reading() as connection:
+        return connection.exec_driver_sql("SELECT count(*) FROM entry_boxes_node").scalar_one()
+
+
+def test_what_is_packed_has_as_few_nodes_as_can_be(tmp_path, monkeypatch):
+    """Many new boxes are packed; few are inserted, which leaves room in nodes until `optimize`."""
+    for number in range(60):
+        write_garden(tmp_path / "archive" / f"{number}.iid", shift=number)
+    full = 1 + -(-3 * 60 // 51)  # the root, and leaves of 51
+    with iidindex.open(tmp_path / "few.db", create=True) as index:
+        for number in range(60):
+            index.ingest(tmp_path / "archive" / f"{number}.iid", jobs=1)
+        assert n_nodes(index) > full
+        index.optimize()
+        assert n_nodes(index) == full
+    monkeypatch.setattr(rtree, "PACK_FROM", 180)
+    with iidindex.open(tmp_path / "many.db", create=True) as index:
+        index.ingest(tmp_path / "archive", jobs=1)
+        assert n_nodes(index) == full
+    monkeypatch.setattr(rtree, "PACK_FROM", 181)
+    with iidindex.open(tmp_path / "some.db", create=True) as index:
+        index.ingest(tmp_path / "archive", jobs=1)
+        assert n_nodes(index) > full
