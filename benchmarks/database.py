@@ -63,7 +63,7 @@ def _write(catalog: Catalog, rows: Ints, images: int = 10) -> None:
 
 
 def _insert_all(connection: object, table: str, _: object, values: list[object]) -> None:
-    from iidindex.catalog.rows import insert
+    from iidindex.catalog.multirow import insert
     from iidindex.catalog.schema import entries
 
     insert(connection, table, [column.name for column in entries.columns], values)  # type: ignore[arg-type]

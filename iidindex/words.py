@@ -132,11 +132,10 @@ class IIDWords:
 
     def take(self, rows: Ints) -> IIDWords:
         """The IIDs of some rows."""
-        long = {}
+        long: dict[int, bytes] = {}
         if self.long:
-            long = {
-                nth: self.long[row] for nth, row in enumerate(rows.tolist()) if row in self.long
-            }
+            taken = np.flatnonzero(np.isin(rows, list(self.long)))
+            long = {nth: self.long[int(rows[nth])] for nth in taken.tolist()}
         return IIDWords(self.words[rows], long)
 
     def text(self) -> tuple[bytes, Ints, Ints]:

@@ -77,7 +77,6 @@ class IIDTable:
         old, size = self._size, self._size + len(words)
         self._make_room(size, words.shape[1])
         self._words[old:size, : words.shape[1]] = words
-        self._words[old:size, words.shape[1] :] = 0
         self._ids[old:size] = ids
         self._size = size
         if size * 2 > len(self._slots):

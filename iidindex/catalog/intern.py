@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from iidindex.catalog.bulk import make_index
 from iidindex.catalog.iidtable import IIDTable, first_of_each
-from iidindex.catalog.rows import select_in
+from iidindex.catalog.late_indexes import make_index
+from iidindex.catalog.multirow import select_in
 from iidindex.catalog.schema import iids_by_address
 from iidindex.catalog.writer import Writer
 from iidindex.words import IIDWords
@@ -19,6 +19,8 @@ _MAX_KNOWN = 1_000_000
 class Interner:
     """Remembers the ids of IIDs from one transaction to the next, within bounds.
 
+    It must not be used after one that was undone, and ids with it.
+
     While it has seen every IID there is, an IID that it does not know is new, and the
     database need not be asked.
     """
@@ -28,12 +30,6 @@ class Interner:
         self._complete = False
         self._next: int | None = None  # not known yet
         self._unwritten: list[IIDWords] = []
-
-    def forget(self) -> None:
-        """Forget all: a transaction was undone, and ids with it."""
-        self._known.clear()
-        self._next = None
-        self._unwritten.clear()
 
     def ids_of(self, writer: Writer, iids: IIDWords) -> npt.NDArray[np.int64]:
         """The ids of IIDs; those that are new are stored by `write`.

@@ -14,43 +14,26 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from iidindex.catalog.intern import Interner
-from iidindex.catalog.rows import insert
+from iidindex.catalog.multirow import insert
 from iidindex.catalog.rtree import add_boxes, cells_of, read_tree, remove_boxes
-from iidindex.catalog.schema import FAILED, MISSING, OK, SECTION_COLUMNS, path_value
+from iidindex.catalog.schema import (
+    FAILED,
+    MISSING,
+    OK,
+    SECTION_COLUMNS,
+    entries,
+    files,
+    path_value,
+)
 from iidindex.catalog.writer import Writer
 from iidindex.columns import Batch, FileFacts
 from iidindex.model import FileStamp
 
 Ints = npt.NDArray[np.int64]
 
-_FILE_COLUMNS = [
-    "id",
-    "root_id",
-    "path",
-    "size",
-    "mtime_ns",
-    "digest",
-    "n_entries",
-    "first_entry_id",
-    "meta",
-    *SECTION_COLUMNS,
-    "state",
-    "reason",
-    "indexed_at",
-]
-_ENTRY_COLUMNS = [
-    "id",
-    "file_id",
-    "key",
-    "iid_id",
-    "minr",
-    "minc",
-    "maxr",
-    "maxc",
-    "area",
-    "offset",
-    "length",
-]
+# Rows are made in the order of these.
+_FILE_COLUMNS = [column.name for column in files.columns]
+_ENTRY_COLUMNS = [column.name for column in entries.columns]
 
 # Tables whose ids are never given twice.
 _NUMBERED = ("files", "entries", "groups")
@@ -232,20 +215,23 @@ class Loader:
 
     def _write_some(self, batch: Batch, ids: Ints, file_of: Ints, chosen: Ints) -> None:
         iids = batch.iids if len(chosen) == len(batch) else batch.iids.take(chosen)
-        rows = np.empty((len(chosen), len(_ENTRY_COLUMNS)), np.int64)
-        rows[:, 0] = ids[chosen]
-        rows[:, 1] = file_of[chosen]
-        rows[:, 2] = batch.key[chosen]
-        rows[:, 3] = self._interner.ids_of(self._writer, iids)
-        rows[:, 4:8] = batch.bbox[chosen]
-        rows[:, 8] = batch.area[chosen]
-        rows[:, 9] = batch.offset[chosen]
-        rows[:, 10] = batch.length[chosen]
+        bbox = batch.bbox[chosen]
+        columns = (
+            ids[chosen],
+            file_of[chosen],
+            batch.key[chosen],
+            self._interner.ids_of(self._writer, iids),
+            bbox,
+            batch.area[chosen],
+            batch.offset[chosen],
+            batch.length[chosen],
+        )
+        rows = np.column_stack(columns).astype(np.int64, copy=False)
         self._entry_rows.append(rows)
         self._n_waiting += len(rows)
         if self._n_waiting >= _ENOUGH:
             self._write_waiting()
-        self._cells.append(cells_of(rows[:, 0], batch.bbox[chosen]))
+        self._cells.append(cells_of(rows[:, 0], bbox))
 
     def _write_waiting(self) -> None:
         """Write entries together, and the IIDs that came with them."""

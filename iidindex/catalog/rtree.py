@@ -24,7 +24,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from iidindex.catalog.rows import insert
+from iidindex.catalog.multirow import insert
 from iidindex.catalog.schema import entry_boxes
 from iidindex.catalog.writer import Writer
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from iidindex.catalog.bulk import lacks_late_indexes, make_late_indexes
+from iidindex.catalog.late_indexes import lacks_late_indexes, make_late_indexes
 from iidindex.catalog.load import forget_entries
 from iidindex.catalog.rtree import repack
 from iidindex.catalog.schema import MISSING, entry_boxes, files

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from iidindex.catalog.image import MAX_ROWS, attach, image_of, most_images, parts
-from iidindex.catalog.rows import insert
+from iidindex.catalog.multirow import insert
 from iidindex.words import IIDWords
 
 Ints = npt.NDArray[np.int64]

@@ -149,8 +149,8 @@ class Matcher:
             What the catalogue holds of it, unless it is added; if it moved, under another path.
         """
         if before is not None:
-            same = before.digest == digest and before.state != "failed"
-            return (Outcome.TOUCHED if same else Outcome.UPDATED), before
+            # What could not be read has no digest.
+            return (Outcome.TOUCHED if before.digest == digest else Outcome.UPDATED), before
         candidates = self._gone.get(digest)
         if candidates:
             return Outcome.MOVED, candidates.popleft()

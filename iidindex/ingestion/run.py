@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
-from iidindex.catalog.bulk import (
+from iidindex.catalog.engine import Catalog
+from iidindex.catalog.intern import Interner
+from iidindex.catalog.late_indexes import (
     drop_late_indexes,
     is_empty,
     lacks_late_indexes,
     make_late_indexes,
 )
-from iidindex.catalog.engine import Catalog
-from iidindex.catalog.intern import Interner
 from iidindex.catalog.load import Loader, Place
 from iidindex.catalog.roots import roots_in_use
 from iidindex.catalog.writer import Writer
@@ -166,14 +166,10 @@ def _transaction(catalog: Catalog, interner: Interner, dry_run: bool) -> Iterato
     if dry_run:
         yield None
         return
-    try:
-        with catalog.writing() as connection, Writer(connection) as writer:
-            loader = Loader(writer, interner, int(time.time()))
-            yield loader
-            loader.finish()
-    except BaseException:
-        interner.forget()
-        raise
+    with catalog.writing() as connection, Writer(connection) as writer:
+        loader = Loader(writer, interner, int(time.time()))
+        yield loader
+        loader.finish()
 
 
 def _batches(

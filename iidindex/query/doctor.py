@@ -8,9 +8,9 @@ import sqlite3
 from importlib.metadata import version
 from typing import Any
 
-from iidindex.catalog.bulk import lacks_late_indexes
 from iidindex.catalog.engine import Catalog, revision_of
 from iidindex.catalog.image import most_images
+from iidindex.catalog.late_indexes import lacks_late_indexes
 from iidindex.catalog.rtree import can_pack
 from iidindex.query.stats import stats
 from iidindex.query.verify import changed_files

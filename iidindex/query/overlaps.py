@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.lock import sole_writer
-from iidindex.catalog.rows import insert
+from iidindex.catalog.multirow import insert
 from iidindex.errors import QueryError
 from iidindex.masks.boxes import BoxIndex
 from iidindex.masks.overlaps import overlapping
