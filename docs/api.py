@@ -38,7 +38,7 @@ CHAPTERS = {
         "query.stats.Stats",
         "query.heat.Heat",
         "pictures.drawing.Drawing",
-        "catalog.places.Root",
+        "catalog.roots.Root",
         "catalog.upkeep.Optimization",
         "query.verify.Problem",
         "ingestion.report.IngestReport",

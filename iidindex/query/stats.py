@@ -7,11 +7,16 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from iidindex.catalog.engine import Catalog
-from iidindex.catalog.schema import FAILED, MISSING, OK, entries, files, groups, iids, roots
+from iidindex.catalog.schema import FAILED, MISSING, OK, files, groups, iids, roots
 
 
 class Stats(NamedTuple):
-    """Counts over the whole catalogue; ``files`` are those that could be read."""
+    """Counts over the whole catalogue.
+
+    ``files`` are those that could be read and are there, and ``entries`` are theirs, which
+    questions find. ``iids`` and ``groups`` are all that are stored: also those of missing files,
+    and those that nothing has any more, until `prune`.
+    """
 
     roots: int
     files: int
@@ -32,14 +37,16 @@ def stats(catalog: Catalog) -> Stats:
             ).scalar_one()
             return number
 
-        states = select(files.c.state, func.count()).group_by(files.c.state)
-        by_state = {row[0]: row[1] for row in connection.execute(states)}
+        states = select(files.c.state, func.count(), func.sum(files.c.n_entries))
+        found = connection.execute(states.group_by(files.c.state))
+        by_state = {state: (n_files, n_entries) for state, n_files, n_entries in found}
+        n_files, n_entries = by_state.get(OK, (0, 0))
         return Stats(
             count(roots),
-            by_state.get(OK, 0),
-            by_state.get(MISSING, 0),
-            by_state.get(FAILED, 0),
-            count(entries),
+            n_files,
+            by_state.get(MISSING, (0, 0))[0],
+            by_state.get(FAILED, (0, 0))[0],
+            n_entries,
             count(iids),
             count(groups),
         )
