@@ -44,8 +44,8 @@ def works(directory: Path, scale: Scale) -> Sequence[Work]:
     build(root, n_files, _PER_FILE)
     index = iidindex.open(directory / "index.db", create=True)
     index.ingest(root)
-    raw = sqlite3.connect(directory / "index.db")
-    raw.execute("PRAGMA cache_size = -65536")
+    raw = _raw(directory / "index.db")
+    crowd, crowd_raw = _crowd(directory, scale.of(1_000, 100))
     box = (1000, 1000, 1100, 1100)
     return [
         _against_sql(
@@ -66,9 +66,34 @@ def works(directory: Path, scale: Scale) -> Sequence[Work]:
             raw,
             (_BOXES, (1204, 1203, 1501, 1500)),
         ),
+        _against_sql(
+            "boxes at a pixel of a crowd",
+            crowd.entries.at(200, 203, exact=False),
+            crowd_raw,
+            (_BOXES, (204, 203, 201, 200)),
+        ),
         _every_file(index, root, scale),
         *_sweep(index, scale),
     ]
+
+
+def _raw(database: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(database)
+    connection.execute("PRAGMA cache_size = -65536")
+    return connection
+
+
+def _crowd(directory: Path, n_files: int) -> tuple[iidindex.Index, sqlite3.Connection]:
+    """An archive in which more than a hundred boxes hold each pixel, in its middle at least.
+
+    Something is promised of so many hits only, and in the other archive there are fewer.
+    """
+    root = directory / "crowd"
+    area = n_files * _PER_FILE * 16 * 16 / 150
+    build(root, n_files, _PER_FILE, frame=round(np.sqrt(area)))
+    index = iidindex.open(directory / "crowd.db", create=True)
+    index.ingest(root)
+    return index, _raw(directory / "crowd.db")
 
 
 def _against_sql(
@@ -78,7 +103,12 @@ def _against_sql(
         return raw.execute(*sql).fetchall()
 
     def check() -> None:
-        agree(name, sorted(question.ids().tolist()), sorted(int(str(row[0])) for row in rows()))
+        found = sorted(
+            (e.id, e.key, *e.bbox, e.area, *e.bufloc, e.iid.domain, e.iid.address, e.path)
+            for e in question
+        )
+        agree(name, found, sorted((row[0], *row[2:13]) for row in rows()))
+        agree(name, sorted(question.ids().tolist()), [entry[0] for entry in found])
         print(f"{name}: {question.count():,} hits")
 
     return Work(

@@ -7,6 +7,13 @@ but for a baseline to be trusted it should be saved on the machine that it is co
 Here a ratio is that of the least times, not of the medians. On a busy machine a short job is
 done before anything interrupts it and a long one is not, so that medians of the two drift apart;
 the least times of many repetitions stay where they are.
+
+All works are measured in rounds, one after the other in each, so that every work is looked at in
+several moments, minutes apart. What is slow or quick for a while, as caches and clocks of
+processors are, then shows in how far the ratios of its rounds lie apart, which no number of
+repetitions within one moment could tell. A work is slower than its baseline if its ratio was
+lower in every round than in every round of the baseline, and by a fifth over all; and if that is
+so once more.
 """
 
 from __future__ import annotations
@@ -26,7 +33,7 @@ from tabulate import tabulate
 from benchmarks import codec, cold, ingest, overlaps, questions
 from benchmarks.peers import works as peers
 from benchmarks.results import machine
-from benchmarks.runner import Contest, Scale, Times, Work, measure, ratio
+from benchmarks.runner import Contender, Contest, Scale, Times, Work, measure, ratio
 
 BASELINE = Path(__file__).with_name("baseline.json")
 
@@ -46,9 +53,12 @@ _RIVALS = ("sqlite3", "pycocotools")
 # A ratio must also fall below this part of what it was.
 _NOTICED = 0.8
 
-# Each work is repeated for so many seconds, within these bounds.
-_SECONDS = 1.5
-_REPEATS = (5, 40)
+# With nothing changed, every one of five ratios is lower than each of five others once in 252
+# times.
+_ROUNDS = 5
+# In each round, a work is repeated for so many seconds, but no more often than this.
+_SECONDS = 0.3
+_MOST_REPEATS = 200
 
 
 @dataclass(frozen=True)
@@ -58,9 +68,9 @@ class Ratio:
     Attributes
     ----------
     best : float
-        Their least time divided by our least time.
+        Their least time of all rounds, divided by our least time of all.
     low, high : float
-        The same, had either been seen at no better than its lower quartile.
+        The least and the greatest of the same within one round.
     """
 
     best: float
@@ -68,10 +78,11 @@ class Ratio:
     high: float
 
     @classmethod
-    def of(cls, ours: Times, theirs: Times) -> Ratio:
-        """Divide theirs by ours."""
-        (least, quartile), (their_least, their_quartile) = map(_least_and_quartile, (ours, theirs))
-        return cls(their_least / least, their_least / quartile, their_quartile / least)
+    def of(cls, ours: Sequence[Times], theirs: Sequence[Times]) -> Ratio:
+        """Divide theirs by ours, round by round."""
+        mine, others = ([min(times.seconds) for times in rounds] for rounds in (ours, theirs))
+        ratios = [other / own for own, other in zip(mine, others, strict=True)]
+        return cls(min(others) / min(mine), min(ratios), max(ratios))
 
     def is_below(self, other: Ratio) -> bool:
         """Whether it is lower than another beyond the noise of both."""
@@ -79,11 +90,6 @@ class Ratio:
 
     def __str__(self) -> str:
         return f"{ratio(self.best)} ({ratio(self.low)} … {ratio(self.high)})"
-
-
-def _least_and_quartile(times: Times) -> tuple[float, float]:
-    low, _, _ = statistics.quantiles(times.seconds, n=4, method="inclusive")
-    return min(times.seconds), low
 
 
 def main() -> None:
@@ -113,15 +119,14 @@ def measured(place: Path, scale: Scale, before: Mapping[str, Ratio]) -> dict[str
 
     What is slower than before is measured once more when all is done, and the better one counts.
     """
-    found: dict[str, Ratio] = {}
     works = list(_works(place, scale))
     for work in works:
-        found.update(_ratios(work))
-    for work in works:
-        suspects = [name for name in found if name.startswith(f"{work.name} | ")]
-        if any(name in before and found[name].is_below(before[name]) for name in suspects):
-            for name, again in _ratios(work).items():
-                found[name] = max(found[name], again, key=lambda ratio: ratio.best)
+        work.check()
+    found = _ratios(works)
+    slower = {name for name in found if name in before and found[name].is_below(before[name])}
+    suspects = [work for work in works if any(name in slower for name, *_ in _pairs(work))]
+    for name, again in _ratios(suspects).items():
+        found[name] = max(found[name], again, key=lambda ratio: ratio.best)
     return found
 
 
@@ -137,22 +142,42 @@ def _works(place: Path, scale: Scale) -> Iterator[Work | Contest]:
     yield from peers.quick(directory, scale, _RIVALS)
 
 
-def _ratios(work: Work | Contest) -> dict[str, Ratio]:
-    work.check()
-    ours = [work.ours] if isinstance(work, Contest) else list(work.ours)
-    theirs = list(work.theirs) if isinstance(work, Contest) else [work.theirs]
-    begin = time.perf_counter()
-    measure([*ours, *theirs], 1)
-    once = time.perf_counter() - begin
-    repeats = max(_REPEATS[0], min(_REPEATS[1], int(_SECONDS / once)))
-    times = measure([*ours, *theirs], repeats)
-    print(f"{work.name}, {repeats} times", file=sys.stderr)
-    mine, rivals = times[: len(ours)], times[len(ours) :]
+def _ratios(works: Sequence[Work | Contest]) -> dict[str, Ratio]:
+    repeats = [_repeats(work) for work in works]
+    rounds: list[list[list[Times]]] = [[] for _ in works]
+    for number in range(_ROUNDS):
+        for work, times, taken in zip(works, repeats, rounds, strict=True):
+            taken.append(measure([*_ours(work), *_theirs(work)], times))
+            print(f"{number + 1} of {_ROUNDS}: {work.name}, {times} times", file=sys.stderr)
     return {
-        f"{work.name} | {us.name} | {_unversioned(them.name)}": Ratio.of(taken, theirs_taken)
-        for us, taken in zip(ours, mine, strict=True)
-        for them, theirs_taken in zip(theirs, rivals, strict=True)
+        name: Ratio.of([times[us] for times in taken], [times[them] for times in taken])
+        for work, taken in zip(works, rounds, strict=True)
+        for name, us, them in _pairs(work)
     }
+
+
+def _repeats(work: Work | Contest) -> int:
+    """How often it is repeated in a round."""
+    begin = time.perf_counter()
+    measure([*_ours(work), *_theirs(work)], 1)
+    once = time.perf_counter() - begin
+    return max(1, min(_MOST_REPEATS, int(_SECONDS / once)))
+
+
+def _pairs(work: Work | Contest) -> Iterator[tuple[str, int, int]]:
+    """The name of each ratio, and the places of its two contenders among all of a work."""
+    ours, theirs = _ours(work), _theirs(work)
+    for us, contender in enumerate(ours):
+        for them, rival in enumerate(theirs, len(ours)):
+            yield f"{work.name} | {contender.name} | {_unversioned(rival.name)}", us, them
+
+
+def _ours(work: Work | Contest) -> Sequence[Contender]:
+    return [work.ours] if isinstance(work, Contest) else work.ours
+
+
+def _theirs(work: Work | Contest) -> Sequence[Contender]:
+    return work.theirs if isinstance(work, Contest) else [work.theirs]
 
 
 def _unversioned(name: str) -> str:

@@ -143,12 +143,23 @@ def _opening(directory: Path, questions: Questions, scale: Scale) -> Contest:
     """Open, and ask the question that is quickest for it; a box, if IIDs are not for it."""
 
     def opened_and_asked(peer: type[Peer]) -> object:
-        kind = "find" if peer.can("find") else "boxes_at"
         found = peer(_place(directory, peer))
-        answer = _job(kind, questions, 1)(found)
+        answer = _job(_quickest(peer), questions, 1)(found)
         # Closing is no part of it, but files must not stay open.
         found.close()
         return answer
+
+    def check() -> None:
+        for peer in PEERS:
+            kind = _quickest(peer)
+            answers = []
+            for asked in (Ours, peer):
+                found = asked(_place(directory, asked))
+                (answer,) = _job(kind, questions, 1)(found)
+                answers.append(sorted(found.named(answer)))
+                found.close()
+            agree(f"opened and asked: {peer.name}", *answers)
+            agree(f"opened and asked: {peer.name}: anything at all", bool(answers[0]), True)
 
     ours, *theirs = (Contender.of(peer.name, partial(opened_and_asked, peer)) for peer in PEERS)
     return Contest(
@@ -156,8 +167,12 @@ def _opening(directory: Path, questions: Questions, scale: Scale) -> Contest:
         ours=ours,
         theirs=theirs,
         repeats=scale.of(5, 3),
-        check=lambda: None,
+        check=check,
     )
+
+
+def _quickest(peer: type[Peer]) -> str:
+    return "find" if peer.can("find") else "boxes_at"
 
 
 def _asking(
