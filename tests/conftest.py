@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 import build
@@ -17,6 +18,16 @@ from iidindex import IIDFile, SourceError
 from iidindex.cli.main import run
 from iidindex.files.scan import scan
 from pond import SIZE, photograph, write
+
+# Machines that share their cores are slow at times; that is no fault of what is tested.
+settings.register_profile(
+    "iidindex",
+    deadline=None,
+    max_examples=50,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("iidindex")
 
 # What runs in the background of a shell ignores Ctrl-C, and so would every process started here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -4,21 +4,10 @@ import string
 from dataclasses import dataclass, field
 
 import numpy as np
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import build
 from iidindex import IIDFile
-
-# Machines that share their cores are slow at times; that is no fault of what is tested.
-settings.register_profile(
-    "iidindex",
-    deadline=None,
-    max_examples=50,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("iidindex")
 
 LAST = 65535
 

@@ -14,6 +14,15 @@ from iidindex.cli.main import run
 from test_ingest import content, counts, fresh, later
 
 
+def areas_are_those_of_masks(index):
+    """Read every mask; how many there are."""
+    number = 0
+    for entry, mask in index.entries.masks():
+        assert mask.sum() == entry.area
+        number += 1
+    return number
+
+
 def test_parent_of_a_root_takes_it_in(archive, tmp_path):
     with iidindex.open(tmp_path / "x.db", create=True) as index:
         index.ingest(archive / "2020")
@@ -46,7 +55,7 @@ def test_relocate(index, archive, tmp_path):
     assert index.relocate("archive", elsewhere, dry_run=True).location == str(elsewhere)
     assert index.roots()[0].location == str(archive)
     index.relocate("archive", elsewhere)
-    assert all(mask.sum() == entry.area for entry, mask in index.entries.masks())
+    assert areas_are_those_of_masks(index) == 11
     assert counts(index.ingest(elsewhere)) == {"unchanged": 3}
 
 
@@ -143,7 +152,7 @@ def test_swapped_files(index, archive, tmp_path):
     aside.rename(b)
     index.ingest(archive)
     assert content(index) == fresh(archive, tmp_path)
-    assert all(mask.sum() == entry.area for entry, mask in index.entries.masks())
+    assert areas_are_those_of_masks(index) == 11
 
 
 def test_files_of_one_name_in_two_roots(tmp_path):
@@ -287,5 +296,5 @@ def test_a_root_that_was_renamed_before_anybody_said_so(index, archive, tmp_path
     assert [root.name for root in index.roots()] == ["elsewhere"]
     assert index.entries.count() == before
     assert index.verify() == []
-    assert all(mask.any() or not entry.area for entry, mask in index.entries.masks())
+    assert areas_are_those_of_masks(index) == before
     assert index.ingest(tmp_path / "elsewhere").absent == {}

@@ -53,9 +53,9 @@ def test_names_that_are_not_text(tmp_path):
     directory = os.fsencode(tmp_path)
     with open(directory + b"/\xff.iid", "wb") as file:
         file.write(IIDFile().to_bytes())
-    for entry in os.scandir(directory):
-        assert len(IIDFile(entry)) == 0
-        assert len(scan(entry)) == 0
+    (entry,) = os.scandir(directory)
+    assert len(IIDFile(entry)) == 0
+    assert len(scan(entry)) == 0
 
 
 @pytest.mark.parametrize("wrong", [None, 5, [b"x"]])

@@ -142,3 +142,4 @@ def test_ingesting_without_images_gives_the_same(tmp_path, monkeypatch):
             assert index.verify() == []
             contents.append(content(index))
     assert contents[0] == contents[1] == contents[2]
+    assert len(contents[0]) == 900 * 3
