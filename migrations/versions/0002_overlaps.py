@@ -1,16 +1,16 @@
-"""Overlaps that were counted, the files they are of, and the last ids that were given."""
+"""Overlaps that were counted, the files they are of, and the last ids that were given.
+
+Revision: 0002, after 0001.
+"""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0002"
 down_revision = "0001"
-branch_labels = None
-depends_on = None
 
 
-def upgrade() -> None:
-    """Make the tables."""
+def upgrade():
     op.create_table(
         "overlaps",
         sa.Column("a_id", sa.Integer, sa.ForeignKey("entries.id"), primary_key=True),
