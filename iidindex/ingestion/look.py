@@ -18,7 +18,7 @@ from iidindex.model import FileStamp
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Unread:
     """A file to be read: its root, its path inside, its stamp, and what is known of it."""
 
     root: RootDirectory
@@ -33,12 +33,12 @@ class Found:
 
 
 @dataclass(slots=True)
-class View:
-    """What is to be done, over all places.
+class Findings:
+    """What looking has found, over all places.
 
     Attributes
     ----------
-    to_read : list of Found
+    to_read : list of Unread
         Files that are new or have another stamp.
     gone : dict of Known to str
         Files that were there and are not now, and where they were.
@@ -46,7 +46,7 @@ class View:
         Files that were missing before and still are.
     """
 
-    to_read: list[Found]
+    to_read: list[Unread]
     gone: dict[Known, str]
     lost: dict[Known, str]
 
@@ -82,7 +82,7 @@ def _checked(path: str | os.PathLike[str]) -> str:
 
 def look(
     catalog: Catalog, places: list[str], checksum: bool, dry_run: bool, report: IngestReport
-) -> View:
+) -> Findings:
     """Compare directories and single files with what the catalogue holds of them.
 
     Parameters
@@ -99,17 +99,17 @@ def look(
 
     Returns
     -------
-    View
+    Findings
     """
-    view = View([], {}, {})
+    findings = Findings([], {}, {})
     for root, place in _roots_of(catalog, places, dry_run):
         todo = _compare(catalog, root, place, checksum, report)
-        view.to_read += [
-            Found(root, path, stamp, todo.known.get(path)) for path, stamp in todo.scan.items()
+        findings.to_read += [
+            Unread(root, path, stamp, todo.known.get(path)) for path, stamp in todo.scan.items()
         ]
-        for paths, taken in ((todo.gone, view.gone), (todo.lost, view.lost)):
+        for paths, taken in ((todo.gone, findings.gone), (todo.lost, findings.lost)):
             taken.update((todo.known[path], os.path.join(root.location, path)) for path in paths)
-    return view
+    return findings
 
 
 def _roots_of(

@@ -20,7 +20,7 @@ from iidindex.catalog.roots import roots_in_use
 from iidindex.catalog.writer import Writer
 from iidindex.errors import IngestError
 from iidindex.ingestion.interrupt import Interrupt
-from iidindex.ingestion.look import Found, View, look, places_of
+from iidindex.ingestion.look import Findings, Unread, look, places_of
 from iidindex.ingestion.plan import Matcher, Outcome
 from iidindex.ingestion.pool import processes, scan_all
 from iidindex.ingestion.report import IngestReport, Progress
@@ -83,8 +83,8 @@ def ingest(
     report = IngestReport()
     begin = time.perf_counter()
     with nullcontext() if dry_run else catalog.sole_writer(), Interrupt() as interrupt:
-        view = look(catalog, places, checksum, dry_run, report)
-        _carry_out(catalog, view, jobs, dry_run, progress, report, interrupt)
+        findings = look(catalog, places, checksum, dry_run, report)
+        _carry_out(catalog, findings, jobs, dry_run, progress, report, interrupt)
     with catalog.reading() as connection:
         report.absent = {
             root.name: root.location
@@ -97,14 +97,14 @@ def ingest(
 
 def _carry_out(
     catalog: Catalog,
-    view: View,
+    findings: Findings,
     jobs: int | None,
     dry_run: bool,
     progress: Tell | None,
     report: IngestReport,
     interrupt: Interrupt,
 ) -> None:
-    files = view.to_read
+    files = findings.to_read
     if not dry_run:
         _prepare_indexes(catalog, len(files))
     scanned = scan_all(
@@ -112,27 +112,27 @@ def _carry_out(
         [file.stamp.size for file in files],
         processes(jobs, len(files)),
     )
-    matcher = Matcher([*view.gone, *view.lost])
+    matcher = Matcher([*findings.gone, *findings.lost])
     interner = Interner()
     begin = time.perf_counter()
     done = entries = 0
     for batch in _batches(scanned, interrupt):
         with _transaction(catalog, interner, dry_run) as loader:
             for task, result in batch:
-                _record(loader, files[done : done + len(task)], matcher, view, result, report)
+                _record(loader, files[done : done + len(task)], matcher, findings, result, report)
                 done += len(task)
                 entries += 0 if result.batch is None else len(result.batch)
                 if progress is not None:
                     progress(Progress(done, len(files), entries, time.perf_counter() - begin))
             del result  # a huge file's columns are not needed any more
     if interrupt.requested:
-        view.gone.clear()  # what was not looked at yet is not known to be gone
+        findings.gone.clear()  # what was not looked at yet is not known to be gone
     if not dry_run:
-        _finish(catalog, [known.id for known in view.gone], interner)
+        _finish(catalog, [known.id for known in findings.gone], interner)
     if interrupt.requested:
         raise KeyboardInterrupt
-    report.missing += len(view.gone)
-    report.gone += view.gone.values()
+    report.missing += len(findings.gone)
+    report.gone += findings.gone.values()
 
 
 def _prepare_indexes(catalog: Catalog, n_files: int) -> None:
@@ -207,9 +207,9 @@ def _batches(
 
 def _record(
     loader: Loader | None,
-    files: Sequence[Found],
+    files: Sequence[Unread],
     matcher: Matcher,
-    view: View,
+    findings: Findings,
     result: Scanned,
     report: IngestReport,
 ) -> None:
@@ -231,7 +231,7 @@ def _record(
         outcome, before = matcher.match(file.known, facts.digest)
         setattr(report, outcome.value, getattr(report, outcome.value) + 1)
         if outcome is Outcome.MOVED and before is not None:
-            report.moves[file.location] = view.gone.pop(before, "") or view.lost[before]
+            report.moves[file.location] = findings.gone.pop(before, "") or findings.lost[before]
         if outcome in (Outcome.ADDED, Outcome.UPDATED):
             known_id = None if before is None else before.id
             places.append(Place(file.root.id, file.path, known_id))
