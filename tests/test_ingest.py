@@ -412,6 +412,8 @@ def test_groups_without_members_are_not_recorded(archive, tmp_path):
     with iidindex.open(tmp_path / "x.db", create=True) as index:
         index.ingest(archive / "odd.iid")
         assert [(group.name, group.files) for group in index.groups()] == [("full", 1)]
+        (row,) = index.sql("SELECT count(*) AS n FROM file_groups")
+        assert row == {"n": 1}
 
 
 def test_what_an_interrupt_left_unread_is_not_missing(index, archive, monkeypatch):
