@@ -23,3 +23,12 @@ def test_kept_overlaps_are_not_counted_again(index, archive):
     (archive / "2020" / "b.iid").unlink()
     with pytest.raises(SourceNotFoundError):
         index.cooccurring(b"tree", by="overlap")
+
+
+def test_the_most_frequent_come_first_and_so_many_at_the_most(index):
+    every = index.cooccurring(b"tree", domain=b"garden", by="overlap")
+    assert [(c.iid.address, c.count, c.pixels) for c in every] == [(b"pond", 2, 1298)]
+    extra = index.cooccurring(b"\xff\x00bin", by="overlap")
+    assert [(c.iid.address, c.count, c.pixels) for c in extra] == [("über".encode(), 1, 4)]
+    assert index.cooccurring(b"tree", domain=b"garden", by="overlap", k=0) == []
+    assert index.cooccurring(b"tree", domain=b"nowhere", by="overlap") == []

@@ -3,7 +3,6 @@
 import math
 import os
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from itertools import combinations
@@ -325,20 +324,6 @@ def test_iids_and_groups(index, archive):
 def test_bad_arguments(index, ask):
     with pytest.raises(QueryError):
         ask(index)
-
-
-def test_overlaps_are_somebody_elses(index, monkeypatch):
-    from types import ModuleType
-
-    def answer(catalog, originals, address, domain):
-        assert (originals, address, domain) == (index._originals, b"tree", b"garden")
-        return [linkage.Cooccurrence(TREE, 1, 5), linkage.Cooccurrence(POND, 3, 7)]
-
-    fake = ModuleType("iidindex.query.overlaps")
-    fake.cooccurring_by_overlap = answer
-    monkeypatch.setitem(sys.modules, "iidindex.query.overlaps", fake)
-    found = index.cooccurring(b"tree", domain=b"garden", by="overlap", k=1)
-    assert found == [(POND, 3, 7)]
 
 
 def test_files_of_several_roots(tmp_path, monkeypatch):

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from iidindex.catalog.engine import Catalog
-from iidindex.catalog.lock import sole_writer
 from iidindex.catalog.multirow import insert
 from iidindex.errors import QueryError
 from iidindex.masks.boxes import BoxIndex
@@ -256,7 +255,7 @@ def store(
     """
     shape = _of_whole_files(filters)
     catalog.check_writable()
-    with sole_writer(str(catalog.path)):
+    with catalog.sole_writer():
         with catalog.reading() as connection:
             found = sql.count_filled_files(shape).run(connection, values_of(filters))
             total: int = found.fetchone()[0]
