@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import iidindex
 from conftest import write_garden
 from iidindex import IIDFile, QueryError
-from iidindex.query import arrow, overlaps, question
+from iidindex.query import arrow, pairs, question
 
 pa = pytest.importorskip("pyarrow")
 
@@ -134,7 +134,7 @@ def test_the_schema_is_the_same_without_rows(index):
 def test_many_batches(index, monkeypatch):
     monkeypatch.setattr(arrow, "_BATCH_ROWS", 1)
     monkeypatch.setattr(question, "_ROWS", 2)
-    monkeypatch.setattr(overlaps, "_BATCH_BYTES", 1)
+    monkeypatch.setattr(pairs, "_BATCH_BYTES", 1)
     for name in ("entries", "ordered", "overlaps", "iids"):
         table = answers(index)[name].to_arrow()
         assert table.to_pylist() == answers(index)[name].to_dicts()
@@ -210,7 +210,7 @@ def test_a_stale_original(archive, index):
 
 def test_a_stream_that_is_not_read_to_its_end(index, monkeypatch):
     monkeypatch.setattr(arrow, "_BATCH_ROWS", 1)
-    monkeypatch.setattr(overlaps, "_BATCH_BYTES", 1)
+    monkeypatch.setattr(pairs, "_BATCH_BYTES", 1)
     reader = pa.RecordBatchReader.from_stream(index.overlaps())
     assert reader.read_next_batch().num_rows == 1
     reader.close()

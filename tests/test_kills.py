@@ -16,6 +16,7 @@ from iidindex.catalog import rtree
 from iidindex.catalog.migrate import migrate
 from iidindex.ingestion import pool, run
 from iidindex.query import overlaps as counting
+from iidindex.query import pairs
 from test_faults import sound
 from test_ingest import content
 from test_migrate import newer  # noqa: F401  (a fixture)
@@ -153,7 +154,7 @@ def test_optimize(changed, archive):
 def test_storing_overlaps(changed, monkeypatch, archive):
     ingesting(changed, archive)()
     monkeypatch.setattr(counting, "_COMMIT_SECONDS", 0)
-    monkeypatch.setattr(counting, "_BATCH_BYTES", 1)
+    monkeypatch.setattr(pairs, "_BATCH_BYTES", 1)
 
     def work():
         with iidindex.open(changed) as index:

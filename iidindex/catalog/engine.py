@@ -17,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 from iidindex.catalog import schema
 from iidindex.catalog.image import detach_all
 from iidindex.catalog.lock import sole_writer
+from iidindex.catalog.statement import close_all
 from iidindex.errors import (
     CatalogError,
     CatalogLockedError,
@@ -291,6 +292,7 @@ def make_engine(url: URL, path: Path, read_only: bool) -> Engine:
 
     @event.listens_for(engine, "checkin")
     def _forget_images(connection: sqlite3.Connection | None, record: ConnectionPoolEntry) -> None:
+        close_all(record.info)
         if connection is not None:
             detach_all(connection, record.info)
 
@@ -325,7 +327,8 @@ def _as_catalog_error(name: str, reason: str) -> BaseException:
         )
     if "readonly database" in reason:
         return CatalogError(
-            f"{name}: cannot be written to: it, its directory or the disk is read-only"
+            f"{name}: cannot be written to: it, its directory or the disk is read-only; to ask it, "
+            "open it with read_only=True"
         )
     if "unable to open" in reason:
         what = "is a directory" if os.path.isdir(name) else "cannot be opened or written to"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, select
 
-from iidindex.catalog.schema import FAILED, files, path_value
+from iidindex.catalog.schema import FAILED, OK, files, path_value
 
 
 def files_of_root(
@@ -42,6 +42,12 @@ def files_of_root(
     for text, values in asked:
         for row in driver.execute(text, values):
             yield row if isinstance(row[0], str) else (os.fsdecode(row[0]), *row[1:])
+
+
+def some_paths(connection: Connection, root_id: int, most: int) -> list[str]:
+    """Paths of some files of a root that are there."""
+    statement = select(files.c.path).where(files.c.root_id == root_id, files.c.state == OK)
+    return list(connection.execute(statement.limit(most)).scalars())
 
 
 def failures(connection: Connection, root_id: int) -> dict[str, str]:

@@ -8,14 +8,18 @@ long to run as the driver.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
+from weakref import WeakSet
 
 from sqlalchemy import Connection, Select
 from sqlalchemy.dialects.sqlite import dialect
 
 _SQLITE = dialect(paramstyle="qmark")
+# Where the open cursors of a connection are kept.
+_OPEN = "iidindex_cursors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,32 @@ class Statement:
 
     def run(self, connection: Connection, values: Mapping[str, object]) -> sqlite3.Cursor:
         """Run it; rows come as the driver gives them, so paths may be text or bytes."""
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
         every = {**self.constants, **values}
-        return driver.execute(self.text, [every[name] for name in self.names])
+        return run(connection, self.text, [every[name] for name in self.names])
+
+
+def run(connection: Connection, text: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+    """Run a statement by the driver, past all that makes a row comfortable.
+
+    A cursor that somebody leaves half read would hold its view of the database for as long as
+    it lives, even after the connection was given back, so it is closed then.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    cursor = driver.execute(text, values)
+    connection.info.setdefault(_OPEN, WeakSet()).add(cursor)
+    return cursor
+
+
+def close_all(info: MutableMapping[Any, Any]) -> None:
+    """Close the cursors of a connection that `run` has opened.
+
+    Parameters
+    ----------
+    info : mutable mapping
+        What SQLAlchemy keeps beside the driver's connection.
+    """
+    for cursor in info.pop(_OPEN, ()):
+        # Whoever is reading in another thread finds out for himself.
+        with suppress(sqlite3.ProgrammingError):
+            cursor.close()

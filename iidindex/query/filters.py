@@ -6,6 +6,7 @@ import operator
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from numbers import Real
 from typing import Any, NamedTuple, Self
 
@@ -22,6 +23,10 @@ _MAX_INTEGER = 2**63 - 1
 
 # Squares of distances from here fit the integers they are counted in.
 _FARTHEST = 2**30
+# Boxes of one question; SQLite takes somewhat more.
+_MOST_REGIONS = 100
+# Characters of a pattern; SQLite takes so many bytes, and no path is as long.
+_LONGEST_PATH = 10_000
 # Names of metadata inside each other: each is a table joined.
 _DEEPEST = 32
 
@@ -147,6 +152,8 @@ class Filters:
             raise QueryError("exact must be the same for all boxes of one question")
         # Nothing lies outside the coordinates that the format can hold.
         box = BBox.of(bbox, name) & PLANE
+        if len(self.regions) == _MOST_REGIONS:
+            raise QueryError(f"more than {_MOST_REGIONS} boxes in one question")
         return replace(self, regions=(*self.regions, box), exact=exact)
 
     def nearest(self, x: int, y: int, k: int) -> Self:
@@ -262,6 +269,9 @@ def _number(wanted: Any, names: tuple[str, ...]) -> float:
         float(number)
     except OverflowError:
         raise QueryError(f"meta {'.'.join(names)}: {wanted!r:.40} is too large") from None
+    if not isfinite(number):
+        # JSON has no word for them, and the catalogue null.
+        raise QueryError(f"meta {'.'.join(names)}: {wanted!r} is no number that can be looked for")
     return number
 
 
@@ -297,6 +307,8 @@ def _one_path(value: Any) -> str:
         os.fsencode(_one_text(value, "path"))
     except UnicodeEncodeError:
         raise QueryError(f"{value!r}: no file can have this path") from None
+    if len(value) > _LONGEST_PATH:
+        raise QueryError(f"path has {len(value)} characters; expected at most {_LONGEST_PATH}")
     return str(value)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
+from iidindex.catalog.statement import run
 from iidindex.errors import QueryError
 from iidindex.files.arguments import one_integer
 from iidindex.model import IID
@@ -66,10 +67,7 @@ def _values(
     connection: Connection, statement: str, parameters: tuple[object, ...]
 ) -> tuple[Iterator[int], int]:
     """Row after row, and how many values each has."""
-    # They go from SQLite into arrays, past all that makes a row comfortable.
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    cursor = driver.execute(statement, parameters)
+    cursor = run(connection, statement, parameters)
     return chain.from_iterable(cursor), len(cursor.description)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,7 +16,9 @@ from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.model import BBox
 from iidindex.query.conditions import of_files
 from iidindex.query.filters import Filters, end_of_prefix
-from iidindex.query.shape import shape_of, values_of
+from iidindex.query.originals import Originals
+from iidindex.query.question import Question
+from iidindex.query.shape import before_nul, shape_of, values_of
 
 # How bytes are written in an answer.
 Show = Callable[[bytes], str]
@@ -159,7 +161,19 @@ class _Search:
                     else "the box has no pixel, or none that a file can hold"
                 )
                 return f"{reached}; all masks lie in {_where(frame)}{_turned(box, frame)}"
-        return None
+        return self._turned_around()
+
+    def _turned_around(self) -> str | None:
+        """Whether boxes lie where rows and columns are taken for each other, and only there."""
+        boxes = self.filters.regions
+        turned = tuple(_mirrored(box) for box in boxes)
+        if self._n_boxes(boxes) or not self._n_boxes(turned):
+            return None
+        return f"nothing that fits lies in {_where(boxes[0])}; did you mean {_where(turned[0])}?"
+
+    def _n_boxes(self, boxes: tuple[BBox, ...]) -> int:
+        filters = replace(self.filters, regions=boxes, exact=False, near=None, limit=1)
+        return Question(self.connection, Originals(), filters).count()
 
     # ------------------------------------------------------------ the catalogue
 
@@ -203,7 +217,7 @@ class _Search:
         found = self.connection.exec_driver_sql(
             f"SELECT DISTINCT level{depth}.{column} FROM {source} "  # noqa: S608  (our own names)
             f"WHERE {conditions or 1}{kind} LIMIT {_COMPARED}",
-            tuple(names),
+            tuple(map(before_nul, names)),
         )
         return list(found.scalars())
 
@@ -211,7 +225,7 @@ class _Search:
         conditions = " AND ".join(f"level{nth}.key = ?" for nth in range(len(names)))
         found = self.connection.exec_driver_sql(
             f"SELECT 1 FROM {_levels(len(names) - 1)} WHERE {conditions} LIMIT 1",  # noqa: S608
-            tuple(names),
+            tuple(map(before_nul, names)),
         )
         return found.first() is not None
 
@@ -276,10 +290,14 @@ def _several(names: Sequence[Any], shown: Callable[[Any], str]) -> str:
 
 def _turned(box: BBox, frame: BBox) -> str:
     """A hint, if rows and columns may have been taken for each other."""
-    turned = BBox(box.minc, box.minr, box.maxc, box.maxr)
+    turned = _mirrored(box)
     if not (turned & frame).n_pixels:
         return ""
     return f"; did you mean {_where(turned)}?"
+
+
+def _mirrored(box: BBox) -> BBox:
+    return BBox(box.minc, box.minr, box.maxc, box.maxr)
 
 
 def _where(box: BBox) -> str:

@@ -220,14 +220,15 @@ class Originals:
             differs[of_file] = self._renumbered(files[file_id], wanted.take(there[of_file]))
         if not differs.any():
             return found
-        nth = int(np.argmax(differs))
-        row = int(there[nth])
-        then = (int(wanted.key[row]), *wanted.bbox[row].tolist(), int(wanted.area[row]))
-        now = (int(heads["key"][nth]), *heads["bbox"][nth].tolist(), int(heads["area"][nth]))
-        error = _other(files[int(wanted.file_id[row])], then, now)
-        _tell(error, on_stale)
+        wrong_rows = np.flatnonzero(differs)
+        wrong_files, first = np.unique(wanted.file_id[there[wrong_rows]], return_index=True)
+        for file_id, nth in zip(wrong_files.tolist(), wrong_rows[first].tolist(), strict=True):
+            row = int(there[nth])
+            then = (int(wanted.key[row]), *wanted.bbox[row].tolist(), int(wanted.area[row]))
+            now = (int(heads["key"][nth]), *heads["bbox"][nth].tolist(), int(heads["area"][nth]))
+            _tell(_other(files[file_id], then, now), on_stale)
         # Nothing of such a file can be trusted.
-        wrong = np.isin(wanted.file_id, np.unique(wanted.file_id[there[differs]]))
+        wrong = np.isin(wanted.file_id, wrong_files)
         return found._replace(is_there=found.is_there & ~wrong)
 
     def _renumbered(self, file: Original, wanted: Segments) -> npt.NDArray[np.bool_]:

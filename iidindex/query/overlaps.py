@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Connection
 
 from iidindex.catalog.engine import Catalog
 from iidindex.catalog.multirow import insert
 from iidindex.errors import QueryError
-from iidindex.masks.boxes import BoxIndex
-from iidindex.masks.overlaps import overlapping
-from iidindex.masks.regions import Regions, join
 from iidindex.model import IID
 from iidindex.processes import in_order
 from iidindex.query import compile as sql
@@ -26,46 +22,23 @@ from iidindex.query.files import IndexedFile, files_without_overlaps
 from iidindex.query.filters import Filters
 from iidindex.query.linkage import Cooccurrence
 from iidindex.query.lookup import as_json, numbers
-from iidindex.query.originals import OnStale, Originals
+from iidindex.query.originals import Originals
 from iidindex.query.overlap import Overlaps, OverlapsOfFiles
+from iidindex.query.pairs import NOTHING, Pairs, count_pairs, count_up_to_error, whole_files
 from iidindex.query.question import Question, files_of
-from iidindex.query.segments import Ints, Original, Segments, concatenate
+from iidindex.query.segments import Ints, Segments
 from iidindex.query.shape import Shape, shape_of, values_of
-from iidindex.query.spatial import regions_of
-
-Bools = npt.NDArray[np.bool_]
 
 # Seconds and numbers after which what was counted is committed.
 _COMMIT_SECONDS = 20.0
 _COMMIT_NUMBERS = 3_000_000
-# Bytes of segments whose overlaps are counted together, if they are of several files, and files
-# that are looked up together.
-_BATCH_BYTES = 8 << 20
+# Pairs that are handed on together, files that are looked up together, and rows fetched.
+_PAIRS = 1 << 16
 _FILES_AT_A_TIME = 100
-# No picture has more rows.
-_ROWS = 1 << 16
+_SEGMENTS = 8192
 
 _KEPT_FILES = "SELECT file_id FROM overlap_files"
 _KEPT = "SELECT a_id, b_id, pixels FROM overlaps WHERE a_id BETWEEN ? AND ?"
-
-
-class Pairs(NamedTuple):
-    """Pairs that overlap, as columns of int64: rows or ids of two entries, and shared pixels.
-
-    ``unread`` are ids of files that could not be read, where that was no error.
-    """
-
-    a: Ints
-    b: Ints
-    pixels: Ints
-    unread: Ints
-
-    def among(self, chosen: Bools) -> Pairs:
-        """Some of the pairs."""
-        return Pairs(self.a[chosen], self.b[chosen], self.pixels[chosen], self.unread)
-
-
-_NOTHING = np.empty(0, np.int64)
 
 
 def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Overlaps:
@@ -92,11 +65,15 @@ def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Overla
     Notes
     -----
     Small files are taken together, some MiB of them, so that what has to be done for each is
-    done for all. In memory are the bytes of those masks whose boxes meet.
+    done for all. In memory are the bytes of those masks whose boxes meet, and their pairs.
     """
+    _check(filters)
+    return Overlaps(_of_files(catalog, originals, filters))
+
+
+def _check(filters: Filters) -> None:
     if filters.order_by or filters.near is not None or filters.limit is not None:
         raise QueryError("overlaps come file by file; leave order_by, limit and nearest out")
-    return Overlaps(_of_files(catalog, originals, filters))
 
 
 def _of_files(
@@ -104,15 +81,17 @@ def _of_files(
 ) -> Generator[OverlapsOfFiles, None, None]:
     with catalog.reading() as connection:
         question = Question(connection, originals, filters)
-        kept = _kept(connection) if shape_of(filters).is_of_whole_files else _NOTHING
-        for _, pairs in _counted(question, originals, kept):
-            if not len(pairs.pixels):
-                continue
-            ids, nth = np.unique(np.concatenate([pairs.a, pairs.b]), return_inverse=True)
-            rows = sql.hits_of().run(connection, {"ids": as_json(ids)}).fetchall()
-            chunk = Chunk(catalog, originals, rows, connection)
-            a, b = nth.reshape(2, -1)
-            yield OverlapsOfFiles(connection, chunk, rows, a, b, pairs.pixels)
+        kept = _kept(connection) if shape_of(filters).is_of_whole_files else NOTHING
+        with closing(_counted(question, originals, kept)) as counted:
+            for _, pairs in counted:
+                for low in range(0, len(pairs.pixels), _PAIRS):
+                    part = slice(low, low + _PAIRS)
+                    both = np.concatenate([pairs.a[part], pairs.b[part]])
+                    ids, nth = np.unique(both, return_inverse=True)
+                    rows = sql.hits_of().run(connection, {"ids": as_json(ids)}).fetchall()
+                    chunk = Chunk(catalog, originals, rows, connection)
+                    a, b = nth.reshape(2, -1)
+                    yield OverlapsOfFiles(connection, chunk, rows, a, b, pairs.pixels[part])
 
 
 def _counted(
@@ -122,90 +101,18 @@ def _counted(
     connection, filters = question.connection, question.filters
 
     def tasks() -> Iterator[tuple[tuple[Segments, Segments], tuple[object, ...]]]:
-        for segments in _whole_files(question.segments()):
+        for segments in whole_files(question.segments()):
             new = segments.take(~np.isin(segments.file_id, kept))
             files = files_of(connection, new.file_id)
             yield (segments, new), (originals, files, new, filters.on_stale)
 
-    for (segments, new), found in in_order(count_pairs, tasks(), filters.jobs):
+    for (segments, new), found in in_order(count_up_to_error, tasks(), filters.jobs):
         pairs = found._replace(a=new.id[found.a], b=new.id[found.b])
         if len(new) < len(segments):
             pairs = _with_kept(connection, segments, pairs)
         yield segments, pairs
-
-
-def _whole_files(parts: Iterable[Segments]) -> Iterator[Segments]:
-    """Cut segments in the order of their ids between files, some MiB at a time."""
-    waiting: list[Segments] = []
-    for part in parts:
-        if not len(part):
-            continue
-        # The last file may go on in the next part.
-        is_last = part.file_id == part.file_id[-1]
-        if not is_last.all():
-            yield from _portions(concatenate([*waiting, part.take(~is_last)]))
-            waiting = []
-        elif waiting and waiting[-1].file_id[-1] != part.file_id[-1]:
-            yield from _portions(concatenate(waiting))
-            waiting = []
-        waiting.append(part.take(is_last))
-    if waiting:
-        yield from _portions(concatenate(waiting))
-
-
-def _portions(segments: Segments) -> Iterator[Segments]:
-    opens = np.flatnonzero(np.diff(segments.file_id, prepend=-1))
-    portion = (np.cumsum(segments.length) - segments.length)[opens] // _BATCH_BYTES
-    cuts = opens[np.flatnonzero(np.diff(portion)) + 1]
-    for rows in np.split(np.arange(len(segments)), cuts):
-        yield segments.take(rows)
-
-
-def count_pairs(
-    originals: Originals,
-    files: Mapping[int, Original],
-    segments: Segments,
-    on_stale: OnStale,
-    is_own: Bools | None = None,
-) -> Pairs:
-    """Count the shared pixels of every two segments of one file that overlap.
-
-    Parameters
-    ----------
-    originals : Originals
-    files : mapping of int to Original
-    segments : Segments
-        Of any files, in the order of their ids.
-    on_stale : {"error", "skip", "warn"}
-    is_own : ndarray of bool, shape (n,), optional
-        Count only pairs of one of these and one of the others.
-
-    Returns
-    -------
-    Pairs
-        ``a`` and ``b`` are rows of `segments`, ``a < b``.
-    """
-    # Pictures laid one below the other, so that masks of two files do not meet.
-    _, nth_file = np.unique(segments.file_id, return_inverse=True)
-    down = nth_file[:, np.newaxis] * np.array([_ROWS, 0, _ROWS, 0])
-    # What meets nothing need not be read.
-    meet = np.zeros(len(segments), np.bool_)
-    for i, j in BoxIndex(segments.bbox + down).pairs():
-        across = slice(None) if is_own is None else is_own[i] != is_own[j]
-        meet[i[across]] = True
-        meet[j[across]] = True
-    parts = list(regions_of(originals, files, segments, np.flatnonzero(meet), on_stale))
-    for rows, _ in parts:
-        meet[rows] = False
-    unread = np.unique(segments.file_id[meet])
-    if not parts:
-        return Pairs(_NOTHING, _NOTHING, _NOTHING, unread)
-    owner = np.concatenate([rows[table.segment] for rows, table in parts])
-    found = [table.regions for _, table in parts]
-    joined = found[0] if len(found) == 1 else join(found)
-    regions = Regions(joined.data, joined.start, joined.bbox + down[owner])
-    pairs = Pairs(*overlapping(regions, owner), unread)
-    return pairs if is_own is None else pairs.among(is_own[pairs.a] != is_own[pairs.b])
+        if pairs.error is not None:
+            raise pairs.error
 
 
 def _kept(connection: Connection) -> Ints:
@@ -220,7 +127,7 @@ def _with_kept(connection: Connection, segments: Segments, counted: Pairs) -> Pa
     every = np.concatenate([np.column_stack(counted[:3]), found])
     order = np.lexsort((every[:, 1], every[:, 0]))
     a, b, pixels = every[order].T
-    return Pairs(a, b, pixels, counted.unread)
+    return counted._replace(a=a, b=b, pixels=pixels)
 
 
 class Progress(NamedTuple):
@@ -291,6 +198,7 @@ def to_store(catalog: Catalog, filters: Filters) -> list[IndexedFile]:
 
 def _of_whole_files(filters: Filters) -> Shape:
     """The shape of a question, if it asks for whole files."""
+    _check(filters)
     shape = shape_of(filters)
     if not shape.is_of_whole_files:
         raise QueryError(
@@ -343,14 +251,14 @@ def cooccurring_by_overlap(
     shared: Counter[IID] = Counter()
     mine = Filters().where(address=address, domain=domain)
     with catalog.reading() as connection:
-        own = concatenate(Question(connection, originals, mine).segments())
+        parts = Question(connection, originals, mine).segments()
+        own_ids, file_ids = np.hstack([[NOTHING] * 2, *([part.id, part.file_id] for part in parts)])
+        file_ids = np.unique(file_ids)
         kept = _kept(connection)
-        file_ids = np.unique(own.file_id)
         for low in range(0, len(file_ids), _FILES_AT_A_TIME):
             some = file_ids[low : low + _FILES_AT_A_TIME]
-            rows = sql.segments_of_files().run(connection, {"ids": as_json(some)}).fetchall()
-            for segments in _portions(Segments.of(rows)):
-                other, pixels = _met_by(connection, originals, segments, own.id, kept)
+            for segments in whole_files(_segments_of(connection, some)):
+                other, pixels = _met_by(connection, originals, segments, own_ids, kept)
                 met, nth, times = np.unique(other, return_inverse=True, return_counts=True)
                 sums = np.bincount(nth, pixels, len(met)).astype(np.int64)
                 hits = sql.hits_of().run(connection, {"ids": as_json(met)})
@@ -359,6 +267,13 @@ def cooccurring_by_overlap(
                     counts[iid] += n
                     shared[iid] += total
     return [Cooccurrence(iid, counts[iid], shared[iid]) for iid in counts]
+
+
+def _segments_of(connection: Connection, file_ids: Ints) -> Iterator[Segments]:
+    """All segments of some files, some at a time."""
+    cursor = sql.segments_of_files().run(connection, {"ids": as_json(file_ids)})
+    while rows := cursor.fetchmany(_SEGMENTS):
+        yield Segments.of(rows)
 
 
 def _met_by(

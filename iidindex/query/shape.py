@@ -16,7 +16,7 @@ from iidindex.query.filters import Filters, Meta, end_of_prefix
 
 # Values that a statement is given one by one; more than these go as one JSON array, which takes
 # no bytes.
-FEW = 500
+FEW = 512
 MANY = -1
 
 PathShape: TypeAlias = Literal["exact", "pattern", "location"]
@@ -45,7 +45,8 @@ class Shape(NamedTuple):
     Attributes
     ----------
     n_addresses, n_domains, n_groups, n_keys : int or None
-        How many are asked for; ``MANY`` if they are given as one value.
+        How many are asked for, or the next power of two, so that there are few shapes;
+        ``MANY`` if they are given as one value.
     has_prefix, has_end : bool
         Whether the address must begin with something, and lie before something.
     iids_are_known : bool
@@ -175,7 +176,12 @@ def before_nul(text: str) -> str:
 def _number(values: Sequence[Any] | None, as_one: bool = False) -> int | None:
     if values is None:
         return None
-    return MANY if as_one or len(values) > FEW else len(values)
+    return MANY if as_one or len(values) > FEW else _rounded(len(values))
+
+
+def _rounded(number: int) -> int:
+    """The next power of two; 0 for none."""
+    return 1 << (number - 1).bit_length() if number else 0
 
 
 def _listed(name: str, values: Sequence[Any] | None) -> dict[str, Any]:
@@ -183,7 +189,9 @@ def _listed(name: str, values: Sequence[Any] | None) -> dict[str, Any]:
         return {}
     if len(values) > FEW:
         return {name: json.dumps(values)}
-    return {f"{name}{place}": value for place, value in enumerate(values)}
+    # The last of them fills what is left, which changes nothing.
+    filled = [*values, *[values[-1]] * (_rounded(len(values)) - len(values))] if values else []
+    return {f"{name}{place}": value for place, value in enumerate(filled)}
 
 
 def _path_shape(path: str) -> PathShape:
