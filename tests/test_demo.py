@@ -69,3 +69,12 @@ def test_cut_keeps_what_a_tile_sees(tmp_path):
         assert len(file) == len(np.unique(part)) - 1
         assert sorted(file.groups.list()) == ["cut", "whole"]
     assert os.listdir(tmp_path) == ["x.iid"]
+
+
+def test_nothing_can_be_made_there(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert run(["demo", str(tmp_path / "file" / "demo")]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+    assert "cannot be made" in told.err

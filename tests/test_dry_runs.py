@@ -55,7 +55,7 @@ def test_nothing_is_changed(call, archive, tmp_path):
     (archive / "2021" / "c.iid").unlink()
     assert call("ingest", archive)[0] == 0
     write_garden(archive / "2021" / "new.iid")
-    (tmp_path / "elsewhere").mkdir()
+    shutil.copytree(archive, tmp_path / "elsewhere")
     before = state(tmp_path)
     for arguments in (
         ["ingest", archive],
@@ -133,7 +133,7 @@ def test_a_first_ingest_can_be_tried(archive, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     before = state(tmp_path)
     assert run(["ingest", "--dry-run", str(archive)]) == 0
-    assert capsys.readouterr().out.startswith("3 added; 11 entries")
+    assert "this would be done: 3 added; 11 entries" in capsys.readouterr().out
     assert state(tmp_path) == before
     assert not os.path.exists("iidindex.db")
     (archive / "bad.iid").write_bytes(b"")
@@ -184,3 +184,18 @@ def test_files_that_failed_are_named_up_to_a_number(call, archive):
     ]
     report = json.loads(call("ingest", "--dry-run", archive, "--format", "json")[1])
     assert len(report["failures"]) == 123
+
+
+def test_a_wrong_path_leaves_no_index(tmp_path, capsys):
+    for more in ([], ["--dry-run"]):
+        database, nowhere = str(tmp_path / "x.db"), str(tmp_path / "nowhere")
+        assert run(["--db", database, "ingest", nowhere, *more]) == 2
+        assert "no such file or directory" in capsys.readouterr().err
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_of_an_ingest_says_that_it_is_one(call, archive):
+    write_garden(archive / "new.iid")
+    told = call("ingest", str(archive), "--dry-run")[1]
+    assert told.startswith("nothing was changed; this would be done: 1 added, 3 unchanged;")
+    assert call("ingest", str(archive))[1].startswith("1 added, 3 unchanged;")

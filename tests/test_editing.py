@@ -138,3 +138,17 @@ def test_adding_takes_time_in_proportion():
     few, many = (min(seconds(n) for _ in range(3)) for n in (1_000, 8_000))
     # Eight times in proportion, sixty-four times if every addition copied what was there.
     assert many < 24 * few
+
+
+def test_metadata_given_as_a_whole(tmp_path):
+    file = IIDFile()
+    file.meta = {"a": 1}
+    assert file.meta.data == {"a": 1}
+    file.save(tmp_path / "a.iid")
+    with IIDFile(tmp_path / "a.iid") as again:
+        assert again.meta.data == {"a": 1}
+        kept = again.meta
+        again.meta = ["b"]
+        assert (again.meta, kept.data) == (kept, ["b"])
+        again.save(tmp_path / "b.iid")
+    assert IIDFile(tmp_path / "b.iid").meta.data == ["b"]

@@ -68,3 +68,21 @@ def test_arguments_of_the_graph_that_would_be_ignored(index):
     for wrong in ({"domain": b"garden"}, {"limit": 0}, {"depth": -1}, {"limit": "x"}):
         with pytest.raises(QueryError):
             index.link_graph(**wrong)
+
+
+def test_the_limit_of_a_projection_counts_what_is_in_it(tmp_path):
+    """A file of a hundred individuals, each in a few of ten files."""
+    files = {f"{nth}.iid": [] for nth in range(10)}
+    for nth in range(100):
+        for name in ("0.iid", f"{1 + nth % 9}.iid"):
+            files[name].append((IID(None, b"%d" % nth), []))
+    with opened(tmp_path, files) as index:
+        for limit in (2, 5, 10, 50):
+            graph = index.link_graph(path="0.iid", project="files", limit=limit)
+            assert len(graph) == min(limit, 10)
+            assert graph.graph["left_out"] == max(0, 10 - limit)
+            assert graph.number_of_edges() >= len(graph) - 1
+        graph = index.link_graph(address=b"7", project="iids", limit=20)
+        assert len(graph) == 20
+        whole = index.link_graph(path="0.iid", limit=20)
+        assert len(whole) == 20

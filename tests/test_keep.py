@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 
 import pytest
@@ -266,7 +267,7 @@ def test_a_dry_run_of_relocating_refuses_what_a_real_one_does(archive, tmp_path)
             for dry_run in (True, False):
                 with pytest.raises(CatalogError):
                     index.relocate(name, place, dry_run=dry_run)
-        (tmp_path / "new").mkdir()
+        shutil.copytree(archive / "2020", tmp_path / "new")
         moved = index.relocate("2020", tmp_path / "new", dry_run=True)
         assert moved.location == str(tmp_path / "new")
         assert index.roots() == before
@@ -298,3 +299,18 @@ def test_a_root_that_was_renamed_before_anybody_said_so(index, archive, tmp_path
     assert index.verify() == []
     assert areas_are_those_of_masks(index) == before
     assert index.ingest(tmp_path / "elsewhere").absent == {}
+
+
+def test_a_root_does_not_lie_where_none_of_its_files_is(archive, tmp_path, capsys):
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(archive)
+        (root,) = index.roots()
+        write_garden(tmp_path / "other" / "z.iid")
+        for dry_run in (False, True):
+            with pytest.raises(CatalogError, match=r"none of the files of the root 'archive'"):
+                index.relocate(root.name, tmp_path / "other", dry_run=dry_run)
+        assert index.roots() == [root]
+        # One of them is enough: others may be missing there.
+        (tmp_path / "other" / "2021").mkdir()
+        (archive / "2021" / "c.iid").rename(tmp_path / "other" / "2021" / "c.iid")
+        assert index.relocate(root.name, tmp_path / "other").location == str(tmp_path / "other")

@@ -299,3 +299,21 @@ def test_sheet_says_which_images_are_not_there(pictures, tmp_path, capsys):
 def test_what_drew_nothing_leaves_no_file(call):
     assert call("sheet", "nobody", "-o", "x.png")[0] == 1
     assert not os.path.exists("x.png")
+
+
+def test_rows_taken_for_columns(tmp_path, call):
+    """Only where nothing lies as it was asked, and something the other way round."""
+    file = IIDFile()
+    file.add(b"high", None, (100, 10, 200, 20), np.ones((100, 10), bool))
+    file.add(b"far", None, (0, 0, 1, 301), np.ones((1, 301), bool))
+    (tmp_path / "turned").mkdir()
+    file.save(tmp_path / "turned" / "a.iid")
+    with iidindex.open(tmp_path / "turned.db", create=True) as index:
+        index.ingest(tmp_path / "turned")
+        told = index.entries.at(150, 15).why_nothing()
+        assert told == (
+            "nothing that fits lies in row 15, column 150; did you mean row 150, column 15?"
+        )
+        assert index.entries.where(address=b"far").at(150, 15).why_nothing() is None
+        assert index.entries.at(150, 150).why_nothing() is None
+        assert index.entries.at(15, 150).where(address=b"far").why_nothing() is None

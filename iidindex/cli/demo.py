@@ -37,8 +37,7 @@ def demo(directory: str, dry_run: bool) -> int:
         tell("")
         tell(question.text)
         tell(f"$ {question.command}")
-        columns = (*ENTRY_COLUMNS[:-1], "offset", "length")
-        write(question.answer, Form(), ENTRY, columns)
+        write(question.answer, Form(), ENTRY, ENTRY_COLUMNS)
 
     place = tour(directory, tell, ask)
     tell("")

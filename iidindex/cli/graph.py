@@ -36,7 +36,12 @@ _NOT_DRAWN = {".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pdf",
 @click.option("--address", type=ADDRESS, help="Only what lies around this individual.")
 @click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
 @click.option("--path", type=PATH, help="Only what lies around this file.")
-@number_option("--depth", click.IntRange(1, 100), 2, "How many links away from it a node may be.")
+@number_option(
+    "--depth",
+    click.IntRange(1, 100),
+    2,
+    "How many links away from it a node may be; with --project, two lead from one to the next.",
+)
 @number_option(
     "--limit",
     click.IntRange(1, MOST_NODES),

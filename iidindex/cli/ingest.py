@@ -14,6 +14,7 @@ from iidindex.cli.main import DONE, SOME_FAILED, printable
 from iidindex.cli.opening import open_to_ask, open_to_try
 from iidindex.cli.output import report_option
 from iidindex.index import Index
+from iidindex.ingestion.look import places_of
 from iidindex.ingestion.report import IngestReport
 
 # Files that could not be read, of which each is named on the terminal.
@@ -48,6 +49,7 @@ def ingest(
     Directories are searched for .iid files. Files that have not changed are not opened. The
     index is made if there is none. Originals are never written to.
     """
+    places_of(paths)  # for its checks: a wrong path should not leave an empty index behind
     opened = open_to_try(db) if dry_run else Index(db, create=True)
     with opened as index, Bar("ingesting") as bar:
         report = index.ingest(
@@ -66,6 +68,8 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
         for name in ("added", "updated", "touched", "moved", "unchanged", "missing", "failed")
     ]
     told = ", ".join(f"{count} {name}" for name, count in counts if count) or "no .iid files"
+    if dry_run:
+        told = f"nothing was changed; this would be done: {told}"
     click.echo(f"{told}; {report.entries} entries indexed in {report.seconds:.1f} s")
     if report.kept:
         click.echo(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from iidindex.demo.archive import build
 from iidindex.demo.pictures import pictures
 from iidindex.demo.poster import poster
+from iidindex.errors import SourceError
 from iidindex.files.source import write_atomically
 from iidindex.index import Index
 from iidindex.model import IID
@@ -53,8 +54,17 @@ def tour(directory: str, say: Callable[[str], object], ask: Callable[[Question],
     Returns
     -------
     Tour
+
+    Raises
+    ------
+    SourceError
+        If nothing can be written there.
     """
     place = places(directory)
+    try:
+        os.makedirs(place.archive, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"{place.archive}: cannot be made: {error.strerror}") from error
     say("Segmenting three pictures that come with scikit-image …")
     segmented = pictures()
     for picture in segmented:

@@ -13,6 +13,7 @@ from iidindex.errors import EncodeError, QueryError
 from iidindex.files.arguments import all_texts, check_bytes
 from iidindex.files.contents import Contents
 from iidindex.files.groups import check_name
+from iidindex.files.metadata import Metadata
 from iidindex.files.records import Records
 from iidindex.files.saving import encode_file
 from iidindex.files.source import LocalFile, open_source, write_atomically
@@ -58,6 +59,13 @@ class IIDFile(Contents):
         super().__init__(Records(None if fpath is None else open_source(fpath)))
 
     # ------------------------------------------------------------------ editing
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Take what is given as ``meta`` for its ``data``."""
+        if name == "meta" and not isinstance(value, Metadata):
+            self.meta.data = value
+            return
+        super().__setattr__(name, value)
 
     def add(
         self,

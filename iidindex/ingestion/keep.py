@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from iidindex.catalog import upkeep
 from iidindex.catalog.engine import Catalog
+from iidindex.catalog.read import some_paths
 from iidindex.catalog.roots import (
     Root,
     all_roots,
@@ -18,6 +19,9 @@ from iidindex.catalog.roots import (
 )
 from iidindex.catalog.upkeep import Optimization
 from iidindex.errors import CatalogError
+
+# Files of a root of which one at least must lie where it is said to be now.
+_LOOKED_FOR = 100
 
 
 def roots(catalog: Catalog) -> list[Root]:
@@ -34,18 +38,30 @@ def relocate(
     Raises
     ------
     CatalogError
-        If there is no root of that name, `place` is no directory, or it meets another root.
+        If there is no root of that name, `place` is no directory, none of the root's files is
+        there, or it meets another root.
     """
     location = os.path.realpath(place)
     if not os.path.isdir(location):
         raise CatalogError(f"{os.fspath(place)}: there is no such directory")
     if dry_run:
         with catalog.reading() as connection:
-            return relocated(connection, name, location)
+            return _relocated(connection, name, location)
     with catalog.sole_writer(), catalog.writing() as connection:
-        root = relocated(connection, name, location)
+        root = _relocated(connection, name, location)
         move_root(connection, root)
         return root
+
+
+def _relocated(connection: Connection, name: str, location: str) -> Root:
+    root = relocated(connection, name, location)
+    paths = some_paths(connection, root.id, _LOOKED_FOR)
+    if paths and not any(os.path.exists(os.path.join(location, path)) for path in paths):
+        raise CatalogError(
+            f"{location}: none of the files of the root {name!r} is there, {paths[0]} for one; "
+            "name the directory that they lie in now"
+        )
+    return root
 
 
 def prune(catalog: Catalog, *, root: str | None = None, dry_run: bool = False) -> list[str]:

@@ -69,10 +69,11 @@ def link_graph(
     path : str, optional
         Only what lies around this file: where it lies on disk, or its path inside its root.
     depth : int
-        How far around: 1 is the files of an IID, 2 the IIDs of these files, and so on.
+        How far around: 1 is the files of an IID, 2 the IIDs of these files, and so on. If
+        `project` is given, two of these steps lead from one node to the next.
     limit : int
-        Of nodes around something; the nearest stay, and of equally near ones those with the
-        most entries that link them.
+        Of nodes in the graph around something; the nearest stay, and of equally near ones those
+        with the most entries that link them.
 
     Returns
     -------
@@ -105,7 +106,8 @@ def link_graph(
             found = _everything(connection)
         else:
             ends = _ends(connection, address, domain, path)
-            found = neighbourhood(connection, *ends, *bounds)
+            drawn = (project != "files", project != "iids")
+            found = neighbourhood(connection, *ends, *bounds, drawn)
             graph.graph["left_out"] = found.left_out
         file_nodes = [] if project == "iids" else _file_nodes(connection, found.files.id)
         iid_nodes = [] if project == "files" else _iid_nodes(connection, found.iids.id)

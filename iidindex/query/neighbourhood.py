@@ -48,7 +48,12 @@ class Neighbourhood(NamedTuple):
 
 
 def neighbourhood(
-    connection: Connection, iids: Ids, files: Ids, depth: int, limit: int
+    connection: Connection,
+    iids: Ids,
+    files: Ids,
+    depth: int,
+    limit: int,
+    counted: tuple[bool, bool] = (True, True),
 ) -> Neighbourhood:
     """Go from IIDs or files to their neighbours, level by level.
 
@@ -60,24 +65,28 @@ def neighbourhood(
     depth : int
         Levels.
     limit : int
-        Nodes altogether. Where a level is too large, those with the most links stay.
+        Of nodes. Where a level is too large, those with the most links stay.
+    counted : (bool, bool)
+        Whether the limit is one of IIDs, and one of files.
     """
     begin = iids if len(iids) else files
-    level = begin[:limit]
-    left_out = len(begin) - len(level)
     at_files = not len(iids)
+    level = begin[:limit] if counted[at_files] else begin
+    left_out = len(begin) - len(level)
     empty = np.empty(0, np.int64)
     known = [Nodes(empty, empty), Nodes(empty, empty)]
     known[at_files] = known[at_files].with_more(np.sort(level), 0)
     for away in range(1, depth + 1):
-        room = limit - len(known[0].id) - len(known[1].id)
+        room = limit - sum(len(nodes.id) for nodes, n in zip(known, counted, strict=True) if n)
         if not len(level) or left_out:
             break
         found, weight = _neighbours(connection, level, at_files)
         at_files = not at_files
         is_new = ~np.isin(found, known[at_files].id)
         found, weight = found[is_new], weight[is_new]
-        chosen = np.lexsort((found, -weight))[:room]
+        chosen = np.lexsort((found, -weight))
+        if counted[at_files]:
+            chosen = chosen[:room]
         left_out = len(found) - len(chosen)
         level = np.sort(found[chosen])
         known[at_files] = known[at_files].with_more(level, away)

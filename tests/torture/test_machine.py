@@ -170,6 +170,11 @@ class Life(RuleBasedStateMachine):
         for path in self._disk().values():
             path.unlink()
 
+    def _is_anything_there(self):
+        """A root is not believed to lie where none of its files is."""
+        return not self.model.ok or bool({*self.model.ok} & {*self._disk()})
+
+    @precondition(_is_anything_there)
     @rule()
     def move_root(self):
         target = self.place / f"archive-{len(os.listdir(self.place))}"
@@ -285,6 +290,7 @@ class Life(RuleBasedStateMachine):
     def kill_an_optimize(self, moment):
         self._killed(lambda index: index.optimize(), moment)
 
+    @precondition(_is_anything_there)
     @rule(moment=st.integers(1, 12))
     def kill_a_relocate(self, moment):
         """The root is where it was or where it is now, and nowhere else."""
