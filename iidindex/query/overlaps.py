@@ -33,7 +33,7 @@ from iidindex.query.shape import Shape, shape_of, values_of
 _COMMIT_SECONDS = 20.0
 _COMMIT_NUMBERS = 3_000_000
 # Pairs that are handed on together, files that are looked up together, and rows fetched.
-_PAIRS = 1 << 16
+_PAIRS = 1 << 18
 _FILES_AT_A_TIME = 100
 _SEGMENTS = 8192
 
