@@ -50,8 +50,9 @@ lint: $(VENV)/.installed-lint  ## check style, types and the order of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.installed-bench  ## measure, and write docs/benchmarks.md
+bench: $(VENV)/.installed-bench  ## measure, and write docs/benchmarks.md and docs/growth.md
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.growth --large
 
 bench-quick: $(VENV)/.installed-bench  ## measure a little, and compare with benchmarks/baseline.json
 	$(BIN)/python -m benchmarks.quick $(ARGS)

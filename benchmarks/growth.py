@@ -40,7 +40,7 @@ _ASK = "import sys; from benchmarks.growing import main; main(sys.argv[1])"
 _HEAD = """\
 # How it grows
 
-Written by `python -m benchmarks.growth`; do not edit. The files are those of the ingest benchmark:
+Written by `make bench`; do not edit. The files are those of the ingest benchmark:
 masks of 16 × 16 pixels, drawn anywhere in 3016 × 3016, of 200,000 individuals. Memory is the
 greatest sum, over all processes, of what each has of its own and its share of the rest (PSS).
 

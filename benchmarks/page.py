@@ -46,7 +46,7 @@ masks.
 
 {table}
 - **Questions.** SQLAlchemy put the SQL of every question together anew and looked it up among the
-  statements it had compiled: some 0.6 ms, whatever was found. Now a statement is built once for
+  statements it had compiled: some 0.7 ms, whatever was found. Now a statement is built once for
   all questions that ask for the same things, and the driver runs it.
 - **Counts and ids** were joined with the individuals and the directories of all hits, which nobody
   asked for.

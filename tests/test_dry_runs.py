@@ -17,21 +17,6 @@ WRITES_WHAT_IS_NAMED = {"graph", "mask", "render", "sheet", "heat"}
 CHANGES = {"ingest", "relocate", "prune", "migrate", "optimize", "overlaps", "demo"}
 
 
-@pytest.fixture
-def call(tmp_path, archive, capsys, monkeypatch):
-    """Call the program beside an index of the archive."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("IIDINDEX_DB", raising=False)
-
-    def called(*arguments):
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    assert called("ingest", archive)[0] == 0
-    return called
-
-
 def options_of(verb):
     command = cli.get_command(click.Context(cli), verb)
     return {name for parameter in command.params for name in parameter.opts}

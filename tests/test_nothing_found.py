@@ -15,21 +15,6 @@ from iidindex.cli.main import run
 ODD = b"\xff\x00bin"
 
 
-@pytest.fixture
-def call(tmp_path, archive, capsys, monkeypatch):
-    """Call the program beside an index of the archive."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("IIDINDEX_DB", raising=False)
-
-    def called(*arguments):
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    assert called("ingest", archive)[0] == 0
-    return called
-
-
 FRAME = "rows 0 … 179, columns 0 … 290"
 UNKNOWN = [
     (["find", "--group", "plant"], "no group 'plant' in this index; did you mean 'plants'?"),

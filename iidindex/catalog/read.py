@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import Connection, select
 
 from iidindex.catalog.schema import FAILED, OK, files, path_value
+from iidindex.catalog.statement import run
 
 
 def files_of_root(
@@ -37,10 +38,8 @@ def files_of_root(
         ]
         if isinstance(path_value(below), str):
             asked.append((within, (root_id, first, end)))
-    driver = connection.connection.driver_connection
-    assert driver is not None
     for text, values in asked:
-        for row in driver.execute(text, values):
+        for row in run(connection, text, values):
             yield row if isinstance(row[0], str) else (os.fsdecode(row[0]), *row[1:])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Self
 
 import numpy as np
 from sqlalchemy import Connection
@@ -12,6 +11,7 @@ from iidindex.catalog.engine import Catalog
 from iidindex.errors import QueryError
 from iidindex.files.arguments import check_bytes
 from iidindex.model import IID
+from iidindex.query.located import Located, located
 from iidindex.query.lookup import (
     FILES_OF_IIDS,
     IIDS_OF_FILES,
@@ -35,16 +35,8 @@ _IS_SEEN = (
 )
 
 
-class FileStep(str):
+class FileStep(str, Located):
     """The path of a file on a chain; its ``location`` is where it can be opened."""
-
-    location: str
-
-    def __new__(cls, path: str, location: str = "") -> Self:
-        """Make the text; the location is beside it."""
-        made = super().__new__(cls, path)
-        made.location = location
-        return made
 
 
 def chain(
@@ -85,7 +77,9 @@ def chain(
         if nodes is None:
             return None
         iids = iids_of(connection, nodes[::2])
-        steps = [FileStep(*place) for place in places_of(connection, nodes[1::2])]
+        steps = [
+            located(FileStep(path), place) for path, place in places_of(connection, nodes[1::2])
+        ]
     links = zip_longest(iids, steps)
     return [node for link in links for node in link if node is not None]
 

@@ -47,9 +47,7 @@ def files_without_overlaps(catalog: Catalog, filters: Filters) -> list[IndexedFi
     """List files that fit and have entries, but whose overlaps are not stored."""
     is_kept = files.c.id.in_(select(overlap_files.c.file_id))
     fits = of_files(shape_of(filters))
-    # SQLAlchemy makes a path what the database stores, by the type of its column.
-    values = values_of(filters) | {"path": filters.path}
-    return _listed(catalog, [*fits, files.c.n_entries > 0, ~is_kept], values)
+    return _listed(catalog, [*fits, files.c.n_entries > 0, ~is_kept], values_of(filters))
 
 
 def _listed(

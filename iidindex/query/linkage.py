@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
@@ -12,6 +12,7 @@ from iidindex.catalog.engine import Catalog
 from iidindex.errors import QueryError
 from iidindex.files.arguments import check_bytes
 from iidindex.model import IID
+from iidindex.query.located import Located, located
 from iidindex.query.lookup import (
     BLOCK,
     FILES_OF_IIDS,
@@ -60,20 +61,12 @@ class _Shared(NamedTuple):
     score: float
 
 
-class Related(_Shared):
+class Related(_Shared, Located):
     """A file, the number of IIDs it shares with another, and their weights together.
 
     A tuple of ``path shared score``. Beside it, ``location`` is where the file can be opened,
     which tells files of one path apart that lie in several roots.
     """
-
-    location: str = ""
-
-    def __new__(cls, path: str, shared: int, score: float, location: str = "") -> Self:
-        """Make the tuple; the location is beside it."""
-        made = super().__new__(cls, path, shared, score)
-        made.location = location
-        return made
 
 
 class Cooccurrence(NamedTuple):
@@ -157,7 +150,7 @@ def related(catalog: Catalog, path: str, *, k: int | None = 10) -> list[Related]
             scores[chosen].tolist(),
             strict=True,
         )
-        found = [Related(path, n, score, location) for (path, location), n, score in rows]
+        found = [located(Related(path, n, score), location) for (path, location), n, score in rows]
     found.sort(key=lambda file: (-file.score, -file.shared, file.path, file.location))
     return found[:k]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from iidindex.catalog.engine import Catalog
 from iidindex.files.arguments import check_bytes
+from iidindex.query.located import Located, located
 
 _FILES = (
     "SELECT f.path, count(*), sum(e.area), r.location FROM iids i "
@@ -22,20 +23,12 @@ class _Appearances(NamedTuple):
     area: int
 
 
-class Link(_Appearances):
+class Link(_Appearances, Located):
     """The appearances of an IID in one file: how many entries, and their pixels together.
 
     A tuple of ``path entries area``. Beside it, ``location`` is where the file can be opened,
     which tells files of one path apart that lie in several roots.
     """
-
-    location: str = ""
-
-    def __new__(cls, path: str, entries: int, area: int, location: str = "") -> Self:
-        """Make the tuple; the location is beside it."""
-        made = super().__new__(cls, path, entries, area)
-        made.location = location
-        return made
 
 
 def links(catalog: Catalog, address: bytes, domain: bytes | None = None) -> list[Link]:
@@ -61,6 +54,6 @@ def links(catalog: Catalog, address: bytes, domain: bytes | None = None) -> list
     with catalog.reading() as connection:
         rows = connection.exec_driver_sql(statement, asked)
         return [
-            Link(path, count, area, os.path.join(os.fsdecode(root), path))
+            located(Link(path, count, area), os.path.join(os.fsdecode(root), path))
             for path, count, area, root in ((os.fsdecode(row[0]), *row[1:]) for row in rows)
         ]

@@ -183,9 +183,7 @@ class _Search:
     def _any_file(self, filters: Filters) -> bool:
         """Whether a file that is there fits."""
         statement = select(files.c.id).where(*of_files(shape_of(filters))).limit(1)
-        # SQLAlchemy makes a path what the database stores, by the type of its column.
-        values = values_of(filters) | {"path": filters.path}
-        return self.connection.execute(statement, values).first() is not None
+        return self.connection.execute(statement, values_of(filters)).first() is not None
 
     def _values(self, statement: Select[Any]) -> list[Any]:
         return list(self.connection.execute(statement.limit(_COMPARED)).scalars())

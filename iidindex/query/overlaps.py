@@ -107,9 +107,7 @@ def _counted(
             yield (segments, new), (originals, files, new, filters.on_stale)
 
     for (segments, new), found in in_order(count_up_to_error, tasks(), filters.jobs):
-        pairs = found._replace(a=new.id[found.a], b=new.id[found.b])
-        if len(new) < len(segments):
-            pairs = _with_kept(connection, segments, pairs)
+        pairs = _with_kept(connection, segments, new, found)
         yield segments, pairs
         if pairs.error is not None:
             raise pairs.error
@@ -120,11 +118,14 @@ def _kept(connection: Connection) -> Ints:
     return numbers(connection, _KEPT_FILES)[:, 0]
 
 
-def _with_kept(connection: Connection, segments: Segments, counted: Pairs) -> Pairs:
-    """What was counted and what the catalogue holds, of some files, by ids."""
-    found = numbers(connection, _KEPT, int(segments.id[0]), int(segments.id[-1]))
-    found = found[np.isin(found[:, 0], segments.id)]
-    every = np.concatenate([np.column_stack(counted[:3]), found])
+def _with_kept(connection: Connection, segments: Segments, new: Segments, found: Pairs) -> Pairs:
+    """What was found among new segments, and what the catalogue holds of the others, by ids."""
+    counted = found._replace(a=new.id[found.a], b=new.id[found.b])
+    if len(new) == len(segments):
+        return counted
+    kept = numbers(connection, _KEPT, int(segments.id[0]), int(segments.id[-1]))
+    kept = kept[np.isin(kept[:, 0], segments.id)]
+    every = np.concatenate([np.column_stack(counted[:3]), kept])
     order = np.lexsort((every[:, 1], every[:, 0]))
     a, b, pixels = every[order].T
     return counted._replace(a=a, b=b, pixels=pixels)
@@ -257,7 +258,8 @@ def cooccurring_by_overlap(
         kept = _kept(connection)
         for low in range(0, len(file_ids), _FILES_AT_A_TIME):
             some = file_ids[low : low + _FILES_AT_A_TIME]
-            for segments in whole_files(_segments_of(connection, some)):
+            rows = sql.segments_of_files().parts(connection, {"ids": as_json(some)}, _SEGMENTS)
+            for segments in whole_files(map(Segments.of, rows)):
                 other, pixels = _met_by(connection, originals, segments, own_ids, kept)
                 met, nth, times = np.unique(other, return_inverse=True, return_counts=True)
                 sums = np.bincount(nth, pixels, len(met)).astype(np.int64)
@@ -269,24 +271,16 @@ def cooccurring_by_overlap(
     return [Cooccurrence(iid, counts[iid], shared[iid]) for iid in counts]
 
 
-def _segments_of(connection: Connection, file_ids: Ints) -> Iterator[Segments]:
-    """All segments of some files, some at a time."""
-    cursor = sql.segments_of_files().run(connection, {"ids": as_json(file_ids)})
-    while rows := cursor.fetchmany(_SEGMENTS):
-        yield Segments.of(rows)
-
-
 def _met_by(
     connection: Connection, originals: Originals, segments: Segments, own_ids: Ints, kept: Ints
 ) -> tuple[Ints, Ints]:
     """Ids of entries that overlap some of their own file, once for each, and the pixels."""
-    is_new = ~np.isin(segments.file_id, kept)
-    new = segments.take(is_new)
-    is_own = np.isin(new.id, own_ids)
-    found = count_pairs(originals, files_of(connection, new.file_id), new, "error", is_own)
-    pairs = found._replace(a=new.id[found.a], b=new.id[found.b])
-    if not is_new.all():
-        pairs = _with_kept(connection, segments, pairs)
-    is_own = np.isin(pairs.a, own_ids)
-    pairs, is_own = pairs.among(across := is_own != np.isin(pairs.b, own_ids)), is_own[across]
-    return np.where(is_own, pairs.b, pairs.a), pairs.pixels
+    new = segments.take(~np.isin(segments.file_id, kept))
+    files, is_own = files_of(connection, new.file_id), np.isin(new.id, own_ids)
+    found = count_pairs(originals, files, new, "error", is_own)
+    pairs = _with_kept(connection, segments, new, found)
+    # What is kept is of all pairs.
+    a_is_own = np.isin(pairs.a, own_ids)
+    across = a_is_own != np.isin(pairs.b, own_ids)
+    other = np.where(a_is_own, pairs.b, pairs.a)
+    return other[across], pairs.pixels[across]

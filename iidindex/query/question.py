@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from typing import Any, TypeVar
@@ -107,22 +106,11 @@ class Question:
     def _looked_at_rows(
         self, statement: Statement, size: int
     ) -> Iterator[tuple[list[Row], Bools | None]]:
-        with closing(self._fetched(statement, size)) as parts:
+        with closing(statement.parts(self.connection, self._values, size)) as parts:
             if not self._looked_at:
                 yield from ((rows, None) for rows in parts)
                 return
             yield from self._sifted((rows, *places_of(rows)) for rows in parts)
-
-    def _fetched(self, statement: Statement, size: int) -> Generator[list[Row], None, None]:
-        """Rows as the driver gives them, some at a time: paths may be text or bytes."""
-        cursor = statement.run(self.connection, self._values)
-        try:
-            while rows := cursor.fetchmany(size):
-                yield rows
-        finally:
-            # Whoever does not read to the end may come here after the database was closed.
-            with suppress(sqlite3.ProgrammingError):
-                cursor.close()
 
     def segments(self) -> Iterator[Segments]:
         """The hits as columns, in the order of ids, some at a time."""
@@ -137,7 +125,7 @@ class Question:
                 return
 
     def _looked_at_segments(self, statement: Statement, size: int) -> Iterator[Segments]:
-        with closing(self._fetched(statement, size)) as fetched:
+        with closing(statement.parts(self.connection, self._values, size)) as fetched:
             parts = (Segments.of(rows) for rows in fetched)
             if not self._looked_at:
                 yield from parts

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection
 
 from iidindex.catalog.engine import Catalog
+from iidindex.catalog.statement import run
 from iidindex.catalog.views import VIEWS, with_views
 from iidindex.errors import QueryError
 
@@ -70,9 +71,7 @@ def _rows(catalog: Catalog, statement: str, values: dict[str, Value]) -> Iterato
 def _asked(
     connection: Connection, statement: str, values: dict[str, Value]
 ) -> Iterator[dict[str, Value]]:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    cursor = driver.execute(statement, values)
+    cursor = run(connection, statement, values)
     names = [column[0] for column in cursor.description or ()]
     for name in names:
         if names.count(name) > 1:

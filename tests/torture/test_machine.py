@@ -3,13 +3,11 @@
 import os
 import random
 import shutil
-import tempfile
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     initialize,
     invariant,
     precondition,
@@ -24,17 +22,12 @@ from conftest import write_garden
 from iidindex import SourceNotFoundError, StaleFileError
 from iidindex.catalog import schema
 from iidindex.catalog.migrate import migrate
-from model import Model, all_told, damaged, identity, make, with_other_bits
+from model import Model, all_told, identity, make, with_other_bits
+from on_disk import PATHS, OnDisk, paths, seeds
 from test_faults import sound
 from test_kills import killed
 
 OLD = Path(__file__).parents[1] / "data" / "0001.db"
-PATHS = ["a.iid", "b.iid", "c.iid", "sub/d.iid", "sub/deep/e.iid", "ü [x]*.IID"]
-SECOND = 10**9
-
-paths = st.sampled_from(PATHS)
-seeds = st.integers(0, 2**32).map(random.Random)
-times = st.sampled_from([None, None, None, 0, -SECOND, 10**18 + 7, 2**31 * SECOND])
 
 
 def _order(told):
@@ -46,19 +39,14 @@ def stamp_of(path):
     return status.st_size, status.st_mtime_ns
 
 
-class Life(RuleBasedStateMachine):
+class Life(OnDisk):
     """What may happen to an archive, and everything an index may be asked meanwhile."""
 
     counted = None
 
     def __init__(self):
         super().__init__()
-        self.place = Path(tempfile.mkdtemp())
-        self.root = self.place / "archive"
-        self.root.mkdir()
         self.db = self.place / "x.db"
-        self.model = Model()
-        self.aside = {}
         self.steps = 0
 
     def teardown(self):
@@ -88,87 +76,7 @@ class Life(RuleBasedStateMachine):
             self.index = iidindex.open(self.db, create=True)
         self._ingest()
 
-    # ---------------------------------------------------------------- what happens on disk
-
-    def _disk(self):
-        return {
-            str(path.relative_to(self.root)): path
-            for path in self.root.rglob("*")
-            if path.suffix.lower() == ".iid" and path.is_file()
-        }
-
-    def _put(self, name, data, mtime, *, in_place=True):
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        target = path if in_place else path.with_name("temporary")
-        target.write_bytes(data)
-        if mtime is not None:
-            known = self.model.ok.get(name)
-            # Whoever gives a file the time it had tells that it has not changed.
-            if known is None or mtime != known.stamp[1]:
-                os.utime(target, ns=(mtime, mtime))
-        target.replace(path)
-
-    @rule(name=paths, chance=seeds, mtime=times, in_place=st.booleans())
-    def write(self, name, chance, mtime, in_place):
-        self._put(name, make(chance), mtime, in_place=in_place)
-
-    def _some(self, chance):
-        """The name of a file that is there; most rules would do nothing to others."""
-        return chance.choice(sorted(self._disk()))
-
-    @precondition(_disk)
-    @rule(chance=seeds, in_place=st.booleans())
-    def change_bits(self, chance, in_place):
-        name = self._some(chance)
-        if name in self.model.ok:
-            data = with_other_bits(chance, self.model.ok[name].data)
-            self._put(name, data, None, in_place=in_place)
-
-    @precondition(_disk)
-    @rule(chance=seeds)
-    def corrupt(self, chance):
-        name = self._some(chance)
-        self.aside[name] = (self.root / name).read_bytes()
-        self._put(name, damaged(chance, self.aside[name]), None)
-
-    @rule(name=paths)
-    def restore(self, name):
-        if name in self.aside:
-            self._put(name, self.aside[name], None)
-
-    @precondition(_disk)
-    @rule(chance=seeds)
-    def delete(self, chance):
-        path = self.root / self._some(chance)
-        self.aside[str(path.relative_to(self.root))] = path.read_bytes()
-        path.unlink()
-
-    @precondition(_disk)
-    @rule(chance=seeds, other=paths)
-    def move(self, chance, other):
-        path, target = self.root / self._some(chance), self.root / other
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(target)
-
-    @precondition(_disk)
-    @rule(chance=seeds, other=paths)
-    def copy(self, chance, other):
-        name = self._some(chance)
-        if name != other:
-            self._put(other, (self.root / name).read_bytes(), None)
-
-    @precondition(_disk)
-    @rule(chance=seeds, mtime=times)
-    def touch(self, chance, mtime):
-        name = self._some(chance)
-        self._put(name, (self.root / name).read_bytes(), mtime)
-
-    @rule()
-    def delete_everything(self):
-        for path in self._disk().values():
-            path.unlink()
+    # ---------------------------------------------------------------- what the index does
 
     def _is_anything_there(self):
         """A root is not believed to lie where none of its files is."""
@@ -181,8 +89,6 @@ class Life(RuleBasedStateMachine):
         self.root.rename(target)
         self.root = target
         self.index.relocate("archive", target)
-
-    # ---------------------------------------------------------------- what the index does
 
     def _ingest(self, *, is_rest=False, **named):
         disk = {name: (path.read_bytes(), stamp_of(path)) for name, path in self._disk().items()}
