@@ -18,13 +18,13 @@ import numpy.typing as npt
 from tabulate import tabulate
 
 from benchmarks.runner import Contender, Job, duration, measure, ratio
-from iidindex.catalog import engine, rtree, writer
-from iidindex.catalog.engine import Catalog
-from iidindex.catalog.writer import Writer
+from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.sqlite import connections, rtree, writer
+from iidindex.catalog.sqlite.writer import Writer
 
 Ints = npt.NDArray[np.int64]
 _ROWS = 300_000
-_SCHEMA_PRAGMAS = engine._PRAGMAS
+_SCHEMA_PRAGMAS = connections._PRAGMAS
 
 
 @contextmanager
@@ -63,8 +63,8 @@ def _write(catalog: Catalog, rows: Ints, images: int = 10) -> None:
 
 
 def _insert_all(connection: object, table: str, _: object, values: list[object]) -> None:
-    from iidindex.catalog.multirow import insert
     from iidindex.catalog.schema import entries
+    from iidindex.catalog.sqlite.multirow import insert
 
     insert(connection, table, [column.name for column in entries.columns], values)  # type: ignore[arg-type]
 

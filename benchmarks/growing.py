@@ -10,7 +10,7 @@ from statistics import median
 
 import iidindex
 from benchmarks.runner import duration
-from iidindex.query.entry import Entry
+from iidindex.query.answers.entry import Entry
 
 _DOMAIN = b"bench"
 _AT_MOST = 100

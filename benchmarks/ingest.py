@@ -12,7 +12,7 @@ import numpy as np
 import iidindex
 from benchmarks import memory
 from benchmarks.runner import Contender, Figure, Line, Promise, Scale, Work, agree
-from iidindex.codec.writer import encode_iid, encode_meta, encode_segment
+from iidindex.codec.encode import encode_iid, encode_meta, encode_segment
 from iidindex.files.part import Part
 from iidindex.files.saving import encode_file
 from iidindex.model import IID, BBox

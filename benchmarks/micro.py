@@ -17,13 +17,13 @@ import numpy.typing as npt
 from benchmarks import archive
 from benchmarks.archive import FRAME, MIXED
 from benchmarks.runner import Contender, Job, duration, measure, ratio
-from iidindex.codec import regions as codec_regions
+from iidindex.codec import region_table as codec_regions
 from iidindex.codec.reader import as_bytes, read_header, read_lut, read_segments
-from iidindex.codec.regions import read_regions
+from iidindex.codec.region_table import read_regions
 from iidindex.files.iidfile import IIDFile
 from iidindex.masks import boxes
+from iidindex.masks.blocks import columns, count_shared, words_needed, words_shared
 from iidindex.masks.boxes import BoxIndex
-from iidindex.masks.columns import columns, count_shared, words_needed, words_shared
 from iidindex.masks.regions import Regions
 from iidindex.masks.windows import count_common
 from iidindex.model import BBox

@@ -13,10 +13,10 @@ import iidindex
 from benchmarks import original
 from benchmarks.ingest import build
 from benchmarks.runner import Contender, Promise, Scale, Work, agree
-from iidindex.query import question as asking
-from iidindex.query.compile import Way
 from iidindex.query.entries import Entries
-from iidindex.query.plan import Plan
+from iidindex.query.question import asking as asking
+from iidindex.query.question.choice import Plan
+from iidindex.query.question.compile import Way
 
 _PER_FILE = 100
 _COLUMNS = (

@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from iidindex.ingestion.report import IngestReport
     from iidindex.model import IID, BBox, BufLoc, FileStamp
     from iidindex.pictures.drawing import Drawing
+    from iidindex.query.answers.entry import Entry
+    from iidindex.query.answers.records import Records
     from iidindex.query.entries import Entries
-    from iidindex.query.entry import Entry
-    from iidindex.query.heat import Heat
-    from iidindex.query.linkage import Cooccurrence, Related
-    from iidindex.query.links import Link
-    from iidindex.query.listing import GroupCount, IIDCount
-    from iidindex.query.overlap import Overlap
-    from iidindex.query.records import Records
+    from iidindex.query.heat.coverage import Heat
+    from iidindex.query.holdings.inventory import GroupCount, IIDCount
+    from iidindex.query.linkage.cooccurring import Cooccurrence
+    from iidindex.query.linkage.links import Link
+    from iidindex.query.linkage.sharing import Related
+    from iidindex.query.overlaps.overlap import Overlap
 
 __version__ = "0.1.0"
 
@@ -75,17 +76,18 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("BBox", "BufLoc", "FileStamp", "IID"), "iidindex.model"),
     **dict.fromkeys(("Index", "open"), "iidindex.index"),
-    **dict.fromkeys(("Cooccurrence", "Related"), "iidindex.query.linkage"),
-    **dict.fromkeys(("GroupCount", "IIDCount"), "iidindex.query.listing"),
+    "Cooccurrence": "iidindex.query.linkage.cooccurring",
+    "Related": "iidindex.query.linkage.sharing",
+    **dict.fromkeys(("GroupCount", "IIDCount"), "iidindex.query.holdings.inventory"),
     "Drawing": "iidindex.pictures.drawing",
     "Entries": "iidindex.query.entries",
-    "Entry": "iidindex.query.entry",
-    "Heat": "iidindex.query.heat",
+    "Entry": "iidindex.query.answers.entry",
+    "Heat": "iidindex.query.heat.coverage",
     "IIDFile": "iidindex.files.iidfile",
     "IngestReport": "iidindex.ingestion.report",
-    "Link": "iidindex.query.links",
-    "Overlap": "iidindex.query.overlap",
-    "Records": "iidindex.query.records",
+    "Link": "iidindex.query.linkage.links",
+    "Overlap": "iidindex.query.overlaps.overlap",
+    "Records": "iidindex.query.answers.records",
 }
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.iidwords import IIDRecords, IIDWords
 from iidindex.model import BufLoc, FileStamp
-from iidindex.words import IIDRecords, IIDWords
 
 Ints = npt.NDArray[np.int64]
 

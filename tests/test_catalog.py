@@ -15,11 +15,11 @@ from sqlalchemy import create_engine
 import iidindex
 from conftest import write_garden
 from iidindex import CatalogError, CatalogLockedError, CatalogNotFoundError, SchemaVersionError
-from iidindex.catalog import lock as locking
 from iidindex.catalog import schema
-from iidindex.catalog.engine import Catalog
-from iidindex.catalog.lock import sole_writer
+from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.migrate import script_location
+from iidindex.catalog.sqlite import lock as locking
+from iidindex.catalog.sqlite.lock import sole_writer
 from iidindex.cli.main import run as main
 from iidindex.ingestion import pool, run
 
@@ -142,7 +142,7 @@ def test_read_only(index, archive, tmp_path):
 
 def test_read_only_disk(archive, tmp_path):
     # The child may not be allowed to read where they are.
-    for verb in ("search", "keep"):
+    for verb in ("search_verbs", "upkeep_verbs"):
         importlib.import_module(f"iidindex.cli.{verb}")
     place = Path(tempfile.mkdtemp())
     with iidindex.open(place / "x.db", create=True) as index:

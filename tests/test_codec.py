@@ -12,7 +12,9 @@ import brute
 import build
 import strategies
 from iidindex import IIDFile, IIDFormatError
-from iidindex.codec import attributes, decode, layout, reader, regions, writer
+from iidindex.codec import attributes, decode, layout, reader
+from iidindex.codec import encode as writer
+from iidindex.codec import region_table as regions
 from iidindex.errors import EncodeError
 from iidindex.model import IID, BBox
 

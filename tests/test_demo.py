@@ -11,7 +11,7 @@ import iidindex
 from iidindex import IIDFile
 from iidindex.cli.main import run
 from iidindex.demo.archive import cut, tiles
-from iidindex.demo.pictures import pictures
+from iidindex.demo.samples import pictures
 
 
 @pytest.fixture(scope="module")

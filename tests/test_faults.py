@@ -18,7 +18,7 @@ import pytest
 import iidindex
 from conftest import write_garden
 from iidindex import CatalogLockedError, IngestError
-from iidindex.catalog.lock import sole_writer
+from iidindex.catalog.sqlite.lock import sole_writer
 from iidindex.cli.main import run
 from iidindex.ingestion import pool
 from test_ingest import content, fresh

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 import iidindex
 from conftest import write_garden
 from iidindex import IIDFile, QueryError
-from iidindex.query import arrow, pairs, question
+from iidindex.query.answers import arrow
+from iidindex.query.overlaps import pairs
+from iidindex.query.question import asking as question
 
 pa = pytest.importorskip("pyarrow")
 

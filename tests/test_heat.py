@@ -12,8 +12,8 @@ from conftest import disk
 from iidindex import QueryError
 from iidindex.pictures.fonts import typeface
 from iidindex.pictures.heat import draw_heat
+from iidindex.render.color_scale import as_colors, heat_picture, ticks_to
 from iidindex.render.colors import BACKGROUND, heat_scale
-from iidindex.render.heat import as_colors, heat_picture, ticks_to
 from pond import inside
 
 

@@ -12,11 +12,11 @@ from sqlalchemy.engine import Engine
 
 import iidindex
 from conftest import write_garden
-from iidindex.catalog import rtree
 from iidindex.catalog.migrate import migrate
+from iidindex.catalog.sqlite import rtree
 from iidindex.ingestion import pool, run
-from iidindex.query import overlaps as counting
-from iidindex.query import pairs
+from iidindex.query.overlaps import counting as counting
+from iidindex.query.overlaps import pairs
 from test_faults import sound
 from test_ingest import content
 from test_migrate import newer  # noqa: F401  (a fixture)

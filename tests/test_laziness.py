@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from iidindex import IIDFile
-from iidindex.files.source import LocalFile
+from iidindex.storage.local import LocalFile
 
 
 def modules_after(code, *arguments):

@@ -6,7 +6,7 @@ import pytest
 import iidindex
 from iidindex import IIDFile
 from iidindex.errors import QueryError
-from iidindex.query.compile import hits
+from iidindex.query.question.compile import hits
 
 
 def test_so_many_boxes(index):

@@ -17,8 +17,9 @@ import build
 import iidindex
 from conftest import write_garden
 from iidindex import IID, IIDFile, QueryError
-from iidindex.query import chain as chain_module
-from iidindex.query import linkage, lookup
+from iidindex.catalog import lookup
+from iidindex.query.linkage import chain as chain_module
+from iidindex.query.linkage import sharing as linkage
 
 TREE, POND, GHOST = IID(b"garden", b"tree"), IID(b"garden", b"pond"), IID(None, b"ghost")
 

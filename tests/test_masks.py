@@ -10,8 +10,8 @@ import build
 import strategies
 from iidindex import EncodeError
 from iidindex.masks import regions as packed
+from iidindex.masks.intersections import overlapping
 from iidindex.masks.measure import Overlap, areas, overlap, place, union
-from iidindex.masks.overlaps import overlapping
 from iidindex.masks.regions import LEAD, Regions, compact, join, paint, row_blocks
 from iidindex.masks.split import split, split_many
 from iidindex.masks.tiles import disjoint, tiles

@@ -6,8 +6,8 @@ import pytest
 import iidindex
 from blobs import FRAME, every
 from iidindex import IIDFile
-from iidindex.files.source import LocalFile
-from iidindex.query import nearest
+from iidindex.query.question import nearest
+from iidindex.storage.local import LocalFile
 
 
 def test_equal_distances_are_equal(tmp_path):
@@ -77,7 +77,7 @@ def test_nearest_reads_only_what_may_be_near(blobs, monkeypatch):
         opened.append(path)
         real(self, path)
 
-    with iidindex.open(index._catalog.path) as other:
+    with iidindex.open(index._catalog.store.path) as other:
         question = other.entries.where(path="1/25.iid")
         monkeypatch.setattr(LocalFile, "__init__", noted)
         assert len(list(question.nearest(100, 100, 3))) == 3

@@ -12,7 +12,9 @@ import iidindex
 from conftest import write_garden
 from iidindex import IIDFile
 from iidindex.errors import QueryError, SourceNotFoundError, StaleFileError
-from iidindex.query import overlaps, pairs, question
+from iidindex.query.overlaps import counting as overlaps
+from iidindex.query.overlaps import pairs
+from iidindex.query.question import asking as question
 
 
 @pytest.fixture

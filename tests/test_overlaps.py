@@ -10,7 +10,7 @@ import pytest
 import iidindex
 from conftest import write_garden
 from iidindex import CatalogLockedError, IIDFile, QueryError
-from iidindex.catalog.lock import sole_writer
+from iidindex.catalog.sqlite.lock import sole_writer
 
 
 def test_overlaps_of_a_file_and_between_some(blobs):
@@ -68,7 +68,7 @@ def stored(archive, tmp_path):
 
 
 def kept(index):
-    connection = sqlite3.connect(index._catalog.path)
+    connection = sqlite3.connect(index._catalog.store.path)
     found = connection.execute(
         "SELECT path, pixels FROM overlaps JOIN entries ON entries.id = a_id "
         "JOIN files ON files.id = file_id ORDER BY path"
@@ -120,5 +120,5 @@ def test_nothing_is_stored_of_files_that_cannot_be_read(archive, tmp_path):
 def test_storing_overlaps_is_refused(stored):
     with pytest.raises(QueryError, match="whole files"):
         stored.entries.where(address=b"tree").overlaps(store=True)
-    with sole_writer(str(stored._catalog.path)), pytest.raises(CatalogLockedError):
+    with sole_writer(str(stored._catalog.store.path)), pytest.raises(CatalogLockedError):
         stored.overlaps(store=True)

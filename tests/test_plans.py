@@ -23,7 +23,7 @@ def plans(index, ask):
         event.remove(engine, "checkout", trace)
         for connection in connections:
             connection.set_trace_callback(None)
-    database = sqlite3.connect(index._catalog.path)
+    database = sqlite3.connect(index._catalog.store.path)
     try:
         return [
             row[3]

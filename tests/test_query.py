@@ -10,7 +10,7 @@ import build
 import iidindex
 from conftest import disk, write_garden
 from iidindex import IID, QueryError, SourceNotFoundError, StaleFileError
-from iidindex.files.source import LocalFile
+from iidindex.storage.local import LocalFile
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import brute
 import iidindex
 import strategies
-from iidindex.query import question as asking
-from iidindex.query.compile import Way, ways
-from iidindex.query.plan import Plan
-from iidindex.query.shape import shape_of
+from iidindex.query.question import asking as asking
+from iidindex.query.question.choice import Plan
+from iidindex.query.question.compile import Way, ways
+from iidindex.query.question.shape import shape_of
 from test_scan import without_nan
 
 pixels = st.tuples(st.integers(0, 65535), st.integers(0, 65535))

@@ -17,7 +17,7 @@ import iidindex
 from blobs import FRAME, PER_FILE, every, seen
 from conftest import write_garden
 from iidindex import CatalogLockedError, IIDFile, QueryError, SourceNotFoundError, StaleFileError
-from iidindex.catalog.lock import sole_writer
+from iidindex.catalog.sqlite.lock import sole_writer
 
 
 def test_hits_stream(tmp_path):
@@ -123,7 +123,7 @@ def test_the_way_a_question_goes(blobs, ask, way, plan):
 
 def test_counting_whole_files_touches_no_entry(blobs):
     index, _ = blobs
-    connection = sqlite3.connect(index._catalog.path)
+    connection = sqlite3.connect(index._catalog.store.path)
     connection.execute("CREATE TEMP TABLE t AS SELECT 1")
     connection.close()
     assert index.entries.where(path="0/*").count() == 20 * PER_FILE

@@ -10,8 +10,8 @@ import iidindex
 from conftest import write_garden
 from iidindex import IID
 from iidindex.cli.main import run
-from iidindex.query.linkage import Related
-from iidindex.query.links import Link
+from iidindex.query.linkage.links import Link
+from iidindex.query.linkage.sharing import Related
 
 TREE, FERN = IID(b"garden", b"tree"), IID(b"extra", b"fern")
 

@@ -16,11 +16,12 @@ import iidindex
 from conftest import write_garden
 from iidindex import IID, QueryError
 from iidindex.cli.main import VERBS, run
-from iidindex.query.files import IndexedFile
-from iidindex.query.linkage import Cooccurrence, Related
-from iidindex.query.links import Link
-from iidindex.query.listing import GroupCount, IIDCount
-from iidindex.query.verify import Problem
+from iidindex.query.answers.indexed_file import IndexedFile
+from iidindex.query.holdings.inventory import GroupCount, IIDCount
+from iidindex.query.holdings.verify import Problem
+from iidindex.query.linkage.cooccurring import Cooccurrence
+from iidindex.query.linkage.links import Link
+from iidindex.query.linkage.sharing import Related
 from iidindex.rows import (
     COOCCURRENCE,
     FILE,

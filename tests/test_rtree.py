@@ -8,9 +8,9 @@ import pytest
 
 import iidindex
 from conftest import write_garden
-from iidindex.catalog import rtree
-from iidindex.catalog.engine import Catalog
-from iidindex.catalog.writer import Writer
+from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.sqlite import rtree
+from iidindex.catalog.sqlite.writer import Writer
 
 
 def test_rtree_is_sound_and_agrees_with_the_entries(index, archive, tmp_path):

@@ -14,7 +14,7 @@ import build
 from build import Row
 from conftest import disk, write_garden
 from iidindex import EncodeError, IIDFile, SourceError, SourceNotFoundError
-from iidindex.codec.writer import encode_segment
+from iidindex.codec.encode import encode_segment
 from iidindex.model import BBox
 
 

@@ -16,7 +16,7 @@ from iidindex import FileStamp, IIDFile, IIDFormatError, SourceError, SourceNotF
 from iidindex.columns import gather
 from iidindex.files import scan as scan_module
 from iidindex.files.scan import scan
-from iidindex.files.source import LocalFile
+from iidindex.storage.local import LocalFile
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from iidindex import (
     SourceNotFoundError,
 )
 from iidindex.files.scan import scan
-from iidindex.files.source import LocalFile, MemoryFile, stamp_of
+from iidindex.storage.local import LocalFile, MemoryFile, stamp_of
 
 
 @pytest.fixture

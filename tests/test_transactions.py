@@ -2,7 +2,8 @@
 
 import iidindex
 from conftest import write_garden
-from iidindex.catalog import intern, load
+from iidindex.catalog import load
+from iidindex.catalog.sqlite import intern
 from iidindex.ingestion import pool, run
 from test_ingest import content, fresh
 

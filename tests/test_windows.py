@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iidindex.masks.columns import columns, count_shared, words_needed, words_shared
+from iidindex.masks.blocks import columns, count_shared, words_needed, words_shared
 from iidindex.masks.distance import distance
 from iidindex.masks.measure import any_in, areas, hull
 from iidindex.masks.regions import compact, paint, pixel_in

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iidindex.catalog.iidtable import IIDTable, first_of_each
-from iidindex.words import IIDRecords, IIDWords, pack_iid, unpack_iid
+from iidindex.catalog.sqlite.iid_table import IIDTable, first_of_each
+from iidindex.iidwords import IIDRecords, IIDWords, pack_iid, unpack_iid
 
 # Some of every length that matters: none, a word, the longest of 64 bytes, longer ones; alike
 # but for the place where the domain ends, or a last zero.

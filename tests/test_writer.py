@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 import iidindex
 from conftest import write_garden
-from iidindex.catalog import writer as writing
-from iidindex.catalog.engine import Catalog
-from iidindex.catalog.image import MAX_ROWS, image_of, most_images
-from iidindex.catalog.writer import Writer
-from iidindex.words import IIDWords
+from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.sqlite import writer as writing
+from iidindex.catalog.sqlite.pages import MAX_ROWS, image_of, most_images
+from iidindex.catalog.sqlite.writer import Writer
+from iidindex.iidwords import IIDWords
 from test_ingest import content
 
 TABLE = "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER NOT NULL)"

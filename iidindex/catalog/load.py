@@ -11,11 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection
 
-from iidindex.catalog.intern import Interner
-from iidindex.catalog.multirow import insert
-from iidindex.catalog.rtree import add_boxes, cells_of, read_tree, remove_boxes
+from iidindex.catalog.contract import Target
+from iidindex.catalog.forget import RemoveBoxes, forget_entries, forget_overlaps
 from iidindex.catalog.schema import (
     FAILED,
     MISSING,
@@ -25,7 +23,7 @@ from iidindex.catalog.schema import (
     files,
     path_value,
 )
-from iidindex.catalog.writer import Writer
+from iidindex.catalog.statement import execute
 from iidindex.columns import Batch, FileFacts
 from iidindex.model import FileStamp
 
@@ -35,8 +33,6 @@ Ints = npt.NDArray[np.int64]
 _FILE_COLUMNS = [column.name for column in files.columns]
 _ENTRY_COLUMNS = [column.name for column in entries.columns]
 
-# Tables whose ids are never given twice.
-_NUMBERED = ("files", "entries", "groups")
 # Entries are held back until there are so many of them, and written no more than these at a
 # time: a transaction has only some ten images.
 _ENOUGH = 90_000
@@ -56,31 +52,21 @@ class Loader:
 
     Parameters
     ----------
-    writer : Writer
-        In a transaction that may write, so that nobody else hands out ids.
-    interner : Interner
-        Kept from one transaction to the next.
+    target : Target
+    remove_boxes : callable
+        That of the store.
     now : int
         What `indexed_at` is to say, in seconds since the epoch.
     """
 
-    def __init__(self, writer: Writer, interner: Interner, now: int) -> None:
-        self._writer = writer
-        self._interner = interner
+    def __init__(self, target: Target, remove_boxes: RemoveBoxes, now: int) -> None:
+        self._target = target
+        self._remove_boxes = remove_boxes
         self._now = now
-        self._next = {
-            table: self._scalar(
-                f"SELECT 1 + max((SELECT coalesce(max(id), 0) FROM {table}), "  # noqa: S608
-                f"(SELECT coalesce(max(id), 0) FROM last_ids WHERE name = '{table}'))"
-            )
-            for table in _NUMBERED
-        }
-        self._entries_before = self._next["entries"]
-        known_groups = writer.connection.exec_driver_sql("SELECT name, id FROM groups").all()
+        known_groups = target.connection.exec_driver_sql("SELECT name, id FROM groups").all()
         self._groups: dict[str, int] = {row.name: row.id for row in known_groups}
         self._entry_rows: list[Ints] = []
         self._n_waiting = 0
-        self._cells: list[Ints] = []
         # Pairs of a group and an entry, or a file.
         self._members: list[Ints] = []
         self._file_groups: list[Ints] = []
@@ -100,7 +86,7 @@ class Loader:
         counts = np.array([file.n_entries for file in batch.files], np.int64)
         first_row = np.cumsum(counts) - counts
         n_entries = int(counts[list(which)].sum())
-        next_entry = self._take("entries", n_entries)
+        next_entry = self._target.take("entries", n_entries)
         # The id of every file of the batch, and of every entry; 0 where a file is not written.
         file_ids = np.zeros(len(counts), np.int64)
         ids = np.zeros(len(batch), np.int64)
@@ -120,12 +106,22 @@ class Loader:
     ) -> None:
         """Record that a file could not be read; what was known of it is no longer true."""
         if file_id is None:
-            row = [self._take("files"), root_id, path_value(path), *stamp, None, 0, None, None]
+            row = [
+                self._target.take("files"),
+                root_id,
+                path_value(path),
+                *stamp,
+                None,
+                0,
+                None,
+                None,
+            ]
             nothing = [None] * len(SECTION_COLUMNS)
             self._file_rows += [*row, *nothing, FAILED, reason, self._now]
             return
-        forget_entries(self._writer.connection, file_id)
-        self._writer.connection.exec_driver_sql(
+        forget_entries(self._target.connection, file_id, self._remove_boxes)
+        execute(
+            self._target.connection,
             "UPDATE files SET size = ?, mtime_ns = ?, digest = NULL, n_entries = 0, "
             "first_entry_id = NULL, meta = NULL, state = ?, reason = ?, indexed_at = ? "
             "WHERE id = ?",
@@ -134,14 +130,16 @@ class Loader:
 
     def move(self, file_id: int, root_id: int, path: str, stamp: FileStamp) -> None:
         """Record the path and the stamp that a file has now; its entries keep their ids."""
-        other = self._writer.connection.exec_driver_sql(
+        other = execute(
+            self._target.connection,
             "SELECT 1 FROM files JOIN overlap_files ON file_id = id "
             "WHERE id = ? AND (size != ? OR mtime_ns != ?)",
             (file_id, *stamp),
         )
         if other.scalar() is not None:  # its masks may be others, too
-            forget_overlaps(self._writer.connection, file_id)
-        self._writer.connection.exec_driver_sql(
+            forget_overlaps(self._target.connection, file_id)
+        execute(
+            self._target.connection,
             "UPDATE files SET root_id = ?, path = ?, size = ?, mtime_ns = ?, state = ?, "
             "reason = NULL, indexed_at = ? WHERE id = ?",
             (root_id, path_value(path), *stamp, OK, self._now, file_id),
@@ -150,7 +148,8 @@ class Loader:
     def miss(self, file_ids: Iterable[int]) -> None:
         """Record that files are no longer there; nothing is deleted."""
         for file_id in file_ids:
-            self._writer.connection.exec_driver_sql(
+            execute(
+                self._target.connection,
                 "UPDATE files SET state = ?, reason = ? WHERE id = ?",
                 (MISSING, "not found at the last ingest", file_id),
             )
@@ -158,27 +157,20 @@ class Loader:
     def finish(self) -> None:
         """Write what was held back to be written together."""
         self._write_waiting()
-        # What is read is read first, so that packing goes on while the rest is written.
-        tree = read_tree(self._writer.connection) if self._cells else None
-        rows = self._file_rows
-        self._writer.later(lambda connection: insert(connection, "files", _FILE_COLUMNS, rows))
+        self._target.entries_end()
+        self._target.insert_rows("files", _FILE_COLUMNS, self._file_rows)
         self._file_rows = []
         if self._members:
             members, file_groups = np.concatenate(self._members), np.concatenate(self._file_groups)
             self._insert("entry_groups", ["group_id", "entry_id"], members)
             self._insert("file_groups", ["file_id", "group_id"], file_groups[:, ::-1])
             self._members, self._file_groups = [], []
-        if tree is not None:
-            cells = np.concatenate(self._cells)
-            self._cells = []
-            add_boxes(self._writer, tree, cells, self._entries_before)
-        last = [value for table in _NUMBERED for value in (table, self._next[table] - 1)]
-        insert(self._writer.connection, "last_ids", ["name", "id"], last, replace=True)
+        self._target.finish()
 
     def _insert(self, table: str, columns: list[str], pairs: Ints) -> None:
         """Insert pairs in the order of the table's key."""
         ordered = pairs[np.lexsort(pairs.T[::-1])]
-        self._writer.insert_pairs(table, columns, ordered)
+        self._target.insert_pairs(table, columns, ordered)
 
     def _write_file(self, place: Place, file: FileFacts, first: int | None) -> int:
         row = [
@@ -196,12 +188,13 @@ class Loader:
         ]
         file_id = place.file_id
         if file_id is None:
-            file_id = self._take("files")
+            file_id = self._target.take("files")
             self._file_rows += [file_id, *row]
             return file_id
-        forget_entries(self._writer.connection, file_id)
+        forget_entries(self._target.connection, file_id, self._remove_boxes)
         assignments = ", ".join(f"{name} = ?" for name in _FILE_COLUMNS[1:])
-        self._writer.connection.exec_driver_sql(
+        execute(
+            self._target.connection,
             f"UPDATE files SET {assignments} WHERE id = ?",  # noqa: S608  (names are ours)
             (*row, file_id),
         )
@@ -220,7 +213,7 @@ class Loader:
             ids[chosen],
             file_of[chosen],
             batch.key[chosen],
-            self._interner.ids_of(self._writer, iids),
+            self._target.iid_ids(iids),
             bbox,
             batch.area[chosen],
             batch.offset[chosen],
@@ -231,14 +224,13 @@ class Loader:
         self._n_waiting += len(rows)
         if self._n_waiting >= _ENOUGH:
             self._write_waiting()
-        self._cells.append(cells_of(rows[:, 0], bbox))
+        self._target.add_boxes(rows[:, 0], bbox)
 
     def _write_waiting(self) -> None:
-        """Write entries together, and the IIDs that came with them."""
-        self._interner.write(self._writer)
+        """Write entries together."""
         if self._entry_rows:
             rows = np.concatenate(self._entry_rows)
-            self._writer.insert_integers("entries", _ENTRY_COLUMNS, rows)
+            self._target.insert_integers("entries", _ENTRY_COLUMNS, rows)
             self._entry_rows, self._n_waiting = [], 0
 
     def _write_groups(self, batch: Batch, ids: Ints, file_ids: Ints) -> None:
@@ -253,46 +245,6 @@ class Loader:
     def _group_id(self, name: str) -> int:
         group_id = self._groups.get(name)
         if group_id is None:
-            group_id = self._groups[name] = self._take("groups")
-            row: list[object] = [group_id, name]
-            self._writer.later(lambda connection: insert(connection, "groups", ["id", "name"], row))
+            group_id = self._groups[name] = self._target.take("groups")
+            self._target.insert_rows("groups", ["id", "name"], [group_id, name])
         return group_id
-
-    def _take(self, table: str, count: int = 1) -> int:
-        """Reserve consecutive ids; return the first."""
-        first = self._next[table]
-        self._next[table] = first + count
-        return first
-
-    def _scalar(self, statement: str) -> int:
-        found: int = self._writer.connection.exec_driver_sql(statement).scalar_one()
-        return found
-
-
-def forget_entries(connection: Connection, file_id: int) -> None:
-    """Delete a file's entries and all that hangs on them."""
-    first, count = connection.exec_driver_sql(
-        "SELECT first_entry_id, n_entries FROM files WHERE id = ?", (file_id,)
-    ).one()
-    if first is None:
-        return
-    forget_overlaps(connection, file_id)
-    remove_boxes(connection, first, count)
-    span = (first, first + count - 1)
-    connection.exec_driver_sql(
-        "DELETE FROM entry_groups WHERE group_id IN "
-        "(SELECT group_id FROM file_groups WHERE file_id = ?) AND entry_id BETWEEN ? AND ?",
-        (file_id, *span),
-    )
-    connection.exec_driver_sql("DELETE FROM file_groups WHERE file_id = ?", (file_id,))
-    connection.exec_driver_sql("DELETE FROM entries WHERE id BETWEEN ? AND ?", span)
-
-
-def forget_overlaps(connection: Connection, file_id: int) -> None:
-    """Delete the overlaps that are kept of a file."""
-    connection.exec_driver_sql(
-        "DELETE FROM overlaps WHERE a_id BETWEEN (SELECT first_entry_id FROM files WHERE id = ?1) "
-        "AND (SELECT first_entry_id + n_entries - 1 FROM files WHERE id = ?1)",
-        (file_id,),
-    )
-    connection.exec_driver_sql("DELETE FROM overlap_files WHERE file_id = ?", (file_id,))

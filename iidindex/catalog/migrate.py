@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from iidindex.catalog import schema
-from iidindex.catalog.engine import as_url, make_engine, revision_of, translated
-from iidindex.catalog.lock import sole_writer
+from iidindex.catalog.stores import store_at
 from iidindex.errors import CatalogError, CatalogNotFoundError, SchemaVersionError
 
 
@@ -67,51 +65,30 @@ def migrate(location: str | os.PathLike[str], *, dry_run: bool = False) -> Migra
     CatalogLockedError
         If another process is writing.
     """
-    url = as_url(location)
-    path = Path(str(url.database)).absolute()
-    if not path.is_file():
-        raise CatalogNotFoundError(f"{path}: there is no index here")
-    engine = make_engine(url, path, read_only=dry_run)
+    store = store_at(location, read_only=dry_run)
+    place = store.location
+    if not store.exists():
+        raise CatalogNotFoundError(f"{place}: there is no index here")
     try:
-        with translated(str(path)), engine.connect() as connection:
-            found = revision_of(connection)
+        with store.translated(), store.engine.connect() as connection:
+            found = store.revision(connection)
         if found is None:
-            raise CatalogError(f"{path}: is a SQLite database, but no iidindex catalogue")
+            raise CatalogError(
+                f"{place}: is a {store.engine.dialect.name} database, but no iidindex catalogue"
+            )
         if found > schema.HEAD:
             raise SchemaVersionError(
-                f"{path}: has schema {found}, newer than the {schema.HEAD} of this iidindex; "
+                f"{place}: has schema {found}, newer than the {schema.HEAD} of this iidindex; "
                 "upgrade iidindex"
             )
         if found == schema.HEAD or dry_run:
             return Migration(found, schema.HEAD, None)
-        with sole_writer(str(path)):
-            backup = _copy(path, found)
-            with translated(str(path)), engine.connect() as connection:
+        with store.sole_writer():
+            backup = store.keep_copy(found)
+            with store.translated(), store.engine.connect() as connection:
                 writer = connection.execution_options(iidindex_writer=True)
                 with writer.begin():
                     upgrade(writer)
         return Migration(found, schema.HEAD, backup)
     finally:
-        engine.dispose()
-
-
-def _copy(path: Path, revision: str) -> str:
-    """Copy a database, with what is still in its log, beside it; overwrite nothing."""
-    backup = Path(f"{path}.{revision}.bak")
-    number = 1
-    while backup.exists():  # of a migration that was cut off
-        number += 1
-        backup = Path(f"{path}.{revision}-{number}.bak")
-    temporary = Path(f"{backup}.part")
-    temporary.unlink(missing_ok=True)
-    source, target = sqlite3.connect(path), sqlite3.connect(temporary)
-    try:
-        source.backup(target)
-    except sqlite3.Error as error:
-        temporary.unlink(missing_ok=True)
-        raise CatalogError(f"{backup}: cannot be written: {error}") from error
-    finally:
-        source.close()
-        target.close()
-    temporary.replace(backup)
-    return str(backup)
+        store.engine.dispose()

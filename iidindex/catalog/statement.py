@@ -7,51 +7,124 @@ takes it more than three times as long to run as the driver.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Generator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Protocol, cast
 from weakref import WeakSet
 
-from sqlalchemy import Connection, Select
-from sqlalchemy.dialects.sqlite import dialect
+import numpy as np
+from sqlalchemy import BindParameter, ColumnElement, Connection, CursorResult, bindparam
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import ClauseElement
 
-_SQLITE = dialect(paramstyle="qmark")
+from iidindex.catalog.dialect import Dialect, dialect_of, marked
+
 # Where the open cursors of a connection are kept.
 _OPEN = "iidindex_cursors"
+# What is given to the database as one parameter.
+_ARRAYS = frozenset((list, np.ndarray))
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A compiled statement.
+class _Array(ColumnElement[Any]):
+    """Values that are one parameter, as a table of one column."""
 
-    Attributes
-    ----------
-    text : str
-    names : tuple of str
-        Of the values that stand at its question marks.
-    constants : dict
-        Those of them that are always the same.
+    inherit_cache = True
+
+    def __init__(self, parameter: BindParameter[Any]) -> None:
+        self.parameter = parameter
+
+
+@compiles(_Array, "sqlite")
+def _json_array(element: _Array, compiler: Any, **options: Any) -> str:
+    values = compiler.process(element.parameter, **options)
+    return f"(SELECT value FROM json_each({values}))"  # noqa: S608  (a mark)
+
+
+def is_among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The column has one of the values of a parameter, which is a list or an array."""
+    return column.op("IN", is_comparison=True)(_Array(bindparam(name)))
+
+
+class Cursor(Protocol):
+    """What a driver answers with (https://peps.python.org/pep-0249/); rows are iterated over."""
+
+    @property
+    def description(self) -> Any:
+        """Of each column, a tuple that begins with its name."""
+        ...
+
+    def execute(self, text: str, values: Any, /) -> object:
+        """Run a statement."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row, or None."""
+        ...
+
+    def fetchmany(self, size: int, /) -> list[Any]:
+        """So many rows at the most."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is held for it."""
+        ...
+
+    def __iter__(self) -> Any: ...
+
+
+class Compiled(NamedTuple):
+    """A statement in a dialect.
+
+    ``names`` are of the values that stand at its marks, and ``constants`` those that are always
+    the same.
     """
 
     text: str
     names: tuple[str, ...]
     constants: dict[str, Any]
 
-    @classmethod
-    def of(cls, select: Select[Any]) -> Self:
-        """Compile a statement whose values are ``bindparam`` with names."""
-        compiled = select.compile(dialect=_SQLITE)
+
+class Statement:
+    """A statement, compiled for each dialect when it is first run there.
+
+    Parameters
+    ----------
+    built : ClauseElement
+        Its values are ``bindparam`` with names.
+    """
+
+    def __init__(self, built: ClauseElement) -> None:
+        self._built = built
+        self._compiled: dict[str, Compiled] = {}
+
+    def compiled(self, connection: Connection) -> Compiled:
+        """The statement for the database that is connected."""
+        dialect = dialect_of(connection)
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            found = self._compiled[dialect.name] = self._compile(connection, dialect)
+        return found
+
+    def _compile(self, connection: Connection, dialect: Dialect) -> Compiled:
+        words = type(connection.dialect)(paramstyle=dialect.paramstyle)  # type: ignore[call-arg]
+        compiled: Any = self._built.compile(dialect=words)
         constants = {
             name: value.value for name, value in compiled.binds.items() if not value.required
         }
-        return cls(str(compiled), tuple(compiled.positiontup or ()), constants)
+        return Compiled(str(compiled), tuple(compiled.positiontup or ()), constants)
 
-    def run(self, connection: Connection, values: Mapping[str, object]) -> sqlite3.Cursor:
-        """Run it; rows come as the driver gives them, so paths may be text or bytes."""
-        every = {**self.constants, **values}
-        return run(connection, self.text, [every[name] for name in self.names])
+    def run(self, connection: Connection, values: Mapping[str, object]) -> Cursor:
+        """Run it; rows come as the driver gives them, so paths may be text or bytes.
+
+        A list or an array among the values is one parameter.
+        """
+        text, names, constants = self.compiled(connection)
+        every = {**constants, **values} if constants else values
+        return run(connection, text, [every[name] for name in names])
 
     def parts(
         self, connection: Connection, values: Mapping[str, object], size: int
@@ -62,24 +135,42 @@ class Statement:
             while rows := cursor.fetchmany(size):
                 yield rows
         finally:
-            # Whoever does not read to the end may come here after the database was closed.
-            with suppress(sqlite3.ProgrammingError):
-                cursor.close()
+            _close(cursor)
+
+    def explained(
+        self, connection: Connection, values: Mapping[str, object]
+    ) -> tuple[str, list[str]]:
+        """The statement, and the plan that the database makes for it."""
+        text, names, constants = self.compiled(connection)
+        every = {**constants, **values}
+        plan = run(
+            connection, f"{dialect_of(connection).explain}{text}", [every[name] for name in names]
+        )
+        return text, [row[-1] for row in plan]
 
 
 def run(
     connection: Connection, text: str, values: Sequence[Any] | Mapping[str, Any] = ()
-) -> sqlite3.Cursor:
+) -> Cursor:
     """Run a statement by the driver, past all that makes a row comfortable.
 
     A cursor that somebody leaves half read would hold its view of the database for as long as
     it lives, even after the connection was given back, so it is closed then.
     """
     driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    cursor = driver.execute(text, values)
+    assert driver is not None
+    cursor = cast("Cursor", driver.cursor())
+    if not isinstance(values, Mapping):
+        array = dialect_of(connection).array
+        values = [array(value) if type(value) in _ARRAYS else value for value in values]
+    cursor.execute(text, values)
     connection.info.setdefault(_OPEN, WeakSet()).add(cursor)
     return cursor
+
+
+def execute(connection: Connection, text: str, values: Sequence[Any] = ()) -> CursorResult[Any]:
+    """Run a statement of ours, with ``?`` as marks, for all who listen to the connection."""
+    return connection.exec_driver_sql(marked(text, dialect_of(connection)), tuple(values))
 
 
 def close_all(info: MutableMapping[Any, Any]) -> None:
@@ -91,6 +182,11 @@ def close_all(info: MutableMapping[Any, Any]) -> None:
         What SQLAlchemy keeps beside the driver's connection.
     """
     for cursor in info.pop(_OPEN, ()):
-        # Whoever is reading in another thread finds out for himself.
-        with suppress(sqlite3.ProgrammingError):
-            cursor.close()
+        _close(cursor)
+
+
+def _close(cursor: Cursor) -> None:
+    # Whoever reads in another thread finds out for himself, and whoever does not read to the
+    # end may come here after the database was closed: a driver calls that an error.
+    with suppress(Exception):
+        cursor.close()

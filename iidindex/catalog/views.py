@@ -1,14 +1,6 @@
-"""The catalogue for people who write SQL: read-only, with views that join its tables."""
+"""The catalogue for people who write SQL: views that join its tables, in SQLite's words."""
 
 from __future__ import annotations
-
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from sqlalchemy import Connection
-
-from iidindex.catalog.engine import Catalog
 
 # A path that is no text is stored as a blob.
 _PATH = "CAST(f.path AS TEXT) AS path"
@@ -64,55 +56,3 @@ VIEWS = {
         "JOIN iids q ON q.id = b.iid_id JOIN files f ON f.id = a.file_id WHERE f.state = 'ok'",
     ),
 }
-
-# What a statement may do: read. A pragma may only tell.
-_ALLOWED = {
-    sqlite3.SQLITE_SELECT,
-    sqlite3.SQLITE_READ,
-    sqlite3.SQLITE_FUNCTION,
-    sqlite3.SQLITE_RECURSIVE,
-}
-_TELLING = {
-    "table_info",
-    "table_xinfo",
-    "table_list",
-    "index_list",
-    "index_info",
-    "index_xinfo",
-    "foreign_key_list",
-    "compile_options",
-    "function_list",
-    "data_version",
-}
-
-
-@contextmanager
-def with_views(catalog: Catalog) -> Iterator[Connection]:
-    """Hold a connection that has the views, and on which nothing can be changed."""
-    with Catalog(catalog.path, read_only=True) as own, own.reading() as connection:
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, sqlite3.Connection)
-        # The views are of this connection alone; even so they count as writing.
-        driver.execute("PRAGMA query_only = OFF")
-        for name, (_, statement) in VIEWS.items():
-            driver.execute(f"CREATE TEMP VIEW {name} AS {statement}")
-        driver.execute("PRAGMA query_only = ON")
-        driver.text_factory = _text
-        driver.set_authorizer(_authorize)
-        try:
-            yield connection
-        finally:
-            driver.set_authorizer(None)
-
-
-def _text(data: bytes) -> str:
-    """Text, even if it is no UTF-8: as Python knows paths."""
-    return data.decode("utf-8", "surrogateescape")
-
-
-def _authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-    if action in _ALLOWED or (
-        action == sqlite3.SQLITE_PRAGMA and (second is None or first in _TELLING)
-    ):
-        return sqlite3.SQLITE_OK
-    return sqlite3.SQLITE_DENY

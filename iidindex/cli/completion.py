@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from iidindex.cli.iidtext import IIDText, parse, show
-from iidindex.cli.main import DONE, cli
+from iidindex.cli.terminal import DONE
 from iidindex.errors import IIDIndexError
 
 # So many are shown; who wants another types on.
@@ -123,5 +123,9 @@ def completion(shell: str) -> int:
     """  # noqa: D301
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(cli, {}, "iidindex", "_IIDINDEX_COMPLETE").source())
+    click.echo(
+        kind(
+            click.get_current_context().find_root().command, {}, "iidindex", "_IIDINDEX_COMPLETE"
+        ).source()
+    )
     return DONE

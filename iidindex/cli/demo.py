@@ -6,9 +6,9 @@ import os
 
 import click
 
-from iidindex.cli.filters import ENTRY_COLUMNS
-from iidindex.cli.main import DONE, printable
+from iidindex.cli.filter_options import ENTRY_COLUMNS
 from iidindex.cli.output import Form, write
+from iidindex.cli.terminal import DONE, printable
 from iidindex.demo.tour import Question, places, tour
 from iidindex.rows import ENTRY
 

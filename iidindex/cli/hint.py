@@ -7,7 +7,7 @@ from contextlib import suppress
 import click
 
 from iidindex.cli.iidtext import show
-from iidindex.cli.main import printable
+from iidindex.cli.terminal import printable
 from iidindex.errors import IIDIndexError
 from iidindex.query.entries import Entries
 

@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from iidindex.cli.bar import Bar
-from iidindex.cli.main import DONE, SOME_FAILED, printable
 from iidindex.cli.opening import open_to_ask, open_to_try
 from iidindex.cli.output import report_option
+from iidindex.cli.terminal import DONE, SOME_FAILED, printable
 from iidindex.index import Index
-from iidindex.ingestion.look import places_of
+from iidindex.ingestion.diff import places_of
 from iidindex.ingestion.report import IngestReport
 
 # Files that could not be read, of which each is named on the terminal.

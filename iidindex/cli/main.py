@@ -17,50 +17,54 @@ from typing import Any
 import click
 
 import iidindex
+from iidindex.cli.terminal import DONE, ERROR, INTERRUPTED, SCHEMA, STALE, printable
 from iidindex.errors import (
     IIDIndexError,
     SchemaVersionError,
     StaleFileError,
 )
 
-# Exit codes.
-DONE, NOTHING_FOUND, ERROR, STALE, SOME_FAILED, SCHEMA, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
-
 # Each verb, the module it lives in, and a line for --help. A verb's module is imported when
 # the verb is used, so that none waits for what another needs.
 VERBS = {
     "ingest": ("ingest", "Bring the index up to date with files and directories."),
     "status": ("ingest", "Tell how much the index holds."),
-    "roots": ("keep", "List the directories that files are recorded relative to."),
-    "relocate": ("keep", "Record that a root now lies elsewhere."),
-    "verify": ("keep", "Compare the originals and the index with what was indexed."),
-    "doctor": ("keep", "Tell versions, what SQLite can do here, and the state of the index."),
-    "prune": ("keep", "Delete what is known of files that are missing."),
-    "migrate": ("keep", "Bring an index of an older version to this one."),
-    "optimize": ("keep", "Pack the index anew, after many small changes."),
-    "find": ("search", "Find entries by address and other filters."),
-    "at": ("search", "Find entries whose mask holds the pixel in column X, row Y."),
-    "region": ("search", "Find entries whose mask has a pixel inside a box."),
-    "nearest": ("search", "Find the entries whose masks are nearest to a pixel."),
-    "overlaps": ("overlaps", "List the pairs of entries of a file that share pixels."),
-    "files": ("files", "List the indexed files, and those that are missing or failed."),
-    "links": ("links", "List the files in which an individual appears."),
-    "iids": ("links", "List the individuals, and in how many files and entries they appear."),
-    "groups": ("links", "List the groups, and how many files and entries they have."),
-    "shared": ("links", "List the individuals that appear in every one of the files named."),
-    "related": ("links", "List the files that share individuals with a file, the closest first."),
+    "roots": ("upkeep_verbs", "List the directories that files are recorded relative to."),
+    "relocate": ("upkeep_verbs", "Record that a root now lies elsewhere."),
+    "verify": ("upkeep_verbs", "Compare the originals and the index with what was indexed."),
+    "doctor": (
+        "upkeep_verbs",
+        "Tell versions, what SQLite can do here, and the state of the index.",
+    ),
+    "prune": ("upkeep_verbs", "Delete what is known of files that are missing."),
+    "migrate": ("upkeep_verbs", "Bring an index of an older version to this one."),
+    "optimize": ("upkeep_verbs", "Pack the index anew, after many small changes."),
+    "find": ("search_verbs", "Find entries by address and other filters."),
+    "at": ("search_verbs", "Find entries whose mask holds the pixel in column X, row Y."),
+    "region": ("search_verbs", "Find entries whose mask has a pixel inside a box."),
+    "nearest": ("search_verbs", "Find the entries whose masks are nearest to a pixel."),
+    "overlaps": ("overlap_verbs", "List the pairs of entries of a file that share pixels."),
+    "files": ("file_verbs", "List the indexed files, and those that are missing or failed."),
+    "links": ("link_verbs", "List the files in which an individual appears."),
+    "iids": ("link_verbs", "List the individuals, and in how many files and entries they appear."),
+    "groups": ("link_verbs", "List the groups, and how many files and entries they have."),
+    "shared": ("link_verbs", "List the individuals that appear in every one of the files named."),
+    "related": (
+        "link_verbs",
+        "List the files that share individuals with a file, the closest first.",
+    ),
     "cooccur": (
-        "links",
+        "link_verbs",
         "List the individuals that appear together with another, most often first.",
     ),
-    "chain": ("links", "Find the shortest chain of files that leads from individual A to B."),
-    "graph": ("graph", "Draw the graph of individuals and files, or write it as GraphML."),
+    "chain": ("link_verbs", "Find the shortest chain of files that leads from individual A to B."),
+    "graph": ("graph_verbs", "Draw the graph of individuals and files, or write it as GraphML."),
     "sql": ("sql", "Answer a question in SQL, over the index opened read-only."),
     "show": ("show", "Show what is in a .iid file; needs no index."),
     "mask": ("mask", "Write the mask of an entry as a PNG or NPY file."),
-    "render": ("pictures", "Draw the masks of a file over its picture."),
-    "sheet": ("pictures", "Draw every appearance of an individual, tile by tile."),
-    "heat": ("pictures", "Draw where in the frame masks lie, over all files."),
+    "render": ("picture_verbs", "Draw the masks of a file over its picture."),
+    "sheet": ("picture_verbs", "Draw every appearance of an individual, tile by tile."),
+    "heat": ("picture_verbs", "Draw where in the frame masks lie, over all files."),
     "completion": ("completion", "Write what makes bash, zsh or fish complete what you type."),
     "demo": ("demo", "Build a small archive of real pictures and take a tour of it."),
 }
@@ -205,21 +209,6 @@ def _tell(error: Exception) -> int:
     if isinstance(error, StaleFileError):
         return STALE
     return SCHEMA if isinstance(error, SchemaVersionError) else ERROR
-
-
-def printable(text: str) -> str:
-    r"""Text without control characters, which could command the terminal it is shown on.
-
-    Examples
-    --------
-    >>> printable("a" + chr(27) + "[2J b")
-    'a\\x1b[2J b'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def _shown(text: str) -> str:

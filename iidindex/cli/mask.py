@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from iidindex.cli.completion import PATH
-from iidindex.cli.main import DONE, NOTHING_FOUND, printable
 from iidindex.cli.opening import open_to_ask
-from iidindex.files.source import write_atomically
+from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.render.write import encode, suffix_of
+from iidindex.storage.local import write_atomically
 
 
 @click.command()

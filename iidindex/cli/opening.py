@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
-from iidindex.catalog.engine import can_write
+from iidindex.catalog.stores import store_at
 from iidindex.errors import CatalogNotFoundError
 from iidindex.index import Index
 
@@ -17,7 +17,7 @@ def open_to_ask(db: str) -> Index:
 
     Where SQLite may write, it takes its log away in the end; opened read-only, it leaves it.
     """
-    return Index(db, read_only=not can_write(db))
+    return Index(db, read_only=not store_at(db).can_write())
 
 
 def open_to_change(db: str, *, dry_run: bool = False) -> Index:

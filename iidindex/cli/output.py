@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from iidindex.cli.iidtext import show
-from iidindex.cli.main import DONE, NOTHING_FOUND, printable
+from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.cli.waiting import Waiting
 from iidindex.errors import QueryError
 from iidindex.rows import VERSIONS, Kind

@@ -14,9 +14,9 @@ import click
 from click.core import ParameterSource
 
 from iidindex.cli.hint import hint
-from iidindex.cli.main import DONE, ERROR, NOTHING_FOUND, STALE, printable
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
+from iidindex.cli.terminal import DONE, ERROR, NOTHING_FOUND, STALE, printable
 from iidindex.cli.waiting import Waiting
 from iidindex.errors import IIDIndexError, StaleFileError
 from iidindex.query.entries import Entries

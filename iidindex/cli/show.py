@@ -6,11 +6,11 @@ import json
 
 import click
 
-from iidindex.cli.filters import ENTRY_COLUMNS
-from iidindex.cli.main import DONE, NOTHING_FOUND, printable
+from iidindex.cli.filter_options import ENTRY_COLUMNS
 from iidindex.cli.output import Form, row_options, write
+from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
+from iidindex.files.entry_list import listing
 from iidindex.files.iidfile import IIDFile
-from iidindex.files.listing import listing
 from iidindex.rows import FILE_ENTRY
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.codec.reader import Bytes, Ints
-from iidindex.codec.regions import read_few_regions, read_regions
+from iidindex.codec.region_table import read_few_regions, read_regions
 from iidindex.errors import IIDFormatError
-from iidindex.masks.portions import portions
+from iidindex.masks.batching import portions
 from iidindex.masks.regions import Bool2D, Regions, compact, paint, unpack
 from iidindex.model import BBox
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from iidindex.demo.pictures import Picture
+from iidindex.demo.samples import Picture
 from iidindex.files.iidfile import IIDFile
-from iidindex.files.source import write_atomically
 from iidindex.model import BBox
 from iidindex.render.write import encode
+from iidindex.storage.local import write_atomically
 
 # The part of a tile that it shares with each neighbour.
 _OVERLAP = 0.3

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from iidindex.demo.archive import tiles
-from iidindex.demo.pictures import Picture
+from iidindex.demo.samples import Picture
 from iidindex.index import Index
 from iidindex.model import IID, BBox
-from iidindex.query.entry import Entry
+from iidindex.query.answers.entry import Entry
 from iidindex.render import picture as draw
 from iidindex.render.colors import color_of
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from iidindex.demo.archive import build
-from iidindex.demo.pictures import pictures
 from iidindex.demo.poster import poster
+from iidindex.demo.samples import pictures
 from iidindex.errors import SourceError
-from iidindex.files.source import write_atomically
 from iidindex.index import Index
 from iidindex.model import IID
 from iidindex.query.entries import Entries
 from iidindex.render.write import encode
+from iidindex.storage.local import write_atomically
 
 
 class Question(NamedTuple):

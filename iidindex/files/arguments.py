@@ -118,3 +118,19 @@ def within(
     except (TypeError, ValueError):
         raise QueryError(f"area must be (min, max), numbers or None, not {bounds!r}") from None
     return inside
+
+
+def check_number(value: object, name: str) -> int | None:
+    """How many of an answer are wanted; None stands for all.
+
+    Raises
+    ------
+    QueryError
+        If it is no integer, or below zero.
+    """
+    if value is None:
+        return None
+    number = one_integer(value, name)  # type: ignore[arg-type]
+    if not 0 <= number < 2**63:
+        raise QueryError(f"{name} is {number}; expected 0 … {2**63 - 1}")
+    return number

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from iidindex.codec.reader import Header, Ints
 from iidindex.errors import QueryError
 from iidindex.files.arguments import all_bytes, one_integer, what_to_load, within
-from iidindex.files.entry import Entry
+from iidindex.files.box_search import SegmentSpace
+from iidindex.files.file_entry import Entry
+from iidindex.files.file_records import Records
 from iidindex.files.groups import Groups
 from iidindex.files.metadata import Metadata
-from iidindex.files.records import Records
-from iidindex.files.spatial import SegmentSpace
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox, BBoxLike
 

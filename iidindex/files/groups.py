@@ -10,8 +10,8 @@ import numpy as np
 from iidindex.codec.reader import Ints
 from iidindex.errors import EncodeError, QueryError
 from iidindex.files.arguments import all_texts
-from iidindex.files.entry import Entry
-from iidindex.files.records import Records
+from iidindex.files.file_entry import Entry
+from iidindex.files.file_records import Records
 
 # Within the class, `list` is a method.
 Names = list[str]

@@ -21,11 +21,11 @@ from iidindex.codec.reader import (
     read_lut,
     read_segments,
 )
-from iidindex.codec.regions import RegionTable, read_regions
+from iidindex.codec.region_table import RegionTable, read_regions
 from iidindex.errors import IIDFormatError
-from iidindex.files.source import Source
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox
+from iidindex.storage.local import Source
 
 
 class naming:  # noqa: N801  (it is read as a verb: with naming(file): ...)

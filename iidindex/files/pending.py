@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iidindex.codec.writer import encode_segment, encode_segments
+from iidindex.codec.encode import encode_segment, encode_segments
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox
 

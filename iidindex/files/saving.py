@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.codec.encode import encode_groups, encode_header, encode_lut
 from iidindex.codec.reader import Ints
-from iidindex.codec.writer import encode_groups, encode_header, encode_lut
 from iidindex.files.part import Part
 
 

@@ -34,9 +34,9 @@ from iidindex.codec.reader import (
 from iidindex.columns import FileColumns
 from iidindex.errors import IIDFormatError, SourceError
 from iidindex.files.part import naming
-from iidindex.files.source import LocalFile, stamp_of
+from iidindex.iidwords import IIDRecords
 from iidindex.model import FileStamp
-from iidindex.words import IIDRecords
+from iidindex.storage.local import LocalFile, stamp_of
 
 # Reads so many bytes from an offset; fewer only where the file ends.
 Read = Callable[[int, int], bytes]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 
-from iidindex.index.linkage import Linkage
-from iidindex.index.pictures import Pictures
-from iidindex.index.upkeep import Upkeep
-from iidindex.query.entry import Entry
-from iidindex.query.places import entry_of
-from iidindex.query.statements import Value, ask
+from iidindex.index.linking import Linkage
+from iidindex.index.maintaining import Upkeep
+from iidindex.index.picturing import Pictures
+from iidindex.query.answers.entry import Entry
+from iidindex.query.entries import entry_of
+from iidindex.query.holdings.raw_sql import Value, ask
 
 
 class Index(Pictures, Linkage, Upkeep):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Self
 
-from iidindex.catalog.engine import Catalog
+from iidindex.catalog.catalogue import Catalog
 from iidindex.query.entries import Entries
-from iidindex.query.filters import Filters
-from iidindex.query.originals import Originals
+from iidindex.query.pixels.originals import Originals
+from iidindex.query.question.asked import Filters
 
 
 class Opened:

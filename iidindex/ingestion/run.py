@@ -7,20 +7,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
-from iidindex.catalog.engine import Catalog
-from iidindex.catalog.intern import Interner
-from iidindex.catalog.late_indexes import (
-    drop_late_indexes,
-    is_empty,
-    lacks_late_indexes,
-    make_late_indexes,
-)
+from sqlalchemy import Connection
+
+from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.contract import Intake
 from iidindex.catalog.load import Loader, Place
 from iidindex.catalog.roots import roots_in_use
-from iidindex.catalog.writer import Writer
 from iidindex.errors import IngestError
+from iidindex.ingestion.diff import Findings, Unread, look, places_of
 from iidindex.ingestion.interrupt import Interrupt
-from iidindex.ingestion.look import Findings, Unread, look, places_of
 from iidindex.ingestion.plan import Matcher, Outcome
 from iidindex.ingestion.pool import processes, scan_all
 from iidindex.ingestion.report import IngestReport, Progress
@@ -30,8 +25,6 @@ from iidindex.model import FileStamp
 # Entries and files after which a transaction is committed.
 _BATCH_ENTRIES = 250_000
 _BATCH_FILES = 20_000
-# Files of an archive that is new from which indexes are made at the end.
-_BIG_LOAD = 1000
 
 # A stamp no file can have: one that could not be read is tried again every time.
 _NEVER = FileStamp(-1, -1)
@@ -105,19 +98,19 @@ def _carry_out(
     interrupt: Interrupt,
 ) -> None:
     files = findings.to_read
+    intake = catalog.store.intake()
     if not dry_run:
-        _prepare_indexes(catalog, len(files))
+        _prepare(catalog, intake, len(files))
     scanned = scan_all(
         [file.location for file in files],
         [file.stamp.size for file in files],
         processes(jobs, len(files)),
     )
     matcher = Matcher([*findings.gone, *findings.lost])
-    interner = Interner()
     begin = time.perf_counter()
     done = entries = 0
     for batch in _batches(scanned, interrupt):
-        with _transaction(catalog, interner, dry_run) as loader:
+        with _transaction(catalog, intake, dry_run) as loader:
             for task, result in batch:
                 _record(loader, files[done : done + len(task)], matcher, findings, result, report)
                 done += len(task)
@@ -128,48 +121,46 @@ def _carry_out(
     if interrupt.requested:
         findings.gone.clear()  # what was not looked at yet is not known to be gone
     if not dry_run:
-        _finish(catalog, [known.id for known in findings.gone], interner)
+        _finish(catalog, [known.id for known in findings.gone], intake)
     if interrupt.requested:
         raise KeyboardInterrupt
     report.missing += len(findings.gone)
     report.gone += findings.gone.values()
 
 
-def _prepare_indexes(catalog: Catalog, n_files: int) -> None:
-    """Before a first big load, drop what is quicker to make at its end.
-
-    Before any other, make what one that was cut off has not.
-    """
-    if not n_files:
-        return
-    with catalog.writing() as connection:
-        if not is_empty(connection):
-            make_late_indexes(connection)
-        elif n_files >= _BIG_LOAD:
-            drop_late_indexes(connection)
+def _prepare(catalog: Catalog, intake: Intake, n_files: int) -> None:
+    """Make ready to load files, if there are any."""
+    if n_files:
+        with catalog.writing() as connection:
+            intake.prepare(connection, n_files)
 
 
-def _finish(catalog: Catalog, gone: Sequence[int], interner: Interner) -> None:
-    """Make indexes that are not there, and mark files missing; write nothing if all is well."""
+def _finish(catalog: Catalog, gone: Sequence[int], intake: Intake) -> None:
+    """Make what was left out, and mark files missing; write nothing if all is well."""
     with catalog.reading() as connection:
-        if not gone and not lacks_late_indexes(connection):
+        if not gone and intake.is_complete(connection):
             return
     with catalog.writing() as connection:
-        make_late_indexes(connection)
-        with Writer(connection) as writer:
-            Loader(writer, interner, int(time.time())).miss(gone)
+        intake.complete(connection)
+        with _loader(catalog, intake, connection) as loader:
+            loader.miss(gone)
 
 
 @contextmanager
-def _transaction(catalog: Catalog, interner: Interner, dry_run: bool) -> Iterator[Loader | None]:
+def _transaction(catalog: Catalog, intake: Intake, dry_run: bool) -> Iterator[Loader | None]:
     """Something to write with, until it is committed; nothing, if nothing is to be written."""
     if dry_run:
         yield None
         return
-    with catalog.writing() as connection, Writer(connection) as writer:
-        loader = Loader(writer, interner, int(time.time()))
+    with catalog.writing() as connection, _loader(catalog, intake, connection) as loader:
         yield loader
         loader.finish()
+
+
+@contextmanager
+def _loader(catalog: Catalog, intake: Intake, connection: Connection) -> Iterator[Loader]:
+    with intake.loading(connection) as target:
+        yield Loader(target, catalog.store.remove_boxes, int(time.time()))
 
 
 def _batches(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from iidindex.masks.portions import portions
+from iidindex.masks.batching import portions
 from iidindex.model import BBox
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from iidindex.masks.portions import portions
+from iidindex.masks.batching import portions
 from iidindex.masks.regions import Regions, row_blocks
 from iidindex.masks.tiles import reduce_by
 from iidindex.masks.windows import count_inside

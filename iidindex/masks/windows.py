@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from iidindex.masks.portions import portions
+from iidindex.masks.batching import portions
 from iidindex.masks.regions import Regions
 
 Ints = npt.NDArray[np.int64]

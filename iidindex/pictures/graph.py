@@ -10,7 +10,7 @@ import numpy as np
 from iidindex.errors import QueryError
 from iidindex.model import IID
 from iidindex.pictures.fonts import typeface
-from iidindex.query.graph import MOST_NODES
+from iidindex.query.linkage.link_graph import MOST_NODES
 from iidindex.render.colors import color_of
 from iidindex.render.network import Network, apart, file_color, network_picture, network_svg
 from iidindex.render.text import Typeface

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from iidindex.pictures.drawing import Drawing
 from iidindex.pictures.fonts import typeface
-from iidindex.query.heat import Heat
-from iidindex.render.heat import heat_picture
+from iidindex.query.heat.coverage import Heat
+from iidindex.render.color_scale import heat_picture
 
 _LETTERS = 15
 # A smaller one is enlarged, each cell to a square.

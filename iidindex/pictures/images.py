@@ -11,7 +11,7 @@ import numpy as np
 from iidindex.errors import QueryError, SourceError, SourceNotFoundError
 from iidindex.masks.cells import Grid
 from iidindex.model import BBox
-from iidindex.query.frames import Frame
+from iidindex.query.pixels.frames import Frame
 from iidindex.render.canvas import Picture
 from iidindex.render.colors import BACKGROUND
 

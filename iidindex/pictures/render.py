@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from iidindex.catalog.engine import Catalog
+from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError
 from iidindex.masks.cells import Grid
 from iidindex.model import BBox
@@ -14,12 +14,12 @@ from iidindex.pictures.drawing import Drawing
 from iidindex.pictures.fonts import typeface
 from iidindex.pictures.images import Photo, photo_for
 from iidindex.pictures.scene import Style, draw
+from iidindex.query.answers.entry import Entry
 from iidindex.query.entries import Entries
-from iidindex.query.entry import Entry
-from iidindex.query.frames import Frame, frames_of, largest
-from iidindex.query.heat import check_size
-from iidindex.query.originals import OnStale, Originals
-from iidindex.query.places import file_of
+from iidindex.query.heat.coverage import check_size
+from iidindex.query.pixels.frames import Frame, frames_of, largest
+from iidindex.query.pixels.originals import OnStale, Originals
+from iidindex.query.question.resolve import file_of
 from iidindex.render.canvas import Marks, Picture
 from iidindex.render.colors import colors_of
 from iidindex.render.text import Label, Typeface, write_labels

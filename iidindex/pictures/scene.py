@@ -11,10 +11,10 @@ from iidindex.errors import QueryError
 from iidindex.masks.cells import Grid, cell_counts
 from iidindex.model import BBox
 from iidindex.pictures.images import Photo
-from iidindex.query.entry import Entry
-from iidindex.query.originals import OnStale, Originals
-from iidindex.query.segments import Ints, Original, Segments
-from iidindex.query.spatial import regions_of
+from iidindex.query.answers.entry import Entry
+from iidindex.query.pixels.originals import OnStale, Originals
+from iidindex.query.pixels.segments import Ints, Original, Segments
+from iidindex.query.pixels.sift import regions_of
 from iidindex.render.canvas import Canvas, Marks, Picture
 from iidindex.render.colors import BACKGROUND, colors_of
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from iidindex.catalog.engine import Catalog
+from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError
 from iidindex.masks.cells import Grid
 from iidindex.model import BBox
@@ -17,13 +17,13 @@ from iidindex.pictures.drawing import Drawing
 from iidindex.pictures.fonts import typeface
 from iidindex.pictures.images import Photo, photo_for
 from iidindex.pictures.scene import Style, draw
+from iidindex.query.answers.entry import Entry
 from iidindex.query.entries import Entries
-from iidindex.query.entry import Entry
-from iidindex.query.frames import Frame, frames_of
-from iidindex.query.heat import check_size
-from iidindex.query.originals import OnStale, Originals
-from iidindex.query.segments import Original
-from iidindex.render.sheet import Tile, contact_sheet
+from iidindex.query.heat.coverage import check_size
+from iidindex.query.pixels.frames import Frame, frames_of
+from iidindex.query.pixels.originals import OnStale, Originals
+from iidindex.query.pixels.segments import Original
+from iidindex.render.contact_sheet import Tile, contact_sheet
 from iidindex.render.text import Typeface
 
 # Tiles on one sheet.

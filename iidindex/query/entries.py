@@ -11,26 +11,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from iidindex.catalog.engine import Catalog
+from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox, BBoxLike
-from iidindex.query.entry import Chunk, Entry
-from iidindex.query.filters import Filters
-from iidindex.query.nearest import NearestQuestion
-from iidindex.query.originals import OnStale, Originals
-from iidindex.query.question import Question, original, places_of
-from iidindex.query.records import Records, Tabular
-from iidindex.query.segments import Segments
-from iidindex.query.spatial import read_masks
+from iidindex.query.answers.entry import Chunk, Entry
+from iidindex.query.answers.records import Records, Tabular
+from iidindex.query.pixels.originals import OnStale, Originals
+from iidindex.query.pixels.segments import Segments
+from iidindex.query.pixels.sift import read_masks
+from iidindex.query.question.asked import Filters
+from iidindex.query.question.asking import Question, original, places_of
+from iidindex.query.question.nearest import NearestQuestion
 from iidindex.rows import ENTRY, FILE, NEAREST, Kind
 
 if TYPE_CHECKING:
     import pyarrow
 
-    from iidindex.query.files import IndexedFile
-    from iidindex.query.heat import Heat
-    from iidindex.query.overlap import Overlaps
+    from iidindex.query.answers.indexed_file import IndexedFile
+    from iidindex.query.heat.coverage import Heat
+    from iidindex.query.overlaps.overlap import Overlaps
 
 
 class Entries(Tabular):
@@ -276,7 +276,7 @@ class Entries(Tabular):
         return ENTRY if self._filters.near is None else NEAREST
 
     def _batches(self, kind: Kind) -> Iterator[pyarrow.RecordBatch]:
-        from iidindex.query.arrow import batches_of_entries
+        from iidindex.query.answers.arrow import batches_of_entries
 
         with self._asked() as question:
             yield from batches_of_entries(kind, question.connection, question.rows())
@@ -343,12 +343,12 @@ class Entries(Tabular):
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.
         """
-        from iidindex.query import overlaps
+        from iidindex.query.overlaps import counting, storing
 
         filters = self._filters.reading(None, jobs)
         if store:
-            overlaps.store(self._catalog, self._originals, filters, progress)
-        return overlaps.overlaps(self._catalog, self._originals, filters)
+            storing.store(self._catalog, self._originals, filters, progress)
+        return counting.overlaps(self._catalog, self._originals, filters)
 
     def files_without_overlaps(self) -> Records[IndexedFile]:
         """The files that ``overlaps(store=True)`` would count: those whose overlaps it lacks.
@@ -358,9 +358,9 @@ class Entries(Tabular):
         QueryError
             If less than whole files is asked for.
         """
-        from iidindex.query import overlaps
+        from iidindex.query.overlaps import storing
 
-        return Records(FILE, overlaps.to_store(self._catalog, self._filters))
+        return Records(FILE, storing.to_store(self._catalog, self._filters))
 
     def heat(self, *, size: int = 1024, crop: BBoxLike | None = None) -> Heat:
         """Count how many masks cover each place, over all files.
@@ -389,7 +389,7 @@ class Entries(Tabular):
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.
         """
-        from iidindex.query.heat import heat
+        from iidindex.query.heat.coverage import heat
 
         box = None if crop is None else BBox.of(crop, "crop")
         return heat(self._catalog, self._originals, self._filters, size, box)
@@ -417,7 +417,7 @@ class Entries(Tabular):
             A line of text, with what is similar or where masks lie; None, if all that is named
             is there, but not together.
         """
-        from iidindex.query.nothing import why_nothing
+        from iidindex.query.question.diagnosis import why_nothing
 
         return why_nothing(self._catalog, self._filters, show)
 
@@ -429,3 +429,30 @@ def _objects(values: list[Any]) -> npt.NDArray[Any]:
     column = np.empty(len(values), object)
     column[:] = values
     return column
+
+
+def entry_of(entries: Entries, path: str, key: int) -> Entry | None:
+    """One entry of one file, or None if there is none.
+
+    Where the file lies on disk comes first; a path inside a root must fit one root only.
+
+    Raises
+    ------
+    QueryError
+        If files of several roots have that path.
+    """
+    question = entries.where(key=key)
+    question.where(path=path)  # for its checks
+    try:
+        place = os.path.realpath(path)
+    except ValueError:
+        raise QueryError(f"{path!r}: no file can have this path") from None
+    for entry in question.where(path=place):
+        if entry.location == place:
+            return entry
+    # A path is a pattern to `where`; here it is meant as it stands.
+    found = [entry for entry in question.where(path=path) if entry.path == path]
+    places = sorted({entry.location for entry in found})
+    if len(places) > 1:
+        raise QueryError(f"{path}: several files have this path; name one of {', '.join(places)}")
+    return found[0] if found else None

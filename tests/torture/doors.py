@@ -15,9 +15,9 @@ import numpy as np
 import brute
 from iidindex import EncodeError, IIDFile, IIDFormatError
 from iidindex.files import scan as scanning
-from iidindex.files import source as sources
 from iidindex.files.scan import scan
-from iidindex.files.source import MemoryFile
+from iidindex.storage import local as sources
+from iidindex.storage.local import MemoryFile
 
 # Masks of more pixels together are not unpacked, but for a corner of each.
 MAX_PIXELS = 1 << 20

@@ -15,7 +15,8 @@ from fuzz import Fuzzer, execute_measured
 from hostile import Hang
 from iidindex import IIDFile, IIDFormatError
 from iidindex.codec import reader
-from iidindex.files import part, source
+from iidindex.files import part
+from iidindex.storage import local as source
 
 SQUARE = [region((10, 10, 12, 13), b"\xfc")]
 VALID = odd_file(

@@ -14,7 +14,7 @@ from campaign import rounds, seconds, seeded
 from conftest import write_garden
 from iidindex import IIDFile, IIDFormatError, IIDIndexError, SourceError
 from iidindex.files.scan import scan
-from iidindex.files.source import LocalFile
+from iidindex.storage.local import LocalFile
 from model import make
 from test_full_disk import in_child
 from test_ingest import content, counts, fresh

@@ -17,7 +17,7 @@ from doors import MAX_PIXELS
 from fuzz import first_seeds
 from hostile import no_hang
 from iidindex import IIDFile, IIDFormatError, IIDIndexError
-from iidindex.catalog import rtree
+from iidindex.catalog.sqlite import rtree
 from iidindex.files.scan import scan
 from mutate import Mutator, Seed
 from test_hostile_names import assert_harmless, call

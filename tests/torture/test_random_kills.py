@@ -17,11 +17,12 @@ import pytest
 
 import iidindex
 from campaign import rounds, seeded
-from iidindex.catalog import rtree, schema
+from iidindex.catalog import schema
 from iidindex.catalog.migrate import migrate
+from iidindex.catalog.sqlite import rtree
 from iidindex.cli.main import run as main
 from iidindex.ingestion import pool, run
-from iidindex.query import overlaps
+from iidindex.query.overlaps import counting as overlaps
 from model import make
 from test_faults import sound
 from test_kills import rows

@@ -19,7 +19,7 @@ import pytest
 import iidindex
 from campaign import MINUTES, seconds, seeded
 from iidindex import IIDFile, QueryError, SourceNotFoundError, StaleFileError
-from iidindex.catalog import rtree
+from iidindex.catalog.sqlite import rtree
 from iidindex.ingestion import pool, run
 from test_faults import sound
 

@@ -1,0 +1,165 @@
+"""Opening and creating a catalogue, and the transactions in which it is asked and changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from sqlalchemy import Connection, Engine
+
+from iidindex.catalog import schema
+from iidindex.catalog.stores import store_at
+from iidindex.errors import CatalogError, CatalogNotFoundError, SchemaVersionError
+
+
+class Catalog:
+    """An open catalogue. It can be shared by threads; each gets connections of its own.
+
+    Parameters
+    ----------
+    location : path-like or str
+        A path, or a SQLAlchemy URL such as ``sqlite:////data/archive.db``.
+    create : bool
+        Make a new, empty catalogue if there is none.
+    read_only : bool
+        Never write, not even a lock: works from a read-only disk.
+
+    Raises
+    ------
+    CatalogNotFoundError
+        If there is none, and `create` was not given.
+    SchemaVersionError
+        If it is of another version of this program.
+    CatalogError
+        If it is something else, or cannot be read.
+    """
+
+    def __init__(
+        self, location: str | os.PathLike[str], *, create: bool = False, read_only: bool = False
+    ) -> None:
+        self.store = store_at(location, read_only=read_only)
+        self.name = self.store.name
+        self.read_only = read_only
+        # How to open it again in another process.
+        self.arguments = {"location": self.store.location, "read_only": read_only}
+        self._is_closed = False
+        self._check_lock: Callable[[], None] | None = None
+        is_new = not self.store.exists() or (create and self.store.is_blank())
+        if is_new and not create:
+            raise CatalogNotFoundError(
+                f"{self.name}: there is no index here; `iidindex --db {self.name} ingest DIR` "
+                "makes one (in Python: create=True)"
+            )
+        try:
+            if is_new:
+                self._create()
+            self._check_version()
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+    @property
+    def engine(self) -> Engine:
+        """What makes connections."""
+        return self.store.engine
+
+    def _create(self) -> None:
+        # Alembic takes longer to import than most questions take to answer.
+        from iidindex.catalog.migrate import upgrade
+
+        self.store.make()
+        with self.writing() as connection:
+            upgrade(connection)
+
+    def _check_version(self) -> None:
+        with self.reading() as connection:
+            found = self.store.revision(connection)
+        if found is None:
+            raise CatalogError(
+                f"{self.name}: is a {self.engine.dialect.name} database, but no iidindex "
+                "catalogue; name another"
+            )
+        if found < schema.HEAD:
+            raise SchemaVersionError(
+                f"{self.name}: has schema {found}, this iidindex needs {schema.HEAD}; "
+                f"upgrade it with `iidindex --db {self.name} migrate`"
+            )
+        if found > schema.HEAD:
+            raise SchemaVersionError(
+                f"{self.name}: has schema {found}, newer than the {schema.HEAD} of this "
+                "iidindex; upgrade iidindex"
+            )
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Hold a connection that sees one state of the catalogue until it is given back."""
+        self.check_open()
+        with self.store.translated(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def reading_sql(self) -> Iterator[Connection]:
+        """Hold a connection for SQL that people write: with the views, and unable to change."""
+        self.check_open()
+        with self.store.reading_sql() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Hold the one connection that may write; commit at the end, or undo on an error.
+
+        Raises
+        ------
+        CatalogLockedError
+            If another process is writing.
+        """
+        self.check_open()
+        self.check_writable()
+        with self.store.translated(), self.engine.connect() as connection:
+            connection = connection.execution_options(iidindex_writer=True)
+            with connection.begin():
+                if self._check_lock is not None:
+                    self._check_lock()
+                yield connection
+
+    @contextmanager
+    def sole_writer(self) -> Iterator[None]:
+        """Be the only one to write, over several transactions of `writing`.
+
+        Raises
+        ------
+        CatalogLockedError
+            If another process is. `writing` raises it, too, once somebody has removed the
+            file of the lock.
+        CatalogError
+            If the catalogue was opened read-only.
+        """
+        self.check_writable()
+        with self.store.sole_writer() as self._check_lock:
+            try:
+                yield
+            finally:
+                self._check_lock = None
+
+    def check_open(self) -> None:
+        """Refuse to go on if the catalogue has been closed."""
+        if self._is_closed:
+            raise CatalogError(f"{self.name}: the index is closed")
+
+    def check_writable(self) -> None:
+        """Refuse to go on if the catalogue was opened read-only."""
+        if self.read_only:
+            raise CatalogError(f"{self.name}: was opened read-only")
+
+    def close(self) -> None:
+        """Close all connections; what is asked afterwards raises an error."""
+        self._is_closed = True
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

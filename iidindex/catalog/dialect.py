@@ -1,0 +1,101 @@
+"""What each database says in its own way, for statements that are written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+from sqlalchemy import Connection
+
+# Under this name the engine of a store carries its dialect to all its connections.
+OPTION = "iidindex_dialect"
+
+
+class Rows(NamedTuple):
+    """Rows of integers that are one parameter.
+
+    Attributes
+    ----------
+    source : str
+        What stands behind ``FROM``; it has the one mark of the parameter.
+    nth : str
+        The position of a row among them.
+    values : tuple of str
+        The integers of a row.
+    """
+
+    source: str
+    nth: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The words of a database.
+
+    Attributes
+    ----------
+    name : str
+        SQLAlchemy's.
+    paramstyle : str
+        As the Python database API calls it: ``qmark`` or ``format``.
+    then : str
+        A join for which the database takes the left side first.
+    rows : callable
+        From how many integers each has, to `Rows`.
+    array : callable
+        From a list or an array of numbers, or of rows of them, to the parameter.
+    explain : str
+        What stands before a statement to be told of; the last column of each row tells.
+    """
+
+    name: str
+    paramstyle: str
+    then: str
+    rows: Callable[[int], Rows]
+    array: Callable[[Any], object]
+    explain: str
+
+
+def dialect_of(connection: Connection) -> Dialect:
+    """The dialect of the database that is connected."""
+    return cast("Dialect", connection.get_execution_options()[OPTION])
+
+
+class Text:
+    """A statement that is written by hand, and put into the words of each dialect.
+
+    Parameters
+    ----------
+    text : str
+        With ``?`` as marks, ``{rows}`` for rows of integers as `Rows.source` has them, ``{nth}``
+        and ``{value}`` or ``{values[0]}`` for what is in them, and ``{then}`` for `Dialect.then`.
+    width : int
+        How many integers each of the rows has.
+    """
+
+    def __init__(self, text: str, width: int = 1) -> None:
+        self._text = text
+        self._width = width
+        self._written: dict[str, str] = {}
+
+    def of(self, dialect: Dialect) -> str:
+        """The statement in a dialect."""
+        found = self._written.get(dialect.name)
+        if found is None:
+            rows = dialect.rows(self._width)
+            text = self._text.format(
+                rows=rows.source,
+                nth=rows.nth,
+                value=rows.values[0],
+                values=rows.values,
+                then=dialect.then,
+            )
+            found = self._written[dialect.name] = marked(text, dialect)
+        return found
+
+
+def marked(text: str, dialect: Dialect) -> str:
+    """A statement of ours with the marks of a dialect; there are no others in it."""
+    return text if dialect.paramstyle == "qmark" else text.replace("?", "%s")

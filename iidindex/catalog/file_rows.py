@@ -1,0 +1,102 @@
+"""Small questions about files and their groups."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection, select
+
+from iidindex.catalog.schema import FAILED, MISSING, OK, files, path_value
+from iidindex.catalog.statement import run
+
+
+def files_of_root(
+    connection: Connection, root_id: int, below: str = ""
+) -> Iterator[tuple[str, int, int, int, bytes | None, str]]:
+    """Files of a root: path, id, size, mtime_ns, digest, state.
+
+    Parameters
+    ----------
+    connection : Connection
+    root_id : int
+    below : str
+        Only the file of this path, and those in the directory of this path.
+    """
+    # A million rows are read here every night, past all that makes a row comfortable. The plus
+    # keeps SQLite from going through the index, which would fetch them in another order.
+    statement = "SELECT path, id, size, mtime_ns, digest, state FROM files WHERE +root_id = ?"
+    asked: list[tuple[str, tuple[object, ...]]] = [(statement, (root_id,))]
+    if below:
+        statement = statement.replace("+", "")
+        within = f"{statement} AND path >= ? AND path < ?"
+        # What follows a slash in order is "0". Paths that are no text are compared as bytes.
+        first, end = f"{below}/", f"{below}0"
+        asked = [
+            (f"{statement} AND path = ?", (root_id, path_value(below))),
+            (within, (root_id, os.fsencode(first), os.fsencode(end))),
+        ]
+        if isinstance(path_value(below), str):
+            asked.append((within, (root_id, first, end)))
+    for text, values in asked:
+        for row in run(connection, text, values):
+            yield row if isinstance(row[0], str) else (os.fsdecode(row[0]), *row[1:])
+
+
+def some_paths(connection: Connection, root_id: int, most: int) -> list[str]:
+    """Paths of some files of a root that are there."""
+    statement = select(files.c.path).where(files.c.root_id == root_id, files.c.state == OK)
+    return list(connection.execute(statement.limit(most)).scalars())
+
+
+def failures(connection: Connection, root_id: int) -> dict[str, str]:
+    """Paths of the files of a root that could not be read, and why."""
+    rows = connection.execute(
+        select(files.c.path, files.c.reason).where(
+            files.c.root_id == root_id, files.c.state == FAILED
+        )
+    )
+    return {row.path: row.reason for row in rows}
+
+
+def groups_of_entries(
+    connection: Connection, spans: Sequence[tuple[int, int, int]]
+) -> Iterator[tuple[int, str]]:
+    """Memberships of entries, by name.
+
+    Parameters
+    ----------
+    connection : Connection
+    spans : sequence of (int, int, int)
+        A file, and the first and the last of the ids wanted of its entries.
+
+    Yields
+    ------
+    (int, str)
+        An entry and a group it is in.
+    """
+    for part in range(0, len(spans), 500):
+        chosen = spans[part : part + 500]
+        rows = ", ".join(["(?, ?, ?)"] * len(chosen))
+        # CROSS JOIN keeps SQLite to this order: from a file to its groups to their members.
+        found = connection.exec_driver_sql(
+            f"WITH span (file_id, low, high) AS (VALUES {rows}) "  # noqa: S608  (only marks)
+            "SELECT m.entry_id, g.name FROM span CROSS JOIN file_groups f "
+            "ON f.file_id = span.file_id CROSS JOIN entry_groups m "
+            "ON m.group_id = f.group_id AND m.entry_id BETWEEN span.low AND span.high "
+            "CROSS JOIN groups g ON g.id = m.group_id",
+            tuple(number for span in chosen for number in span),
+        )
+        yield from found.all()
+
+
+def missing_files(connection: Connection) -> list[tuple[int, str]]:
+    """Id and path of every file that was not there at the last ingest."""
+    statement = select(files.c.id, files.c.path).where(files.c.state == MISSING)
+    return [(row[0], row[1]) for row in connection.execute(statement.order_by(files.c.path))]
+
+
+def paths_of(connection: Connection, root_id: int) -> list[tuple[int, str]]:
+    """Id and path of every file of a root."""
+    statement = select(files.c.id, files.c.path).where(files.c.root_id == root_id)
+    return [(row[0], row[1]) for row in connection.execute(statement.order_by(files.c.path))]

@@ -1,0 +1,47 @@
+"""Which database holds a catalogue, by its location."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import cast
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from iidindex.catalog.contract import Store
+from iidindex.errors import CatalogError
+
+# By the name of the database in a URL: the module that is its `Store`, as a class `Database`.
+_STORES = {"sqlite": "iidindex.catalog.sqlite.database"}
+
+
+def store_at(location: str | os.PathLike[str], *, read_only: bool = False) -> Store:
+    """The database of a location, which is not opened yet.
+
+    Parameters
+    ----------
+    location : path-like or str
+        A path, for SQLite, or a SQLAlchemy URL such as ``sqlite:////data/archive.db``.
+    read_only : bool
+        Never write, not even a lock.
+
+    Raises
+    ------
+    CatalogError
+        If it is no such URL, or of a database that cannot hold a catalogue.
+    """
+    url = _as_url(os.fspath(location))
+    home = _STORES.get(url.get_backend_name())
+    if home is None:
+        raise CatalogError(f"{url.render_as_string()}: only SQLite catalogues are supported so far")
+    return cast("Store", import_module(home).Database(url, read_only=read_only))
+
+
+def _as_url(text: str) -> URL:
+    if "://" not in text:
+        return URL.create("sqlite", database=text)
+    try:
+        return make_url(text)
+    except ArgumentError:
+        raise CatalogError(f"{text}: is not a database URL") from None

@@ -1,0 +1,106 @@
+"""What the verbs that draw have in common: their options, and what they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from iidindex.cli.filter_options import F
+from iidindex.cli.hint import hint
+from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
+from iidindex.pictures.drawing import Drawing
+from iidindex.query.entries import Entries
+from iidindex.render.write import encode, suffix_of
+from iidindex.storage.local import write_atomically
+
+
+class _Output(click.Path):
+    """A name that ends in .png or .npy."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Check the ending before anything is drawn."""
+        if suffix_of(value) is None:
+            self.fail(f"{printable(str(value))}: expected a name that ends in .png or .npy")
+        return super().convert(value, param, ctx)
+
+
+def output_option(what: str) -> Callable[[F], F]:
+    """Give a verb ``--output``, a picture or an array of `what`."""
+    return click.option(
+        "--output",
+        "-o",
+        required=True,
+        type=_Output(dir_okay=False),
+        help=f"The file to write: .png for a picture, .npy for a NumPy array of {what}.",
+    )
+
+
+def number_option(
+    name: str, kind: click.IntRange | click.FloatRange, default: float, text: str
+) -> Callable[[F], F]:
+    """Give a verb an option for a number, and tell its range and default."""
+    return click.option(name, type=kind, default=default, show_default=True, help=text)
+
+
+crop_option = click.option(
+    "--crop",
+    type=int,
+    nargs=4,
+    metavar="MINR MINC MAXR MAXC",
+    help="Only this part of the frame: rows MINR … MAXR-1, columns MINC … MAXC-1.",
+)
+font_option = click.option(
+    "--font", type=click.Path(dir_okay=False), help="A font file for the text."
+)
+no_image_option = click.option("--no-image", is_flag=True, help="Draw on a plain background.")
+
+
+def style_options(verb: F) -> F:
+    """Give a verb the ways in which masks can be drawn."""
+    for option in (
+        font_option,
+        click.option("--no-outlines", is_flag=True, help="Draw no outlines."),
+        click.option(
+            "--alpha",
+            type=click.FloatRange(0, 1),
+            help="Strength of the tints; by default 0.4 over an image and 0.7 over none.",
+        ),
+    ):
+        verb = option(verb)
+    return verb
+
+
+def nothing_drawn(hits: Entries) -> int:
+    """Say that there is nothing to draw, and what may be the reason; return the exit code."""
+    hint(hits, before="nothing fits, so nothing was drawn")
+    return NOTHING_FOUND
+
+
+def written(drawn: Drawing, output: str, told: str, left_out: str) -> int:
+    """Write a picture; say how large it is and what is not on it; return the exit code.
+
+    Parameters
+    ----------
+    drawn : Drawing
+    output : str
+        Name of the file, with a suffix that is known.
+    told : str
+        What is on it.
+    left_out : str
+        What is said behind the number of what was left out, if anything was.
+    """
+    write_atomically(output, [encode(drawn.picture, str(suffix_of(output)))])
+    height, width, _ = drawn.picture.shape
+    click.echo(f"{printable(output)}: {height} x {width} pixels, {told}")
+    if drawn.missing:
+        more = f" (and {len(drawn.missing) - 1} more)" if len(drawn.missing) > 1 else ""
+        click.echo(
+            f"iidindex: {printable(drawn.missing[0])}{more}: the metadata name this image, but it "
+            "is not there; drawn on a plain background",
+            err=True,
+        )
+    if drawn.left_out:
+        click.echo(f"iidindex: {drawn.left_out} {left_out}", err=True)
+    return DONE

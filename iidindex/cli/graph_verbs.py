@@ -1,0 +1,99 @@
+"""The graph of individuals and files."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from typing import Any
+
+import click
+
+from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
+from iidindex.cli.drawing_options import font_option, nothing_drawn, number_option
+from iidindex.cli.opening import open_to_ask
+from iidindex.cli.terminal import DONE, printable
+from iidindex.query.linkage.link_graph import MOST_NODES
+from iidindex.storage.local import write_atomically
+
+# Endings of pictures that are not made; what ends otherwise is GraphML.
+_NOT_DRAWN = {".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pdf", ".npy"}
+
+
+@click.command()
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(dir_okay=False),
+    help="The file to write: .png or .svg for a picture, any other name for "
+    "GraphML. Without it, GraphML goes to standard output.",
+)
+@click.option(
+    "--project",
+    type=click.Choice(["files", "iids"]),
+    help="Only nodes of this kind, linked by what they have in common.",
+)
+@click.option("--address", type=ADDRESS, help="Only what lies around this individual.")
+@click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
+@click.option("--path", type=PATH, help="Only what lies around this file.")
+@number_option(
+    "--depth",
+    click.IntRange(1, 100),
+    2,
+    "How many links away from it a node may be; with --project, two lead from one to the next.",
+)
+@number_option(
+    "--limit",
+    click.IntRange(1, MOST_NODES),
+    100,
+    "At most so many nodes around it; the nearest stay.",
+)
+@number_option("--size", click.IntRange(200, 8192), 1200, "Width of a picture in pixels.")
+@font_option
+@click.pass_obj
+def graph(
+    db: str, /, output: str | None, size: int, font: str | None, depth: int, **around: Any
+) -> int:
+    """Draw the graph of individuals and files, or write it as GraphML.
+
+    Files are squares and individuals dots, each in the colour that it has on every picture.
+    With --address or --path, only what lies around them is drawn.
+    """
+    if around["domain"] is not None and around["address"] is None:
+        raise click.UsageError("--domain is that of --address; name one")
+    with open_to_ask(db) as index:
+        found = index.link_graph(depth=depth, **around)
+        if not len(found):
+            hits = index.entries.where(address=around["address"], domain=around["domain"])
+            return nothing_drawn(hits)
+    content = _encoded(found, output, size, font)
+    if output is None:
+        sys.stdout.buffer.write(content)
+    else:
+        write_atomically(output, [content])
+        told = f"{len(found)} nodes, {found.number_of_edges()} links"
+        click.echo(f"{printable(output)}: {told}")
+    if found.graph.get("left_out"):
+        click.echo(
+            f"iidindex: {found.graph['left_out']} nodes more are as near; raise --limit, or "
+            "lower --depth",
+            err=True,
+        )
+    return DONE
+
+
+def _encoded(found: Any, output: str | None, size: int, font: str | None) -> bytes:
+    ending = os.path.splitext(output or "")[1].lower()
+    if ending in _NOT_DRAWN:
+        raise click.UsageError(
+            f"{printable(str(output))}: expected .png or .svg for a picture, .graphml for GraphML"
+        )
+    if ending in (".png", ".svg"):
+        from iidindex.pictures.graph import draw_graph
+
+        return draw_graph(found, ending, size=size, font=font)
+    import networkx
+
+    buffer = io.BytesIO()
+    networkx.write_graphml(found, buffer)
+    return buffer.getvalue()

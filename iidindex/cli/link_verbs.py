@@ -1,0 +1,126 @@
+"""Verbs that follow individuals from file to file."""
+
+from __future__ import annotations
+
+import click
+
+from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
+from iidindex.cli.filter_options import limit_option
+from iidindex.cli.hint import hint
+from iidindex.cli.opening import open_to_ask
+from iidindex.cli.output import Form, row_options, write
+from iidindex.cli.questions import Answer, Answered, Question, question
+from iidindex.cli.terminal import NOTHING_FOUND
+from iidindex.index import Index
+from iidindex.model import IID
+from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED, STEP
+
+_domain = click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
+_most = click.option("-k", type=click.IntRange(min=1), help="At most so many.")
+
+
+@click.command(cls=Question)
+@click.argument("address", type=ADDRESS)
+@_domain
+@question(LINK)
+def links(index: Index, address: bytes, domain: bytes | None) -> Answered:
+    """List the files in which an individual appears.
+
+    For each file: how many entries carry the IID, and their pixels together.
+    """
+    asked = [index.entries.where(address=address, domain=domain)]
+    return Answer(index.links(address, domain=domain), LINK, ("path", "entries", "area"), asked)
+
+
+@click.command()
+@click.option("--prefix", type=ADDRESS, help="What the address begins with.")
+@_domain
+@limit_option
+@row_options(IID_COUNT)
+@click.pass_obj
+def iids(
+    db: str, /, prefix: bytes | None, domain: bytes | None, limit: int | None, form: Form
+) -> int:
+    """List the individuals, and in how many files and entries they appear."""
+    with open_to_ask(db) as index:
+        found = index.iids(prefix=prefix, domain=domain, limit=limit)
+        code = write(found, form, IID_COUNT, ("domain", "address", "files", "entries"))
+        if code == NOTHING_FOUND:
+            hint(index.entries.where(prefix=prefix, domain=domain))
+        return code
+
+
+@click.command()
+@row_options(GROUP)
+@click.pass_obj
+def groups(db: str, /, form: Form) -> int:
+    """List the groups, and how many files and entries they have."""
+    with open_to_ask(db) as index:
+        return write(index.groups(), form, GROUP)
+
+
+@click.command(cls=Question)
+@click.argument("paths", nargs=-1, required=True, type=PATH)
+@question(IID_ALONE)
+def shared(index: Index, paths: tuple[str, ...]) -> Answered:
+    """List the individuals that appear in every one of the files named."""
+    return Answer(index.shared(*paths), IID_ALONE, ("domain", "address"))
+
+
+@click.command(cls=Question)
+@click.argument("path", type=PATH)
+@_most
+@question(RELATED)
+def related(index: Index, path: str, k: int | None) -> Answered:
+    """List the files that share individuals with a file, the closest first.
+
+    Individuals that are in few files weigh more than those that are in many.
+    """
+    return Answer(index.related(path, k=k), RELATED, ("path", "shared", "score"))
+
+
+@click.command(cls=Question)
+@click.argument("address", type=ADDRESS)
+@_domain
+@click.option(
+    "--by",
+    type=click.Choice(["file", "group", "overlap"]),
+    default="file",
+    show_default=True,
+    help="What is counted: files in common, groups of files in common, or overlapping pairs.",
+)
+@_most
+@question(COOCCURRENCE)
+def cooccur(index: Index, address: bytes, domain: bytes | None, by: str, k: int | None) -> Answered:
+    """List the individuals that appear together with another, most often first."""
+    found = index.cooccurring(address, domain=domain, by=by, k=k)
+    shown = ("domain", "address", "count", *(("pixels",) if by == "overlap" else ()))
+    return Answer(found, COOCCURRENCE, shown, [index.entries.where(address=address, domain=domain)])
+
+
+@click.command(cls=Question)
+@click.argument("a", type=ADDRESS)
+@click.argument("b", type=ADDRESS)
+@click.option(
+    "--domain", type=DOMAIN, help="The domain of both; needed if an address is in several."
+)
+@question(STEP)
+def chain(index: Index, a: bytes, b: bytes, domain: bytes | None) -> Answered:
+    """Find the shortest chain of files that leads from individual A to B.
+
+    A file links all individuals that are in it.
+    """
+    first, last = [_only(index, address, domain) for address in (a, b)]
+    found = None if first is None or last is None else index.chain(first, last)
+    asked = [index.entries.where(address=address, domain=domain) for address in (a, b)]
+    return Answer(found or (), STEP, ("domain", "address", "path"), asked)
+
+
+def _only(index: Index, address: bytes, domain: bytes | None) -> IID | None:
+    """The IID with that address; None, if there is none."""
+    if domain is not None:
+        return IID(domain, address)
+    found = [one.iid for one in index.iids(prefix=address) if one.iid.address == address]
+    if len(found) > 1:
+        raise click.UsageError("the address is in several domains; name one with --domain")
+    return found[0] if found else None

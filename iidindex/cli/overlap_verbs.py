@@ -1,0 +1,76 @@
+"""The verb that compares entries with each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from iidindex.cli.bar import Bar
+from iidindex.cli.completion import PATH
+from iidindex.cli.filter_options import narrowed, reading_option, selection_options
+from iidindex.cli.hint import hint
+from iidindex.cli.opening import open_to_change
+from iidindex.cli.output import Form, row_options, write
+from iidindex.cli.terminal import DONE, NOTHING_FOUND
+from iidindex.rows import FILE, OVERLAP
+
+_SHOWN = ("path", "a_key", "b_key", "a_address", "b_address", "pixels", "iou")
+
+
+@click.command()
+@click.argument("paths", nargs=-1, type=PATH)
+@selection_options
+@reading_option
+@click.option("--store", is_flag=True, help="Keep the pairs in the index, and write nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="With --store: list the files whose overlaps would be counted; change nothing.",
+)
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    help="Processes that read and compare masks; 1 by default.",
+)
+@row_options(OVERLAP)
+@click.pass_obj
+def overlaps(
+    db: str,
+    /,
+    paths: tuple[str, ...],
+    store: bool,
+    dry_run: bool,
+    jobs: int | None,
+    form: Form,
+    **filters: Any,
+) -> int:
+    """List the pairs of entries of a file that share pixels.
+
+    Of the files named by PATHS, or of all files; with filters, between the entries that fit.
+    """
+    if paths and filters["path"] is not None:
+        raise click.UsageError("name files as PATHS or with --path, not both")
+    if dry_run and not store:
+        raise click.UsageError("--dry-run goes with --store; without it, nothing is changed")
+    with open_to_change(db, dry_run=dry_run or not store) as index:
+        questions = [
+            narrowed(index.entries, **filters | {"path": path})
+            for path in paths or (filters["path"],)
+        ]
+        if dry_run:
+            # Two questions may lead to one file.
+            files = {file for one in questions for file in one.files_without_overlaps()}
+            write(sorted(files), form, FILE, ("path", "entries", "location"))
+            return DONE
+        if store:
+            with Bar("counting") as bar:
+                for question in questions:
+                    question.overlaps(store=True, jobs=jobs, progress=bar.show)
+            return DONE
+        found = (pair for question in questions for pair in question.overlaps(jobs=jobs))
+        code = write(found, form, OVERLAP, _SHOWN)
+        if code == NOTHING_FOUND:
+            hint(*questions)
+        return code

@@ -1,0 +1,167 @@
+"""Verbs that draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from iidindex.cli.completion import ADDRESS, PATH
+from iidindex.cli.drawing_options import (
+    crop_option,
+    font_option,
+    no_image_option,
+    nothing_drawn,
+    number_option,
+    output_option,
+    style_options,
+    written,
+)
+from iidindex.cli.filter_options import narrowed, reading_option, selection_options
+from iidindex.cli.opening import open_to_ask
+from iidindex.cli.terminal import DONE, printable
+from iidindex.pictures.sheet import MOST_TILES
+from iidindex.query.heat.coverage import MOST_CELLS
+from iidindex.render.write import encode, suffix_of
+from iidindex.storage.local import write_atomically
+
+
+@click.command()
+@click.argument("file", type=PATH, metavar="PATH")
+@output_option("uint8, shape (h, w, 3)")
+@click.option(
+    "--image",
+    type=click.Path(dir_okay=False),
+    help="The picture to draw over; by default the one that the file's metadata name.",
+)
+@no_image_option
+@number_option(
+    "--size",
+    click.IntRange(1, MOST_CELLS),
+    2048,
+    "Pixels along the longer side at the most; a larger frame is reduced.",
+)
+@number_option(
+    "--zoom",
+    click.IntRange(1, 64),
+    1,
+    "Draw each pixel as a square of so many a side, as far as --size allows.",
+)
+@crop_option
+@click.option("--no-labels", is_flag=True, help="Write no addresses.")
+@style_options
+@reading_option
+@selection_options
+@click.pass_obj
+def render(
+    db: str, /, file: str, output: str, image: str | None, no_image: bool, **options: Any
+) -> int:
+    """Draw the masks of a file over its picture.
+
+    PATH is the indexed file, as `find` shows it or where it lies on disk. An individual has
+    the same colour on every picture. With filters, only the entries that fit are drawn.
+    """
+    if image is not None and no_image:
+        raise click.UsageError("--image and --no-image exclude each other")
+    if options["path"] is not None:
+        raise click.UsageError("name the file as PATH, not with --path")
+    drawing = _taken(options, "size", "zoom", "crop", "alpha", "font", "on_stale")
+    drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "labels")}
+    with open_to_ask(db) as index:
+        hits = narrowed(index.entries, **options)
+        drawn = index.render(file, hits, image=not no_image if image is None else image, **drawing)
+        if not drawn.drawn:
+            return nothing_drawn(hits)
+    over = "".join(f" over {printable(name)}" for name in drawn.images)
+    more = "labels found no room; --zoom, --size or --crop makes some"
+    return written(drawn, output, f"{drawn.drawn} entries{over}", more)
+
+
+@click.command()
+@click.argument("address", type=ADDRESS)
+@output_option("uint8, shape (h, w, 3)")
+@number_option("--limit", click.IntRange(1, MOST_TILES), 60, "At most so many tiles.")
+@number_option("--tile", click.IntRange(1, 1024), 192, "Width and height of a tile in pixels.")
+@number_option(
+    "--margin",
+    click.FloatRange(0, 100),
+    0.25,
+    "What is shown around a mask, as a fraction of its longer side.",
+)
+@click.option("--fit", is_flag=True, help="Scale each tile to its own mask, not all alike.")
+@no_image_option
+@style_options
+@reading_option
+@selection_options
+@click.pass_obj
+def sheet(
+    db: str, /, address: bytes, addresses: tuple[bytes, ...], output: str, **options: Any
+) -> int:
+    """Draw every appearance of an individual, tile by tile.
+
+    Each tile shows the mask over the picture that the file's metadata name, if it is there.
+    Tiles come by path and key, and have one scale, so that sizes can be compared.
+    """
+    drawing = _taken(options, "limit", "tile", "margin", "fit", "alpha", "font", "on_stale")
+    drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "image")}
+    wanted = (address, *addresses)
+    with open_to_ask(db) as index:
+        hits = narrowed(index.entries, **options)
+        drawn = index.sheet(wanted, hits, **drawing)
+        if not drawn.drawn:
+            return nothing_drawn(hits.where(address=wanted))
+    more = (
+        f"appearances more; raise --limit (at most {MOST_TILES}), or narrow them down with --path"
+    )
+    return written(drawn, output, f"{drawn.drawn} tiles", more)
+
+
+@click.command()
+@output_option("int64, the set pixels in each cell")
+@number_option(
+    "--size",
+    click.IntRange(1, MOST_CELLS),
+    1024,
+    "Cells along the longer side at the most; a larger frame is counted in coarser ones.",
+)
+@crop_option
+@font_option
+@reading_option
+@selection_options
+@click.pass_obj
+def heat(
+    db: str,
+    /,
+    output: str,
+    size: int,
+    crop: tuple[int, int, int, int] | None,
+    font: str | None,
+    **filters: Any,
+) -> int:
+    """Draw where in the frame masks lie, over all files.
+
+    Colours tell how many masks cover a pixel; for a cell of several pixels, their mean.
+    """
+    with open_to_ask(db) as index:
+        hits = narrowed(index.entries, **filters)
+        found = hits.heat(size=size, crop=crop)
+        if not found.entries:
+            return nothing_drawn(hits)
+    if suffix_of(output) == ".npy":
+        content = encode(found.counts, ".npy")
+    else:
+        from iidindex.pictures.heat import draw_heat
+
+        content = encode(draw_heat(found, font=font).picture, ".png")
+    write_atomically(output, [content])
+    height, width = found.counts.shape
+    told = (
+        f"{height} x {width} cells, {found.entries} masks, at most {found.mean.max():.4g} a pixel"
+    )
+    click.echo(f"{printable(output)}: {told}")
+    return DONE
+
+
+def _taken(options: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Options that say how to draw, out of those that say what."""
+    return {name: options.pop(name) for name in names}

@@ -1,0 +1,167 @@
+"""Pictures of what an index leads to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from iidindex.index.opened import Opened
+from iidindex.model import BBox, BBoxLike
+from iidindex.query.entries import Entries
+from iidindex.query.pixels.originals import OnStale
+
+if TYPE_CHECKING:
+    from iidindex.pictures.drawing import Drawing
+
+
+class Pictures(Opened):
+    """Masks, drawn."""
+
+    def render(
+        self,
+        path: str,
+        entries: Entries | None = None,
+        *,
+        image: str | os.PathLike[str] | bool = True,
+        size: int = 2048,
+        zoom: int = 1,
+        crop: BBoxLike | None = None,
+        alpha: float | None = None,
+        outlines: bool = True,
+        labels: bool = True,
+        font: str | os.PathLike[str] | None = None,
+        on_stale: OnStale | None = None,
+    ) -> Drawing:
+        """Draw the masks of one file, each in its IID's colour, over the file's picture.
+
+        Parameters
+        ----------
+        path : str
+            Inside its root, or where the file lies on disk.
+        entries : Entries, optional
+            Draw only those of the file that are among these: ``index.entries.where(...)``.
+        image : path-like or bool
+            The picture's own file. By default the first that the metadata name under
+            ``image``, ``picture``, ``file_name``, ``filename`` or ``path``, relative to the
+            directory of the ``.iid`` file, if it is there; False for none.
+        size : int
+            Pixels along the longer side of what is returned, at the most. A larger frame is
+            reduced, and a pixel tinted by the part of it that a mask covers.
+        zoom : int
+            Sides of the square that a pixel of the frame is drawn as, if `size` allows.
+        crop : sequence of int, optional
+            ``(minr, minc, maxr, maxc)``, half-open, pixels: draw this part of the frame.
+        alpha : float, optional
+            Strength of the tints, 0 … 1; by default 0.4 over an image and 0.7 over none.
+        outlines, labels : bool
+        font : path-like, optional
+            A font file for the labels.
+        on_stale : {"error", "skip", "warn"}, optional
+            As in `Entries.reading`; that of `entries` without this.
+
+        Returns
+        -------
+        Drawing
+            ``picture``, uint8 of shape (h, w, 3); ``drawn``, how many entries are seen on it;
+            ``left_out``, how many labels found no room; ``images`` that it was drawn over, and
+            those ``missing`` that the metadata name.
+
+        Raises
+        ------
+        QueryError
+            If no file has that path, an argument has not its form, or the image's size is not
+            the one that the metadata tell, or masks reach outside it.
+        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `Entry.mask`; also if the image cannot be read.
+
+        Notes
+        -----
+        Memory grows with `size`, the image, and the number of entries, not with the frame.
+        """
+        from iidindex.pictures.render import render
+        from iidindex.pictures.scene import Style
+
+        hits = (self.entries if entries is None else entries).reading(on_stale=on_stale)
+        return render(
+            self._catalog,
+            self._originals,
+            hits,
+            path,
+            image=image if isinstance(image, bool) else os.fspath(image),
+            size=size,
+            zoom=zoom,
+            crop=None if crop is None else BBox.of(crop, "crop"),
+            style=Style(alpha, outlines),
+            labels=labels,
+            font=None if font is None else os.fspath(font),
+            on_stale=hits.on_stale,
+        )
+
+    def sheet(
+        self,
+        address: bytes | Iterable[bytes],
+        entries: Entries | None = None,
+        *,
+        domain: bytes | None = None,
+        limit: int = 60,
+        tile: int = 192,
+        margin: float = 0.25,
+        fit: bool = False,
+        image: bool = True,
+        alpha: float | None = None,
+        outlines: bool = True,
+        font: str | os.PathLike[str] | None = None,
+        on_stale: OnStale | None = None,
+    ) -> Drawing:
+        """Draw every appearance of an IID on a tile of its own, by path and key.
+
+        Parameters
+        ----------
+        address : bytes or iterable of bytes
+        entries : Entries, optional
+            Draw only those that are among these.
+        domain : bytes, optional
+            ``b""`` stands for none given; without it, the address in any domain.
+        limit : int
+            Tiles, at most 400.
+        tile : int
+            Sides of a tile in pixels.
+        margin : float
+            What is shown on each side of a mask, as a part of its longer side.
+        fit : bool
+            Scale every tile to its own mask. Otherwise all show a square of the same size, so
+            that masks can be compared.
+        image : bool
+            Draw over the pictures that the metadata name, as in `render`.
+        alpha, outlines, font, on_stale
+            As in `render`.
+
+        Returns
+        -------
+        Drawing
+            ``picture``, uint8 of shape (h, w, 3), without pixels if there is no appearance;
+            ``drawn``, the tiles; ``left_out``, how many appearances are more than `limit`.
+
+        Raises
+        ------
+        QueryError, SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `render`.
+        """
+        from iidindex.pictures.scene import Style
+        from iidindex.pictures.sheet import sheet
+
+        hits = (self.entries if entries is None else entries).reading(on_stale=on_stale)
+        return sheet(
+            self._catalog,
+            self._originals,
+            hits.where(address=address, domain=domain),
+            limit=limit,
+            tile=tile,
+            margin=margin,
+            fit=fit,
+            image=image,
+            style=Style(alpha, outlines),
+            font=None if font is None else os.fspath(font),
+            on_stale=hits.on_stale,
+        )

@@ -1,0 +1,246 @@
+"""Answers as Arrow tables, built column by column; pyarrow is imported when it is asked for."""
+
+from __future__ import annotations
+
+import os
+from binascii import b2a_base64
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from iidindex.catalog.dialect import Text
+from iidindex.catalog.lookup import group_names, numbers
+from iidindex.errors import QueryError
+from iidindex.query.pixels.segments import Ints
+from iidindex.query.question.asking import Row, original
+from iidindex.rows import Column, Kind, Type, as_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Rows of a batch: many enough that making it costs little beside them, and few enough to stay
+# in the processor's cache.
+BATCH_ROWS = 4096
+
+# From a file to its groups to their members, in a range of ids.
+_MEMBERS = Text(
+    "SELECT m.entry_id, g.group_id FROM {rows} {then} file_groups g ON g.file_id = {values[0]} "
+    "{then} entry_groups m ON m.group_id = g.group_id "
+    "AND m.entry_id BETWEEN {values[1]} AND {values[2]}",
+    width=3,
+)
+
+
+def library(name: str, extra: str) -> Any:
+    """Import a library that is an extra.
+
+    Raises
+    ------
+    QueryError
+        If it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise QueryError(
+            f"{name} is not installed; `pip install {name}` installs it, as does "
+            f"`pip install 'iidindex[{extra}]'`"
+        ) from error
+
+
+def schema_of(kind: Kind) -> pa.Schema:
+    """The Arrow schema of a kind of row."""
+    pa = library("pyarrow", "arrow")
+    types = {
+        Type.TEXT: pa.string(),
+        Type.INTEGER: pa.int64(),
+        Type.REAL: pa.float64(),
+        Type.BOX: pa.list_(pa.int32(), 4),
+        Type.TEXTS: pa.list_(pa.string()),
+    }
+    return pa.schema(
+        [pa.field(column.name, types[column.type], column.nullable) for column in kind.columns]
+    )
+
+
+def batches_of_records(kind: Kind, records: Sequence[Any]) -> Iterator[pa.RecordBatch]:
+    """Records as batches of columns."""
+    pa = library("pyarrow", "arrow")
+    schema = schema_of(kind)
+    for start in range(0, len(records), BATCH_ROWS):
+        part = records[start : start + BATCH_ROWS]
+        arrays = [
+            _values(column, [column.get(record) for record in part]) for column in kind.columns
+        ]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def batches_of_entries(
+    kind: Kind, connection: Connection, parts: Iterable[Sequence[Row]]
+) -> Iterator[pa.RecordBatch]:
+    """Hits as batches of columns, as they come.
+
+    Parameters
+    ----------
+    kind : Kind
+        ``ENTRY`` or ``NEAREST``, or some of their columns.
+    connection : Connection
+        That sees the state of the catalogue which the hits are of.
+    parts : iterable of sequence of Row
+        Of ``HIT_COLUMNS``; in ``NEAREST``, with the distance behind.
+    """
+    pa = library("pyarrow", "arrow")
+    schema = schema_of(kind)
+    for rows in _larger(parts):
+        columns = EntryColumns(connection, rows)
+        arrays = [columns[column.name] for column in kind.columns]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _larger(parts: Iterable[Sequence[Row]]) -> Iterator[Sequence[Row]]:
+    """Put small parts together."""
+    waiting: list[Row] = []
+    for rows in parts:
+        waiting += rows
+        if len(waiting) >= BATCH_ROWS:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+class EntryColumns:
+    """The columns of some hits as Arrow arrays, each made when it is asked for.
+
+    Parameters
+    ----------
+    connection : Connection
+    rows : sequence of Row
+        Of ``HIT_COLUMNS``, one at least, with the distance behind, if there is one.
+    """
+
+    def __init__(self, connection: Connection, rows: Sequence[Row]) -> None:
+        self._pa = library("pyarrow", "arrow")
+        self._connection = connection
+        self._rows = rows
+        self._columns = tuple(zip(*rows, strict=True))
+        self._encoded: dict[int, Any] = {}
+        # Of each file, one row; and for each row, which of them is of its file.
+        self._file_id = np.array(self._columns[1], np.int64)
+        _, self._first, self._nth = np.unique(self._file_id, return_index=True, return_inverse=True)
+
+    def __getitem__(self, name: str) -> Any:
+        return _MAKERS[name](self)
+
+    def integers(self, place: int) -> Any:
+        """A column of integers as it is."""
+        return self._pa.array(self._columns[place], self._pa.int64())
+
+    def reals(self, place: int) -> Any:
+        """A column of floats as it is."""
+        return self._pa.array(self._columns[place], self._pa.float64())
+
+    def of_files(self, value: Callable[[Row], str]) -> Any:
+        """What is the same for all entries of a file."""
+        values = _texts([value(self._rows[row]) for row in self._first.tolist()])
+        return values.take(self._pa.array(self._nth))
+
+    def _distinct(self, place: int) -> Any:
+        """Bytes, each value once, and which of them each row has."""
+        if place not in self._encoded:
+            values = self._pa.array(self._columns[place], self._pa.binary())
+            self._encoded[place] = values.dictionary_encode()
+        return self._encoded[place]
+
+    def texts(self, place: int) -> Any:
+        """Bytes as text where they are UTF-8; null elsewhere."""
+        found = self._distinct(place)
+        try:
+            # Arrow takes what Python takes for UTF-8.
+            values = found.dictionary.cast(self._pa.string())
+        except self._pa.ArrowInvalid:
+            texts = [as_text(value) for value in found.dictionary.to_pylist()]
+            values = self._pa.array(texts, self._pa.string())
+        return values.take(found.indices)
+
+    def exact(self, place: int) -> Any:
+        """Bytes in base64."""
+        found = self._distinct(place)
+        values = [b2a_base64(value, newline=False) for value in found.dictionary.to_pylist()]
+        return self._pa.array(values, self._pa.binary()).cast(self._pa.string()).take(found.indices)
+
+    def boxes(self) -> Any:
+        """``(minr, minc, maxr, maxc)`` of each entry."""
+        edges = np.array(self._columns[3:7], np.int32).T.ravel()
+        return self._pa.FixedSizeListArray.from_arrays(self._pa.array(edges), 4)
+
+    def groups(self) -> Any:
+        """The names of each entry's groups, in their order."""
+        ids = np.array(self._columns[0], np.int64)
+        order = np.argsort(ids)
+        sorted_ids = ids[order]
+        member, group = _members(self._connection, self._file_id[order], sorted_ids).T
+        place = np.minimum(np.searchsorted(sorted_ids, member), len(ids) - 1)
+        is_hit = sorted_ids[place] == member
+        row, group = order[place[is_hit]], group[is_hit]
+        group_ids, nth = np.unique(group, return_inverse=True)
+        texts = group_names(self._connection, group_ids)
+        rank = np.argsort(np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64))
+        by_row = np.lexsort((rank[nth], row))
+        offsets = np.zeros(len(ids) + 1, np.int32)
+        np.cumsum(np.bincount(row, minlength=len(ids)), out=offsets[1:])
+        values = _texts(texts).take(self._pa.array(nth[by_row]))
+        return self._pa.ListArray.from_arrays(self._pa.array(offsets), values)
+
+
+# Not in the objects themselves: bound to them, they would keep every batch of a stream in memory.
+_MAKERS: dict[str, Callable[[EntryColumns], Any]] = {
+    "path": lambda entries: entries.of_files(lambda row: os.fsdecode(row[12])),
+    "location": lambda entries: entries.of_files(lambda row: original(row[12:]).location),
+    "address": lambda entries: entries.texts(11),
+    "domain": lambda entries: entries.texts(10),
+    "address_b64": lambda entries: entries.exact(11),
+    "domain_b64": lambda entries: entries.exact(10),
+    "bbox": lambda entries: entries.boxes(),
+    "groups": lambda entries: entries.groups(),
+    "id": lambda entries: entries.integers(0),
+    "key": lambda entries: entries.integers(2),
+    "area": lambda entries: entries.integers(7),
+    "offset": lambda entries: entries.integers(8),
+    "length": lambda entries: entries.integers(9),
+    "distance": lambda entries: entries.reals(16),
+}
+
+
+def _members(connection: Connection, file_id: Ints, ids: Ints) -> Ints:
+    """Members of groups, and their groups, among entries whose ids are sorted."""
+    order = np.argsort(file_id, kind="stable")
+    file_id, ids = file_id[order], ids[order]
+    first = np.flatnonzero(np.diff(file_id, prepend=-1))
+    last = np.append(first[1:], len(ids)) - 1
+    spans = np.column_stack([file_id[first], ids[first], ids[last]])
+    return numbers(connection, _MEMBERS, spans)
+
+
+def _values(column: Column, values: list[Any]) -> Any:
+    """Values as rows have them, as an array."""
+    pa = library("pyarrow", "arrow")
+    if column.type is Type.TEXT:
+        return _texts(values)
+    return pa.array(values, schema_of(Kind("", (column,))).field(0).type)
+
+
+def _texts(values: Sequence[str | None]) -> Any:
+    r"""Text, in which bytes of a file name that are none are written as ``\udcff``."""
+    pa = library("pyarrow", "arrow")
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        readable = [
+            None if value is None else value.encode("utf-8", "backslashreplace").decode()
+            for value in values
+        ]
+        return pa.array(readable, pa.string())

@@ -1,0 +1,224 @@
+"""One entry that answers a question."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import Connection
+
+from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.file_rows import groups_of_entries
+from iidindex.codec.decode import decode_mask
+from iidindex.errors import QueryError
+from iidindex.files.part import naming
+from iidindex.masks.regions import Bool2D
+from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp
+from iidindex.query.pixels.originals import Originals
+from iidindex.query.pixels.segments import Original
+from iidindex.query.question import compile as sql
+from iidindex.rows import ENTRY, NEAREST
+
+
+class Entry:
+    """One entry of one indexed file. What is not in the catalogue is read when asked for.
+
+    Attributes
+    ----------
+    distance : float or None
+        Of the mask from the pixel that `Entries.nearest` asked for, in pixels.
+    """
+
+    __slots__ = ("_chunk", "_iid", "_row", "distance")
+
+    def __init__(self, row: Sequence[Any], chunk: Chunk, distance: float | None = None) -> None:
+        # In the order of `compile.HIT_COLUMNS`. Most who ask for many look at few fields.
+        self._row = row
+        self._chunk = chunk
+        self._iid: IID | None = None
+        self.distance = distance
+
+    @property
+    def id(self) -> int:
+        """In the catalogue; may be another after the file has changed."""
+        found: int = self._row[0]
+        return found
+
+    @property
+    def file_id(self) -> int:
+        """The file's, in the catalogue."""
+        found: int = self._row[1]
+        return found
+
+    @property
+    def key(self) -> int:
+        """In the file's lookup table."""
+        found: int = self._row[2]
+        return found
+
+    @property
+    def bbox(self) -> BBox:
+        """``(minr, minc, maxr, maxc)``, half-open, pixels."""
+        return BBox(*self._row[3:7])
+
+    @property
+    def area(self) -> int:
+        """Pixels in the mask."""
+        found: int = self._row[7]
+        return found
+
+    @property
+    def bufloc(self) -> BufLoc:
+        """Where the encoded segment lies, from the start of the file, in bytes."""
+        return BufLoc(*self._row[8:10])
+
+    @property
+    def iid(self) -> IID:
+        """``entry.iid.address`` and ``entry.iid.domain``, bytes (or None)."""
+        if self._iid is None:
+            self._iid = IID(self._row[10], self._row[11])
+        return self._iid
+
+    @property
+    def path(self) -> str:
+        """Inside its root, ``/``-separated."""
+        return os.fsdecode(self._row[12])
+
+    @property
+    def location(self) -> str:
+        """Where the file can be opened."""
+        return self._chunk.location_of(self._row)
+
+    @property
+    def stamp(self) -> FileStamp:
+        """Size and time of the original when it was indexed."""
+        return FileStamp(*self._row[13:15])
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups the entry is in, sorted.
+
+        Raises
+        ------
+        QueryError
+            If an ingest has put other entries in its place since it was found.
+        """
+        return self._chunk.groups_of(self.id)
+
+    def mask(self, bbox: BBoxLike | None = None) -> Bool2D:
+        """Read the mask from the original file, now.
+
+        Parameters
+        ----------
+        bbox : sequence of int, optional
+            ``(minr, minc, maxr, maxc)`` in image coordinates; only what lies inside is
+            decoded.
+
+        Returns
+        -------
+        ndarray of bool, shape (height, width)
+            Of the entry's box, or of what it has in common with `bbox`.
+
+        Raises
+        ------
+        SourceNotFoundError, SourceError
+            If the original is not there or cannot be read.
+        StaleFileError
+            If it is no longer the file that was indexed.
+        IIDFormatError
+            If the segment's regions are not valid.
+        """
+        crop = None if bbox is None else BBox.of(bbox)
+        box, place = self.bbox, self.bufloc
+        file = Original(self.location, self.stamp)
+        data = self._chunk.originals.read_one(file, self.key, box, self.area, place)
+        with naming(file.location):
+            return decode_mask(data, 0, place.length, box, crop)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as JSON can hold it.
+
+        Addresses and domains are text where they are UTF-8 and null where they are not;
+        ``address_b64`` and ``domain_b64`` are always exact. ``id`` is what `Entries.after`
+        takes, ``location`` where the file can be opened. ``distance`` is there if
+        `Entries.nearest` was asked.
+        """
+        return (ENTRY if self.distance is None else NEAREST).row(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Entry):
+            return NotImplemented
+        return (self.location, self.key, self.bufloc) == (other.location, other.key, other.bufloc)
+
+    def __hash__(self) -> int:
+        return hash((self.location, self.key, self.bufloc))
+
+    def __repr__(self) -> str:
+        return (
+            f"Entry(path={self.path!r}, key={self.key}, iid={tuple(self.iid)}, "
+            f"bbox={tuple(self.bbox)}, area={self.area})"
+        )
+
+
+class Chunk:
+    """Entries that were fetched together, and so are looked up together."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        originals: Originals,
+        rows: Sequence[Sequence[Any]],
+        connection: Connection,
+    ) -> None:
+        self._catalog = catalog
+        # While the hits are streamed, their groups come from the same view of the catalogue.
+        self._connection = connection
+        self._places = [(row[1], row[0]) for row in rows]
+        self._groups: dict[int, list[str]] | None = None
+        self._locations: dict[int, str] = {}
+        self.originals = originals
+
+    def location_of(self, row: Sequence[Any]) -> str:
+        """Where the file of an entry can be opened."""
+        found = self._locations.get(row[1])
+        if found is None:
+            found = os.path.join(os.fsdecode(row[15]), os.fsdecode(row[12]))
+            self._locations[row[1]] = found
+        return found
+
+    def groups_of(self, entry_id: int) -> tuple[str, ...]:
+        """The groups of one of the entries.
+
+        Raises
+        ------
+        QueryError
+            If an ingest has put other entries in its place since it was found.
+        """
+        if self._groups is None:
+            self._groups = self._look_up()
+        if entry_id not in self._groups:
+            raise QueryError("the entry is no longer in the index; ask for it again")
+        return tuple(sorted(self._groups[entry_id]))
+
+    def _look_up(self) -> dict[int, list[str]]:
+        spans = [
+            (file_id, min(ids), max(ids))
+            for file_id, ids in (
+                (file_id, [place[1] for place in places])
+                for file_id, places in groupby(sorted(self._places), key=itemgetter(0))
+            )
+        ]
+        ids = [entry_id for _, entry_id in self._places]
+        streaming = not self._connection.closed
+        with nullcontext(self._connection) if streaming else self._catalog.reading() as connection:
+            found: dict[int, list[str]] = {
+                row[0]: [] for row in sql.which_exist().run(connection, {"ids": ids})
+            }
+            for entry_id, name in groups_of_entries(connection, spans):
+                if entry_id in found:
+                    found[entry_id].append(name)
+        return found

@@ -1,0 +1,167 @@
+"""Answers that can be had as dictionaries, as data frames and as Arrow tables."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from iidindex.rows import Kind
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Tabular(ABC):
+    r"""An answer of rows of one kind, of which `iidindex.rows` says the columns.
+
+    Whatever reads Arrow streams reads it: ``polars.DataFrame(answer)``,
+    ``duckdb.sql("FROM answer")``, ``pyarrow.table(answer)``. For this and for the methods
+    below, ``pip install 'iidindex[arrow]'`` or ``'iidindex[pandas]'`` is needed. The columns,
+    their types and their values are those of `to_dicts`, with this said of three:
+
+    - ``bbox`` is a list of fixed size, four int32; other integers are int64.
+    - ``address`` and ``domain`` are null where they are not UTF-8; ``address_b64`` and
+      ``domain_b64`` are always exact, in base64, as JSON has them.
+    - A byte of a file name that is no text, ``0xff`` say, is written as ``\udcff`` in
+      ``path`` and ``location``, as JSON writes it.
+    """
+
+    @abstractmethod
+    def _kind_of_rows(self) -> Kind:
+        """Which kind of row it has."""
+
+    @abstractmethod
+    def _batches(self, kind: Kind) -> Iterator[pyarrow.RecordBatch]:
+        """The answer as columns, in parts, of all columns of its kind, or of some."""
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def to_dicts(self, fields: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """The rows as dictionaries that JSON can hold.
+
+        Parameters
+        ----------
+        fields : sequence of str, optional
+            Only these columns, in this order. What is left out is not looked up.
+
+        Raises
+        ------
+        QueryError
+            If there is no such column.
+        """
+        return list(self._kind_of_rows().select(fields).rows(self))
+
+    def to_arrow(self, fields: Sequence[str] | None = None) -> pyarrow.Table:
+        """The rows as an Arrow table.
+
+        Parameters
+        ----------
+        fields : sequence of str, optional
+            As in `to_dicts`.
+
+        Raises
+        ------
+        QueryError
+            If there is no such column, or pyarrow is not installed.
+        """
+        from iidindex.query.answers.arrow import library, schema_of
+
+        table = library("pyarrow", "arrow").Table
+        kind = self._kind_of_rows().select(fields)
+        return table.from_batches(self._batches(kind), schema_of(kind))
+
+    def to_pandas(self, fields: Sequence[str] | None = None) -> pandas.DataFrame:
+        """The rows as a pandas data frame.
+
+        Parameters
+        ----------
+        fields : sequence of str, optional
+            As in `to_dicts`.
+
+        Raises
+        ------
+        QueryError
+            If there is no such column, or pandas or pyarrow is not installed.
+        """
+        from iidindex.query.answers.arrow import library
+
+        for name in ("pandas", "pyarrow"):
+            library(name, "pandas")
+        return self.to_arrow(fields).to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The rows as an Arrow stream, read as they come.
+
+        An error while it is read reaches the reader in a form of its own, with the message in
+        it. See https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html.
+        """
+        from iidindex.query.answers.arrow import library, schema_of
+
+        reader = library("pyarrow", "arrow").RecordBatchReader
+        kind = self._kind_of_rows()
+        stream = reader.from_batches(schema_of(kind), self._batches(kind))
+        capsule: object = stream.__arrow_c_stream__(requested_schema)
+        return capsule
+
+
+class Records(Tabular, Generic[T_co]):
+    """Records of one kind: read like a list, and equal to a list of the same records.
+
+    It is no list, for libraries of data frames look into lists by themselves, before they ask
+    for columns.
+
+    Parameters
+    ----------
+    kind : Kind
+    records : iterable
+    """
+
+    def __init__(self, kind: Kind, records: Iterable[T_co]) -> None:
+        self._kind = kind
+        self._records = list(records)
+
+    def _kind_of_rows(self) -> Kind:
+        return self._kind
+
+    def _batches(self, kind: Kind) -> Iterator[pyarrow.RecordBatch]:
+        from iidindex.query.answers.arrow import batches_of_records
+
+        return batches_of_records(kind, self._records)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[T_co]:
+        return iter(self._records)
+
+    def __contains__(self, record: object) -> bool:
+        return record in self._records
+
+    @overload
+    def __getitem__(self, place: int) -> T_co: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Records[T_co]: ...
+
+    def __getitem__(self, place: int | slice) -> T_co | Records[T_co]:
+        if isinstance(place, slice):
+            return Records(self._kind, self._records[place])
+        return self._records[place]
+
+    def __add__(self, other: Iterable[T_co]) -> list[T_co]:
+        return [*self._records, *other]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Records):
+            other = other._records
+        return self._records == other if isinstance(other, list) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return repr(self._records)

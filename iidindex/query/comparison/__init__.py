@@ -1,0 +1,1 @@
+"""How files, individuals and their masks differ."""

@@ -1,0 +1,1 @@
+"""How many masks cover each place."""

@@ -1,0 +1,108 @@
+"""Where in the frame masks lie, over all files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from iidindex.catalog.catalogue import Catalog
+from iidindex.errors import QueryError
+from iidindex.files.arguments import one_integer
+from iidindex.masks.cells import Grid, count_grid
+from iidindex.masks.tiles import disjoint_masks
+from iidindex.model import BBox
+from iidindex.query.pixels.frames import largest, sizes_of
+from iidindex.query.pixels.originals import Originals
+from iidindex.query.pixels.segments import Ints
+from iidindex.query.pixels.sift import regions_of
+from iidindex.query.question.asked import PLANE, Filters
+from iidindex.query.question.asking import Question, files_of
+
+# Cells along a side; so many squared are held as 64-bit numbers.
+MOST_CELLS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """How many masks cover each place.
+
+    Attributes
+    ----------
+    counts : ndarray of int64, shape (h, w)
+        Set pixels of all masks in each cell of the grid.
+    grid : Grid
+        Where the cells lie in the frame.
+    entries : int
+        How many masks were counted, also such as lie outside the grid.
+    """
+
+    counts: Ints
+    grid: Grid
+    entries: int
+
+    @property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """Masks that cover a pixel of each cell, on the average: float64, shape (h, w)."""
+        found: npt.NDArray[np.float64] = self.counts / self.grid.pixels
+        return found
+
+
+# No crop reaches so far; coordinates times cells must be integers that fit.
+_FAR = 1 << 31
+
+
+def heat(
+    catalog: Catalog, originals: Originals, filters: Filters, size: int, crop: BBox | None
+) -> Heat:
+    """Count how many masks cover each place; see `Entries.heat`.
+
+    Notes
+    -----
+    Two runs over the hits, both in bounded memory: one for the frame, one for the pixels.
+    """
+    check_size(size)
+    if filters.order_by or filters.near is not None:
+        raise QueryError("places are counted in no order; leave order_by and nearest out")
+    if crop is not None and not crop.n_pixels:
+        raise QueryError(f"crop {tuple(crop)} has no pixel")
+    if crop is not None and max(map(abs, crop)) > _FAR:
+        raise QueryError(f"crop {tuple(crop)} reaches beyond {_FAR}; masks end at {PLANE.maxr}")
+    with catalog.reading() as connection:
+        question = Question(connection, originals, filters)
+        box = _frame(question) if crop is None else crop
+        grid = Grid.over(box, size)
+        total = np.zeros(grid.shape, np.int64)
+        n_entries = 0
+        for part in question.segments():
+            files = files_of(connection, part.file_id)
+            every = np.arange(len(part))
+            for rows, table in regions_of(originals, files, part, every, filters.on_stale):
+                n_entries += len(rows)
+                total += count_grid(disjoint_masks(table.regions, table.segment), grid)
+    return Heat(total, grid, n_entries)
+
+
+def check_size(size: int, name: str = "size", most: int = MOST_CELLS) -> None:
+    """Check a number of pixels or cells.
+
+    Raises
+    ------
+    QueryError
+        If it is no integer from 1 to `most`.
+    """
+    if not 1 <= one_integer(size, name) <= most:
+        raise QueryError(f"{name} is {size!r}; expected 1 … {most}")
+
+
+def _frame(question: Question) -> BBox:
+    """From the origin to the last row and column of the hits, or of their files' pictures."""
+    corner = np.ones(2, np.int64)
+    seen = np.empty(0, np.int64)
+    for part in question.segments():
+        if len(part):
+            corner = np.maximum(corner, part.bbox[:, 2:].max(axis=0))
+            seen = np.union1d(seen, part.file_id)
+    maxr, maxc = corner.tolist()
+    return BBox(0, 0, *largest(sizes_of(question.connection, seen), (maxr, maxc)))

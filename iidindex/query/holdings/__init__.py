@@ -1,0 +1,1 @@
+"""What the catalogue holds, and whether it is sound."""

@@ -1,0 +1,21 @@
+"""The files of the archive, as the catalogue knows them."""
+
+from __future__ import annotations
+
+from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.schema import FAILED, MISSING, OK, files
+from iidindex.errors import QueryError
+from iidindex.query.answers.indexed_file import IndexedFile, listed_files
+
+
+def indexed_files(catalog: Catalog, state: str | None = None) -> list[IndexedFile]:
+    """List files by root and path; only those in `state`, if it is given.
+
+    Raises
+    ------
+    QueryError
+        If there is no such state.
+    """
+    if state not in (None, OK, MISSING, FAILED):
+        raise QueryError(f"state is {state!r}; expected {OK}, {MISSING} or {FAILED}")
+    return listed_files(catalog, [] if state is None else [files.c.state == state])

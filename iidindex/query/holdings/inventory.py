@@ -1,0 +1,106 @@
+"""The IIDs and the groups of an archive, and how often each is met."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.lookup import group_names, numbers
+from iidindex.files.arguments import check_bytes, check_number
+from iidindex.model import IID
+from iidindex.query.question.asked import end_of_prefix
+
+# The members of each group in each file are a range of a primary key.
+_MEMBERS = (
+    "SELECT g.group_id, (SELECT count(*) FROM entry_groups m WHERE m.group_id = g.group_id "
+    "AND m.entry_id BETWEEN f.first_entry_id AND f.first_entry_id + f.n_entries - 1) "
+    "FROM files f CROSS JOIN file_groups g ON g.file_id = f.id WHERE f.state = 'ok'"
+)
+
+
+class IIDCount(NamedTuple):
+    """An IID, in how many files it is, and how many entries have it."""
+
+    iid: IID
+    files: int
+    entries: int
+
+
+class GroupCount(NamedTuple):
+    """The name of a group, in how many files it has members, and how many they are."""
+
+    name: str
+    files: int
+    entries: int
+
+
+def iids(
+    catalog: Catalog,
+    *,
+    prefix: bytes | None = None,
+    domain: bytes | None = None,
+    limit: int | None = None,
+) -> list[IIDCount]:
+    """IIDs that are in files.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    prefix : bytes, optional
+        What the address begins with.
+    domain : bytes, optional
+        ``b""`` stands for none given; without it, of any domain.
+    limit : int, optional
+        How many at the most.
+
+    Returns
+    -------
+    list of IIDCount
+        By address, then by domain, none first.
+
+    Notes
+    -----
+    It takes a row of an index for every entry of the IIDs listed; `limit` ends it early.
+    """
+    conditions, parameters = ["f.state = 'ok'"], list[object]()
+    if prefix is not None:
+        check_bytes(prefix, "prefix")
+        conditions.append("i.address >= ?")
+        parameters.append(prefix)
+        end = end_of_prefix(prefix)
+        if end is not None:
+            conditions.append("i.address < ?")
+            parameters.append(end)
+    if domain is not None:
+        check_bytes(domain, "domain")
+        conditions.append("i.domain = ?")
+        parameters.append(domain)
+    number = check_number(limit, "limit")
+    # In the order of the index on addresses, so that a limit ends it early.
+    statement = (
+        "SELECT i.domain, i.address, count(DISTINCT e.file_id), count(*) FROM iids i "  # noqa: S608
+        "CROSS JOIN entries e ON e.iid_id = i.id CROSS JOIN files f ON f.id = e.file_id "
+        f"WHERE {' AND '.join(conditions)} "
+        "GROUP BY i.address, i.domain ORDER BY i.address, i.domain LIMIT ?"
+    )
+    parameters.append(-1 if number is None else number)
+    with catalog.reading() as connection:
+        rows = connection.exec_driver_sql(statement, tuple(parameters))
+        return [
+            IIDCount(IID(domain, address), files, entries)
+            for domain, address, files, entries in rows
+        ]
+
+
+def groups(catalog: Catalog) -> list[GroupCount]:
+    """Groups that have members in files, by name."""
+    with catalog.reading() as connection:
+        rows = numbers(connection, _MEMBERS)
+        ids, nth = np.unique(rows[:, 0], return_inverse=True)
+        files = np.bincount(nth, rows[:, 1] > 0).astype(np.int64)
+        entries = np.bincount(nth, rows[:, 1]).astype(np.int64)
+        names = group_names(connection, ids)
+        found = zip(names, files.tolist(), entries.tolist(), strict=True)
+        return sorted(GroupCount(*row) for row in found if row[2])

@@ -1,0 +1,1 @@
+"""Entries that share pixels."""

@@ -1,0 +1,90 @@
+"""Pairs of entries that share pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from iidindex.masks.measure import Overlap as Figures
+from iidindex.masks.measure import overlap_of
+from iidindex.query.answers.entry import Entry
+from iidindex.query.answers.records import Tabular
+from iidindex.query.overlaps.pair_columns import OverlapsOfFiles, batches_of_overlaps
+from iidindex.rows import OVERLAP, Kind
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+class Overlap(NamedTuple):
+    """Two entries of one file that share pixels, the one with the smaller key first."""
+
+    a: Entry
+    b: Entry
+    pixels: int
+
+    @property
+    def iou(self) -> float:
+        """Pixels in both over pixels in either: the Jaccard index."""
+        return self._figures.iou
+
+    @property
+    def a_in_b(self) -> float:
+        """The fraction of `a` that lies in `b`."""
+        return self._figures.a_in_b
+
+    @property
+    def b_in_a(self) -> float:
+        """The fraction of `b` that lies in `a`."""
+        return self._figures.b_in_a
+
+    @property
+    def _figures(self) -> Figures:
+        return overlap_of(self.pixels, self.a.area, self.b.area)
+
+
+class Overlaps(Tabular, Iterator[Overlap]):
+    """Overlaps as they are counted, to be had once: an iterator.
+
+    The methods that give all rows at once give those that are left.
+    """
+
+    def __init__(self, parts: Generator[OverlapsOfFiles, None, None]) -> None:
+        self._parts = parts
+        self._current: OverlapsOfFiles | None = None
+        self._told = 0
+        self._pairs = self._tell()
+
+    def _tell(self) -> Iterator[Overlap]:
+        for found in self._parts:
+            self._current, self._told = found, 0
+            _, chunk, rows, *pairs = found
+            entries = [Entry(row, chunk) for row in rows]
+            for a, b, pixels in zip(*(column.tolist() for column in pairs), strict=True):
+                self._told += 1
+                yield Overlap(entries[a], entries[b], pixels)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Overlap:
+        return next(self._pairs)
+
+    def close(self) -> None:
+        """Count no more."""
+        self._current, self._pairs = None, iter(())
+        self._parts.close()
+
+    def _kind_of_rows(self) -> Kind:
+        return OVERLAP
+
+    def _batches(self, kind: Kind) -> Iterator[pyarrow.RecordBatch]:
+
+        left = None if self._current is None else self._current.after(self._told)
+        self._current, self._pairs = None, iter(())
+        return batches_of_overlaps(kind, self._left(left))
+
+    def _left(self, first: OverlapsOfFiles | None) -> Iterator[OverlapsOfFiles]:
+        if first is not None:
+            yield first
+        yield from self._parts

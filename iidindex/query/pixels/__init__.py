@@ -1,0 +1,1 @@
+"""From hits to the bits of their masks."""

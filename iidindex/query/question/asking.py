@@ -1,0 +1,195 @@
+"""Running a question: its plan, its statements, and the pixels of what they find."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import chain
+from typing import Any, TypeVar
+
+import numpy as np
+from sqlalchemy import Connection
+
+from iidindex.catalog.statement import Statement
+from iidindex.model import BBox, FileStamp
+from iidindex.processes import in_order
+from iidindex.query.pixels.originals import Originals
+from iidindex.query.pixels.segments import Ints, Original, Segments, concatenate
+from iidindex.query.pixels.sift import Bools, sift
+from iidindex.query.question import compile as sql
+from iidindex.query.question.asked import Filters
+from iidindex.query.question.choice import choose
+from iidindex.query.question.compile import Way
+from iidindex.query.question.shape import FEW, needs_pixels, shape_of, values_of
+
+Row = Sequence[Any]
+P = TypeVar("P")
+
+# Rows fetched at a time, whose groups and pixels are looked up together; and segments, of
+# which nothing else is kept.
+_ROWS = 1024
+_SEGMENTS = 8192
+# Values that SQLite takes in one statement.
+_PARAMETERS = 10_000
+
+
+class Question:
+    """A question that is being asked, of one state of the catalogue.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    originals : Originals
+    filters : Filters
+    looked_at : sequence of BBox, optional
+        In which of the regions the pixels matter: as a rule, in all or in none.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        originals: Originals,
+        filters: Filters,
+        looked_at: Sequence[BBox] | None = None,
+    ) -> None:
+        filters.check()
+        self.connection = connection
+        self._originals = originals
+        self.filters = filters
+        every = filters.regions if needs_pixels(filters) else ()
+        self._looked_at = every if looked_at is None else looked_at
+        iid_ids = _resolved(connection, filters)
+        self._shape = shape_of(filters, iid_ids)
+        self._values = values_of(filters, iid_ids)
+        self.plan = choose(self._shape, self._candidates)
+
+    def _candidates(self, way: Way, most: int) -> int:
+        return self._number(sql.candidates(self._shape, way), at_most=most)
+
+    def _number(self, statement: Statement, **values: int) -> int:
+        found: int = statement.run(self.connection, {**self._values, **values}).fetchone()[0]
+        return found
+
+    def count(self) -> int:
+        """Count the hits."""
+        if self._looked_at:
+            return sum(len(part) for part in self.segments())
+        way = Way.FILES if self._shape.is_of_whole_files else self.plan.way
+        return self._number(sql.count(self._shape, way))
+
+    def ids(self) -> Ints:
+        """The ids of the hits, in their order."""
+        if not self._looked_at:
+            found = sql.ids(self._shape, self.plan.way).run(self.connection, self._values)
+            return np.fromiter(chain.from_iterable(found), np.int64)
+        if self.filters.order_by:
+            return np.array([row[0] for rows in self.rows() for row in rows], np.int64)
+        return concatenate(self.segments()).id
+
+    def rows(self) -> Iterator[list[Row]]:
+        """The hits as rows of ``HIT_COLUMNS``, some at a time."""
+        left = self.filters.limit
+        size = _chunk(_ROWS, left)
+        statement = sql.hits(self._shape, self.plan.way)
+        for rows, keep in self._looked_at_rows(statement, size):
+            chosen = rows if keep is None else [rows[place] for place in np.flatnonzero(keep)]
+            chosen = chosen[:left]
+            yield chosen
+            left = None if left is None else left - len(chosen)
+            if left == 0:
+                return
+
+    def _looked_at_rows(
+        self, statement: Statement, size: int
+    ) -> Iterator[tuple[list[Row], Bools | None]]:
+        with closing(statement.parts(self.connection, self._values, size)) as parts:
+            if not self._looked_at:
+                yield from ((rows, None) for rows in parts)
+                return
+            yield from self._sifted((rows, *places_of(rows)) for rows in parts)
+
+    def segments(self) -> Iterator[Segments]:
+        """The hits as columns, in the order of ids, some at a time."""
+        left = self.filters.limit
+        statement = sql.segments(self._shape, self.plan.way)
+        for found in self._looked_at_segments(statement, _chunk(_SEGMENTS, left)):
+            if left is not None:
+                found = found.take(np.arange(min(left, len(found))))
+                left -= len(found)
+            yield found
+            if left == 0:
+                return
+
+    def _looked_at_segments(self, statement: Statement, size: int) -> Iterator[Segments]:
+        with closing(statement.parts(self.connection, self._values, size)) as fetched:
+            parts = (Segments.of(rows) for rows in fetched)
+            if not self._looked_at:
+                yield from parts
+                return
+            candidates = ((part, part, files_of(self.connection, part.file_id)) for part in parts)
+            for part, keep in self._sifted(candidates):
+                yield part.take(keep)
+
+    def _sifted(
+        self, parts: Iterator[tuple[P, Segments, dict[int, Original]]]
+    ) -> Iterator[tuple[P, Bools]]:
+        """Look at the pixels of candidates; yield what came with them, and which are hits."""
+        filters = self.filters
+        tasks = (
+            (payload, (self._originals, files, candidates, self._looked_at, filters.on_stale))
+            for payload, candidates, files in parts
+        )
+        yield from in_order(sift, tasks, filters.jobs)
+
+    def explain(self) -> str:
+        """The way chosen, the SQL, and the plan that the database makes for it."""
+        statement = sql.hits(self._shape, self.plan.way)
+        text, plan = statement.explained(self.connection, self._values)
+        return "\n".join([str(self.plan), "", text, "", *(f"plan: {step}" for step in plan)])
+
+
+def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:
+    """Where files can be opened, by id."""
+    rows = sql.originals_of().run(connection, {"ids": np.unique(file_ids)})
+    return {row[0]: original(row[1:]) for row in rows}
+
+
+def original(row: Row) -> Original:
+    """From a path, a size, a time and the location of the root."""
+    return Original(os.path.join(os.fsdecode(row[3]), os.fsdecode(row[0])), FileStamp(*row[1:3]))
+
+
+def places_of(rows: Sequence[Row]) -> tuple[Segments, dict[int, Original]]:
+    """Where the segments of rows of ``HIT_COLUMNS`` lie, and their files."""
+    segments = Segments.of([row[:10] for row in rows])
+    return segments, {row[1]: original(row[12:]) for row in rows}
+
+
+def _chunk(size: int, limit: int | None) -> int:
+    """Somebody who asks for few should not have the pixels of many looked at."""
+    return size if limit is None else max(16, min(size, limit))
+
+
+def _resolved(connection: Connection, filters: Filters) -> list[int] | None:
+    """The ids of IIDs, if too many are asked for to be named in a statement."""
+    addresses, domains = filters.addresses, filters.domains
+    if max(len(addresses or ()), len(domains or ())) <= FEW:
+        return None
+    wanted = None if domains is None else set(domains)
+    if addresses is None:
+        every = connection.exec_driver_sql("SELECT id, domain, address FROM iids")
+        found = [row for row in every if row[1] in (wanted or ())]
+    else:
+        found = []
+        for low in range(0, len(addresses), _PARAMETERS):
+            part = addresses[low : low + _PARAMETERS]
+            marks = ", ".join("?" * len(part))
+            rows = connection.exec_driver_sql(
+                f"SELECT id, domain, address FROM iids WHERE address IN ({marks})",  # noqa: S608
+                part,
+            )
+            found += [row for row in rows if wanted is None or row[1] in wanted]
+    prefix = filters.prefix or b""
+    return sorted(row[0] for row in found if row[2].startswith(prefix))

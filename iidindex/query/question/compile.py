@@ -1,0 +1,280 @@
+"""From the shape of a question to SQL. Pure: statements are built here and run elsewhere.
+
+The same question can be answered in several ways, of which `plan` chooses one. SQLite is kept
+to it by CROSS JOIN, which fixes the order of tables, and by a ``+`` before a column whose
+index is not to be used (https://www.sqlite.org/optoverview.html, sections 4 and 7).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    Join,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+
+from iidindex.catalog.schema import (
+    entries,
+    files,
+    iids,
+    roots,
+)
+from iidindex.catalog.statement import Statement, is_among
+from iidindex.query.question.conditions import (
+    boxes_near,
+    has_iid,
+    members,
+    of_boxes,
+    of_entries,
+    of_files,
+    of_groups,
+    of_iids,
+)
+from iidindex.query.question.shape import Shape
+
+P = ParamSpec("P")
+
+# What a hit is made of, in this order.
+HIT_COLUMNS = (
+    entries.c.id,
+    entries.c.file_id,
+    entries.c.key,
+    entries.c.minr,
+    entries.c.minc,
+    entries.c.maxr,
+    entries.c.maxc,
+    entries.c.area,
+    entries.c.offset,
+    entries.c.length,
+    iids.c.domain,
+    iids.c.address,
+    files.c.path,
+    files.c.size,
+    files.c.mtime_ns,
+    roots.c.location,
+)
+# Those of them that say where a segment lies.
+SEGMENT_COLUMNS = HIT_COLUMNS[:10]
+
+# Statements that are kept, of each kind: some 6 KiB each, and 150 KiB with two thousand values.
+_STATEMENTS = 256
+
+_ORDERS: dict[str, ColumnElement[Any]] = {
+    "id": entries.c.id,
+    "path": files.c.path,
+    "key": entries.c.key,
+    "area": entries.c.area,
+    "address": iids.c.address,
+    "domain": iids.c.domain,
+}
+
+
+class Way(Enum):
+    """What leads to the entries."""
+
+    SCAN = "every entry is looked at"
+    FILES = "from the files that fit to their ranges of entries"
+    IIDS = "from the IIDs that fit to their entries"
+    GROUPS = "from the groups to their members"
+    BOXES = "from the R*Tree over the boxes of all files"
+
+
+def _kept(build: Callable[P, Select[Any]]) -> Callable[P, Statement]:
+    """Compile what is built, once for all calls with the same arguments."""
+
+    def compiled(*args: P.args, **kwargs: P.kwargs) -> Statement:
+        return Statement(build(*args, **kwargs))
+
+    return cast("Callable[P, Statement]", lru_cache(_STATEMENTS)(wraps(build)(compiled)))
+
+
+@_kept
+def hits(shape: Shape, way: Way) -> Select[Any]:
+    """Select the columns of ``HIT_COLUMNS``; boxes are compared, pixels are not.
+
+    The limit is applied only where no pixel has to be looked at afterwards.
+    """
+    return _limited(_ordered(_joined(HIT_COLUMNS, shape, way, True), shape), shape)
+
+
+@_kept
+def ids(shape: Shape, way: Way) -> Select[Any]:
+    """Select the ids of what `hits` selects."""
+    statement = _joined((entries.c.id,), shape, way, bool(shape.order_by))
+    return _limited(_ordered(statement, shape), shape)
+
+
+@_kept
+def segments(shape: Shape, way: Way) -> Select[Any]:
+    """Select the columns of ``SEGMENT_COLUMNS``, in the order of ids."""
+    return _limited(_joined(SEGMENT_COLUMNS, shape, way).order_by(entries.c.id), shape)
+
+
+@_kept
+def which_exist() -> Select[Any]:
+    """Select those of ``ids`` that are of entries."""
+    return select(entries.c.id).where(is_among(entries.c.id, "ids"))
+
+
+@_kept
+def segments_of_files() -> Select[Any]:
+    """Select the columns of ``SEGMENT_COLUMNS`` of all entries of the files with the ``ids``."""
+    statement = select(*SEGMENT_COLUMNS).select_from(_from_files())
+    return statement.where(is_among(files.c.id, "ids")).order_by(entries.c.id)
+
+
+@_kept
+def hits_of() -> Select[Any]:
+    """Select the columns of ``HIT_COLUMNS`` of the entries with the ``ids``, in their order."""
+    return (
+        select(*HIT_COLUMNS)
+        .select_from(_with_names(_from_entries()))
+        .where(is_among(entries.c.id, "ids"))
+        .order_by(entries.c.id)
+    )
+
+
+@_kept
+def count(shape: Shape, way: Way) -> Select[Any]:
+    """Count the hits in SQL; only where no pixel has to be looked at."""
+    if way is Way.FILES and shape.is_of_whole_files:
+        return _entries_of_files(shape)
+    inner = _limited(_joined((entries.c.id,), shape, way), shape)
+    return select(func.count()).select_from(inner.subquery())
+
+
+@_kept
+def count_filled_files(shape: Shape) -> Select[Any]:
+    """Count the files that fit and have entries."""
+    conditions = [*of_files(shape), files.c.n_entries > literal_column("0")]
+    return select(func.count()).select_from(files).where(and_(*conditions))
+
+
+@_kept
+def originals_of() -> Select[Any]:
+    """Select id, path, size, mtime_ns and the root's location of the files with the ``ids``."""
+    return (
+        select(files.c.id, files.c.path, files.c.size, files.c.mtime_ns, roots.c.location)
+        .join(roots, roots.c.id == files.c.root_id)
+        .where(is_among(files.c.id, "ids"))
+    )
+
+
+def ways(shape: Shape) -> list[Way]:
+    """The ways that a question can go, besides looking at every entry."""
+    found = []
+    if shape.asks_of_files:
+        found.append(Way.FILES)
+    if shape.asks_of_iids:
+        found.append(Way.IIDS)
+    if shape.n_groups is not None:
+        found.append(Way.GROUPS)
+    if shape.n_regions and not shape.is_nowhere:
+        found.append(Way.BOXES)
+    if not found and shape.is_of_whole_files:
+        found.append(Way.FILES)
+    return found
+
+
+@_kept
+def candidates(shape: Shape, way: Way) -> Select[Any]:
+    """Count the entries that a way leads to, up to ``at_most``."""
+    if way is Way.SCAN:
+        return select(func.coalesce(func.max(entries.c.id), literal_column("0")))
+    if way is Way.FILES:
+        return _entries_of_files(shape)
+    if way is Way.BOXES:
+        inner = boxes_near()
+    elif way is Way.GROUPS:
+        inner = members(shape)
+    else:
+        inner = select(entries.c.id).where(has_iid(entries.c.iid_id, shape))
+    return select(func.count()).select_from(inner.limit(bindparam("at_most")).subquery())
+
+
+def _entries_of_files(shape: Shape) -> Select[Any]:
+    """Count the entries of the files that fit."""
+    total = func.coalesce(func.sum(files.c.n_entries), literal_column("0"))
+    return select(total).where(and_(*of_files(shape)))
+
+
+def _limited(statement: Select[Any], shape: Shape) -> Select[Any]:
+    return statement.limit(bindparam("limit")) if shape.has_limit else statement
+
+
+def _ordered(statement: Select[Any], shape: Shape) -> Select[Any]:
+    for name in shape.order_by:
+        column = _ORDERS[name.removeprefix("-")]
+        statement = statement.order_by(column.desc() if name.startswith("-") else column)
+    # The last criterion makes every order a total one, so that the same question has the
+    # same answer twice.
+    return statement.order_by(entries.c.id)
+
+
+def _joined(
+    columns: tuple[ColumnElement[Any], ...], shape: Shape, way: Way, with_names: bool = False
+) -> Select[Any]:
+    conditions = [
+        *of_files(shape),
+        *of_iids(shape, way is Way.IIDS),
+        *of_groups(shape, way is Way.GROUPS),
+        *of_boxes(shape, way is Way.BOXES),
+        *of_entries(shape),
+    ]
+    source = _from_files() if way is Way.FILES else _from_entries()
+    if with_names:
+        source = _with_names(source)
+    elif shape.asks_of_iids and way is not Way.IIDS and not shape.iids_are_known:
+        source = _with_iids(source)
+    return select(*columns).select_from(source).where(and_(*conditions))
+
+
+class _Ordered(Join):
+    """A join whose left side SQLite takes first."""
+
+    inherit_cache = True
+
+
+@compiles(_Ordered, "sqlite")
+def _cross_join(element: _Ordered, compiler: Any, **options: Any) -> str:
+    left, right = (
+        compiler.process(side, asfrom=True, from_linter=None, **_without_linter(options))
+        for side in (element.left, element.right)
+    )
+    assert element.onclause is not None
+    condition = compiler.process(element.onclause, **_without_linter(options))
+    return f"{left} CROSS JOIN {right} ON {condition}"
+
+
+def _without_linter(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in ("from_linter", "asfrom")}
+
+
+def _from_files() -> Join:
+    """From files to the ranges of their entries."""
+    last = files.c.first_entry_id + files.c.n_entries - 1
+    return _Ordered(files, entries, entries.c.id.between(files.c.first_entry_id, last))
+
+
+def _from_entries() -> Join:
+    return _Ordered(entries, files, files.c.id == entries.c.file_id)
+
+
+def _with_names(source: Join) -> Join:
+    """With where files lie, and the IIDs themselves."""
+    return _with_iids(_Ordered(source, roots, roots.c.id == files.c.root_id))
+
+
+def _with_iids(source: Join) -> Join:
+    return _Ordered(source, iids, iids.c.id == entries.c.iid_id)

@@ -1,0 +1,306 @@
+"""Why a question finds nothing: what it names that is nowhere in the index."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.schema import MISSING, OK, entries, entry_boxes, files, groups, iids, roots
+from iidindex.catalog.statement import Statement
+from iidindex.codec.layout import MAX_COORDINATE
+from iidindex.model import BBox
+from iidindex.query.pixels.originals import Originals
+from iidindex.query.question.asked import Filters, end_of_prefix
+from iidindex.query.question.asking import Question
+from iidindex.query.question.conditions import of_files
+from iidindex.query.question.shape import before_nul, shape_of, values_of
+
+# How bytes are written in an answer.
+Show = Callable[[bytes], str]
+
+# Names among which similar ones are looked for; those told if there are any, or else.
+_COMPARED = 5000
+_NEAR, _TOLD = 3, 5
+
+
+def why_nothing(catalog: Catalog, filters: Filters, show: Show = repr) -> str | None:
+    """Name the first thing that a question asks for and that no indexed file has.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    filters : Filters
+    show : callable
+        How addresses and domains are written.
+
+    Returns
+    -------
+    str or None
+        A line of text; None, if all that it names is there, but not together.
+    """
+    with catalog.reading() as connection:
+        search = _Search(connection, filters, show)
+        checks = (
+            search.files,
+            search.root,
+            search.path,
+            search.meta,
+            search.domain,
+            search.address,
+            search.prefix,
+            search.group,
+            search.place,
+        )
+        return next((told for check in checks if (told := check()) is not None), None)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """Looking for what a question names, one filter after the other.
+
+    Every method returns what is not there, in words, or None.
+    """
+
+    connection: Connection
+    filters: Filters
+    show: Show
+
+    def files(self) -> str | None:
+        if self._has(select(files.c.id).where(files.c.state == OK)):
+            return None
+        return "the index has no files to ask; `iidindex status` counts those missing or failed"
+
+    def root(self) -> str | None:
+        return self._unknown("root", [self.filters.root], select(roots.c.name))
+
+    def path(self) -> str | None:
+        path = self.filters.path
+        if path is None or self._any_file(Filters(path=path)):
+            return None
+        state = select(files.c.state).where(files.c.path == path)
+        for found in self._values(state):
+            what = "is missing" if found == MISSING else "could not be read"
+            return f"the file {path!r} {what}; `iidindex files --state {found}` tells more"
+        # Somebody may name a file as it is seen from here, with directories above its root.
+        tails = [path.split("/", nth)[nth] for nth in range(1, path.count("/") + 1)]
+        found = self._values(select(files.c.path).where(files.c.path.in_(tails)).distinct())
+        if found:
+            return f"no indexed file has the path {path!r}; did you mean {found[0]!r}?"
+        known = self._values(select(files.c.path).where(files.c.state == OK).distinct())
+        return f"no indexed file has a path that fits {path!r}; {_similar(path, known)}"
+
+    def meta(self) -> str | None:
+        for names, value in self.filters.meta:
+            for depth in range(len(names)):
+                known = self._meta_values(names[:depth], "key")
+                if names[depth] not in known and not self._meta_has(names[: depth + 1]):
+                    path = ".".join(names[: depth + 1])
+                    told = _similar(names[depth], known)
+                    return f"no file's metadata has the name {path!r}; {told}"
+            one = Filters(meta=tuple(meta for meta in self.filters.meta if meta.names == names))
+            if not self._any_file(one):
+                known = self._meta_values(names, "value")
+                told = _several(known, json.dumps) or "lists or mappings"
+                path = ".".join(names)
+                return f"no file's metadata has {json.dumps(value)} as {path!r}; known: {told}"
+        return None
+
+    def domain(self) -> str | None:
+        return self._unknown("domain", self.filters.domains or (), select(iids.c.domain).distinct())
+
+    def address(self) -> str | None:
+        addresses, domains = self.filters.addresses, self.filters.domains
+        for address in (addresses or ())[:_TOLD]:
+            named = select(iids.c.domain).where(iids.c.address == address)
+            known = self._values(named)
+            if not known:
+                near = _similar(address, self._neighbours(address), self.show, all_of="iids")
+                return f"no address {self.show(address)} in this index; {near}"
+            if domains is not None and not set(known) & set(domains):
+                wanted, told = (_several(names, self.show) for names in (domains, known))
+                return f"the address {self.show(address)} is not in {wanted}, but in {told}"
+            ids = select(iids.c.id).where(iids.c.address == address)
+            there = (
+                select(entries.c.id)
+                .join(files, files.c.id == entries.c.file_id)
+                .where(entries.c.iid_id.in_(ids), files.c.state == OK)
+            )
+            if not self._has(there):
+                return f"the address {self.show(address)} is in missing files alone"
+        return None
+
+    def prefix(self) -> str | None:
+        prefix = self.filters.prefix
+        if not prefix:
+            return None
+        begins = select(iids.c.id).where(iids.c.address >= prefix)
+        end = end_of_prefix(prefix)
+        if self._has(begins if end is None else begins.where(iids.c.address < end)):
+            return None
+        return f"no address begins with {self.show(prefix)}"
+
+    def group(self) -> str | None:
+        return self._unknown("group", self.filters.groups or (), select(groups.c.name))
+
+    def place(self) -> str | None:
+        if not self.filters.regions:
+            return None
+        if not self._has(select(entry_boxes.c.id)):
+            return "no mask in this index has a pixel"
+        frame = self._frame()
+        for box in self.filters.regions:
+            if not (box & frame).n_pixels:
+                reached = (
+                    f"no mask reaches {_where(box)}"
+                    if box.n_pixels
+                    else "the box has no pixel, or none that a file can hold"
+                )
+                return f"{reached}; all masks lie in {_where(frame)}{_turned(box, frame)}"
+        return self._turned_around()
+
+    def _turned_around(self) -> str | None:
+        """Whether boxes lie where rows and columns are taken for each other, and only there."""
+        boxes = self.filters.regions
+        turned = tuple(_mirrored(box) for box in boxes)
+        if self._n_boxes(boxes) or not self._n_boxes(turned):
+            return None
+        return f"nothing that fits lies in {_where(boxes[0])}; did you mean {_where(turned[0])}?"
+
+    def _n_boxes(self, boxes: tuple[BBox, ...]) -> int:
+        filters = replace(self.filters, regions=boxes, exact=False, near=None, limit=1)
+        return Question(self.connection, Originals(), filters).count()
+
+    # ------------------------------------------------------------ the catalogue
+
+    def _has(self, statement: Select[Any]) -> bool:
+        return self.connection.execute(statement.limit(1)).first() is not None
+
+    def _any_file(self, filters: Filters) -> bool:
+        """Whether a file that is there fits."""
+        statement = select(files.c.id).where(*of_files(shape_of(filters))).limit(1)
+        found = Statement(statement).run(self.connection, values_of(filters))
+        return found.fetchone() is not None
+
+    def _values(self, statement: Select[Any]) -> list[Any]:
+        return list(self.connection.execute(statement.limit(_COMPARED)).scalars())
+
+    def _unknown(self, what: str, wanted: Iterable[Any], named: Select[Any]) -> str | None:
+        """Which of some names the statement that selects such names does not find."""
+        (column,) = named.selected_columns
+        for name in wanted:
+            if name is None or self._has(named.where(column == name)):
+                continue
+            known = self._values(named.order_by(column))
+            shown = self.show(name) if isinstance(name, bytes) else repr(name)
+            return f"no {what} {shown} in this index; {_similar(name, known, self.show)}"
+        return None
+
+    def _neighbours(self, address: bytes) -> list[bytes]:
+        """Addresses before and behind one; all of them, if they are few."""
+        column = iids.c.address
+        after = select(column).where(column > address).order_by(column)
+        before = select(column).where(column < address).order_by(column.desc())
+        return [*self._values(after), *self._values(before)]
+
+    def _meta_values(self, names: Sequence[str], column: str) -> list[Any]:
+        """What metadata have inside some names, or as their value."""
+        depth = len(names) - (column == "value")
+        source = _levels(depth)
+        conditions = " AND ".join(f"level{nth}.key = ?" for nth in range(len(names)))
+        kind = f" AND level{depth}.type NOT IN ('object', 'array')" if column == "value" else ""
+        found = self.connection.exec_driver_sql(
+            f"SELECT DISTINCT level{depth}.{column} FROM {source} "  # noqa: S608  (our own names)
+            f"WHERE {conditions or 1}{kind} LIMIT {_COMPARED}",
+            tuple(map(before_nul, names)),
+        )
+        return list(found.scalars())
+
+    def _meta_has(self, names: Sequence[str]) -> bool:
+        conditions = " AND ".join(f"level{nth}.key = ?" for nth in range(len(names)))
+        found = self.connection.exec_driver_sql(
+            f"SELECT 1 FROM {_levels(len(names) - 1)} WHERE {conditions} LIMIT 1",  # noqa: S608
+            tuple(map(before_nul, names)),
+        )
+        return found.first() is not None
+
+    def _frame(self) -> BBox:
+        """The box that holds all boxes, found by halving; the R*Tree has no other short way."""
+
+        def edge(column: Any, sign: int) -> int:
+            low, high = -1, MAX_COORDINATE
+            while low < high:
+                middle = (low + high + 1) // 2
+                far = column >= middle if sign > 0 else column <= MAX_COORDINATE - middle
+                low, high = (
+                    (middle, high) if self._has(select(column).where(far)) else (low, middle - 1)
+                )
+            return low if sign > 0 else MAX_COORDINATE - low
+
+        box = entry_boxes.c
+        return BBox(
+            edge(box.minr, -1), edge(box.minc, -1), edge(box.maxr, 1) + 1, edge(box.maxc, 1) + 1
+        )
+
+
+def _levels(depth: int) -> str:
+    """The metadata of files, each mapping in it beside the one that it lies in."""
+    parts, inside, kind = ["files"], "files.meta", "json_type(files.meta)"
+    for nth in range(depth + 1):
+        parts.append(
+            f"json_each(CASE {kind} WHEN 'object' THEN {inside} ELSE '{{}}' END) level{nth}"
+        )
+        inside, kind = f"level{nth}.value", f"level{nth}.type"
+    return ", ".join(parts)
+
+
+def _similar(
+    wanted: str | bytes, known: Sequence[Any], show: Show = repr, all_of: str | None = None
+) -> str:
+    """The names most like one that is unknown; or the first of all, or what lists them."""
+    if not known:
+        return "there are none"
+
+    def text(name: str | bytes) -> str:
+        return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
+
+    def shown(name: str | bytes) -> str:
+        return show(name) if isinstance(name, bytes) else repr(name)
+
+    by_text = {text(name).casefold(): name for name in known}
+    sought = text(wanted).casefold()
+    near = get_close_matches(sought, by_text, _NEAR)
+    near = near or [name for name in by_text if name.startswith(sought)][:_NEAR]
+    if near:
+        return f"did you mean {' or '.join(shown(by_text[name]) for name in near)}?"
+    return (
+        f"known: {_several(known, shown)}" if all_of is None else f"`iidindex {all_of}` lists all"
+    )
+
+
+def _several(names: Sequence[Any], shown: Callable[[Any], str]) -> str:
+    """Some names, and whether there are more."""
+    return ", ".join([*map(shown, names[:_TOLD]), *(["…"] if len(names) > _TOLD else [])])
+
+
+def _turned(box: BBox, frame: BBox) -> str:
+    """A hint, if rows and columns may have been taken for each other."""
+    turned = _mirrored(box)
+    if not (turned & frame).n_pixels:
+        return ""
+    return f"; did you mean {_where(turned)}?"
+
+
+def _mirrored(box: BBox) -> BBox:
+    return BBox(box.minc, box.minr, box.maxc, box.maxr)
+
+
+def _where(box: BBox) -> str:
+    if box.n_pixels == 1:
+        return f"row {box.minr}, column {box.minc}"
+    return f"rows {box.minr} … {box.maxr - 1}, columns {box.minc} … {box.maxc - 1}"

@@ -1,0 +1,70 @@
+"""Files named as people name them: inside their root, or by where they lie on disk."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from iidindex.catalog.roots import root_directories
+from iidindex.catalog.schema import OK, files, roots
+from iidindex.errors import QueryError
+
+
+class Span(NamedTuple):
+    """A file by its id, and the consecutive ids of its entries."""
+
+    file_id: int
+    first_entry_id: int
+    n_entries: int
+
+
+def file_of(connection: Connection, path: str) -> Span:
+    """One file that is there, by where it lies on disk, or else by its path inside its root.
+
+    Raises
+    ------
+    QueryError
+        If files of several roots have that path, or none has it.
+    """
+    if not isinstance(path, str):
+        raise QueryError(f"path must be text, not {type(path).__name__}: {path!r}")
+    try:
+        os.fsencode(path)
+        # As it stands first: a link may have been indexed itself.
+        places = dict.fromkeys((os.path.abspath(path), os.path.realpath(path)))
+    except ValueError:
+        raise QueryError(f"{path!r}: no file can have this path") from None
+    known = [(root.id, _below(root.location)) for root in root_directories(connection)]
+    for place in places:
+        inside = {id_: place.removeprefix(top) for id_, top in known if place.startswith(top)}
+        for root_id, relative in inside.items():
+            for span, _ in _spans(connection, [root_id], relative):
+                return span
+    found = _spans(connection, [root_id for root_id, _ in known], path)
+    if len(found) > 1:
+        named = ", ".join(sorted(location for _, location in found))
+        raise QueryError(f"{path}: several files have this path; name one of {named}")
+    if not found:
+        raise QueryError(
+            f"{path}: no indexed file has this path; `iidindex files` lists those that are, and "
+            "why others failed"
+        )
+    return found[0][0]
+
+
+def _spans(connection: Connection, root_ids: list[int], path: str) -> list[tuple[Span, str]]:
+    """Files of a path inside some roots, and where they lie."""
+    statement = (
+        select(files.c.id, func.coalesce(files.c.first_entry_id, 0), files.c.n_entries)
+        .add_columns(roots.c.location)
+        .join(roots, roots.c.id == files.c.root_id)
+        .where(files.c.root_id.in_(root_ids), files.c.path == path, files.c.state == OK)
+    )
+    rows = connection.execute(statement)
+    return [(Span(*span), os.path.join(location, path)) for *span, location in rows]
+
+
+def _below(location: str) -> str:
+    return os.path.join(location, "")
