@@ -19,7 +19,7 @@ from tabulate import tabulate
 
 from benchmarks.runner import Contender, Job, duration, measure, ratio
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.sqlite import connections, rtree, writer
+from iidindex.catalog.sqlite import connections, database, rtree, writer
 from iidindex.catalog.sqlite.writer import Writer
 
 Ints = npt.NDArray[np.int64]
@@ -99,9 +99,9 @@ def pragmas(directory: Path) -> None:
 
         def run() -> None:
             with (
-                patch.object(engine, "_PAGE_BYTES", page),
-                patch.object(engine, "_JOURNAL", journal),
-                patch.object(engine, "_PRAGMAS", changed),
+                patch.object(database, "_PAGE_BYTES", page),
+                patch.object(database, "_JOURNAL", journal),
+                patch.object(connections, "_PRAGMAS", changed),
                 _catalog(directory, f"{page}{journal}{synchronous}") as catalog,
             ):
                 _write(catalog, table)

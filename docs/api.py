@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +26,27 @@ CHAPTERS = {
     "An index": ["index.open", "index.Index"],
     "Questions": ["query.entries.Entries"],
     "Answers": [
-        "query.entry.Entry",
-        "query.overlap.Overlap",
-        "query.overlap.Overlaps",
-        "query.records.Records",
-        "query.records.Tabular",
-        "query.links.Link",
-        "query.linkage.Related",
-        "query.linkage.Cooccurrence",
-        "query.listing.IIDCount",
-        "query.listing.GroupCount",
-        "query.files.IndexedFile",
-        "query.stats.Stats",
-        "query.heat.Heat",
+        "query.answers.entry.Entry",
+        "query.overlaps.overlap.Overlap",
+        "query.overlaps.overlap.Overlaps",
+        "query.answers.records.Records",
+        "query.answers.records.Tabular",
+        "query.linkage.links.Link",
+        "query.linkage.sharing.Related",
+        "query.linkage.cooccurring.Cooccurrence",
+        "query.holdings.inventory.IIDCount",
+        "query.holdings.inventory.GroupCount",
+        "query.answers.indexed_file.IndexedFile",
+        "query.holdings.stats.Stats",
+        "query.heat.coverage.Heat",
         "pictures.drawing.Drawing",
         "catalog.roots.Root",
-        "catalog.upkeep.Optimization",
-        "query.verify.Problem",
+        "catalog.contract.Optimization",
+        "query.holdings.verify.Problem",
         "ingestion.report.IngestReport",
         "ingestion.report.Progress",
     ],
-    "One file": ["files.iidfile.IIDFile", "files.entry.Entry", "files.groups.Groups"],
+    "One file": ["files.iidfile.IIDFile", "files.file_entry.Entry", "files.groups.Groups"],
     "Values": ["model.IID", "model.BBox", "model.BufLoc", "model.FileStamp"],
 }
 WIDTH = 80
@@ -71,7 +73,7 @@ def _title(path: str) -> str:
     if module == "index" and name == "open":
         return "iidindex.open"
     # Two kinds of entries: of an index, and of a file.
-    return f"{name} (of a file)" if path == "files.entry.Entry" else name
+    return f"{name} (of a file)" if path == "files.file_entry.Entry" else name
 
 
 def _object(found: Any, title: str) -> Iterator[str]:
@@ -105,8 +107,17 @@ def _members(found: Any) -> Iterator[tuple[str, Any]]:
             yield name, target
 
 
+def _called(function: Any) -> Any:
+    """The function itself; what it is told of only when it is made is not in the source."""
+    module = import_module(function.parent.parent.path)
+    return getattr(getattr(module, function.parent.name), function.name)
+
+
 def _signature(function: Any, name: str) -> str:
     given: list[str] = []
+    if function.docstring and "FILTERS" in function.docstring.value:
+        _, *parameters = inspect.signature(_called(function)).parameters.values()
+        return _shown(["*", *map(str, parameters)], name, function)
     for parameter in function.parameters:
         kind = parameter.kind.value if parameter.kind else ""
         if parameter.name == "self":
@@ -120,6 +131,10 @@ def _signature(function: Any, name: str) -> str:
         if parameter.default is not None and not star:
             text += f" = {parameter.default}" if parameter.annotation else f"={parameter.default}"
         given.append(text)
+    return _shown(given, name, function)
+
+
+def _shown(given: list[str], name: str, function: Any) -> str:
     is_class = function.name == "__init__"
     result = f" -> {function.returns}" if function.returns and not is_class else ""
     line = f"{name}({', '.join(given)}){result}"
@@ -130,7 +145,11 @@ def _signature(function: Any, name: str) -> str:
 
 
 def _docstring(found: Any) -> Iterator[str]:
-    for section in found.docstring.parsed if found.docstring else ():
+    docstring = found.docstring
+    if docstring and "FILTERS" in docstring.value:
+        told = inspect.getdoc(_called(found)) or ""
+        docstring = griffe.Docstring(told, parser="numpy")
+    for section in docstring.parsed if docstring else ():
         yield _SECTIONS.get(section.kind.value, _items)(section)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
+from sqlalchemy import Column, LargeBinary
 
+from iidindex.catalog.schema import files, iids, roots
 from iidindex.cli.iidtext import IIDText, parse, show
 from iidindex.cli.terminal import DONE
 from iidindex.errors import IIDIndexError
@@ -79,11 +81,18 @@ class _KnownIID(_Known, IIDText):
         return show(value)
 
 
-# The first condition lets an index over addresses end early.
-ADDRESS = _KnownIID(_beginning("address", "iids", "address >= :low"))
-DOMAIN = _KnownIID(_beginning("domain", "iids"))
-GROUP, ROOT = _Known(_beginning("name", "groups")), _Known(_beginning("name", "roots"))
-PATH = _Known(_beginning("path", "files", "state = 'ok'"))
+# What else must hold of the values of a column. The first lets an index over addresses end early.
+_CONDITIONS = {"iids.address": "address >= :low", "files.path": "state = 'ok'"}
+
+
+def known(column: Column[Any]) -> click.ParamType:
+    """The type of an argument or option that names a value of a column."""
+    statement = _beginning(column.name, column.table.name, _CONDITIONS.get(str(column), "1"))
+    return (_KnownIID if isinstance(column.type, LargeBinary) else _Known)(statement)
+
+
+ADDRESS, DOMAIN = known(iids.c.address), known(iids.c.domain)
+PATH, ROOT = known(files.c.path), known(roots.c.name)
 
 
 def _offered(texts: Iterable[str]) -> list[CompletionItem]:

@@ -8,18 +8,20 @@ from typing import Any, TypeVar
 
 import click
 
-from iidindex.cli.completion import ADDRESS, DOMAIN, GROUP, PATH, ROOT
+from iidindex.cli.completion import known
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.originals import OnStale
 from iidindex.query.question.asked import ORDERS
+from iidindex.query.question.filter_kinds import Between, Filter, Metadata
+from iidindex.query.question.filters import FILTERS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 ENTRY_COLUMNS: tuple[str, ...] = ("path", "key", "domain", "address", "bbox", "area", "groups")
 
 
-class AreaRange(click.ParamType):
-    """``MIN..MAX`` pixels, inclusive; either end may be left out, and one number is exact."""
+class NumberRange(click.ParamType):
+    """``MIN..MAX``, inclusive; either end may be left out, and one number is exact."""
 
     name = "min..max"
 
@@ -62,56 +64,24 @@ class MetaValue(click.ParamType):
         return dict(wanted)
 
 
+def _type_of(filter_: Filter) -> click.ParamType:
+    """How a value of a filter is typed."""
+    if filter_.known is not None:
+        return known(filter_.known)
+    if isinstance(filter_, Between):
+        return NumberRange()
+    return MetaValue() if isinstance(filter_, Metadata) else click.INT
+
+
 _OPTIONS = [
     click.option(
-        "--address",
-        "addresses",
-        type=ADDRESS,
-        multiple=True,
-        help="The address of the individual. Repeated: any of them.",
-    ),
-    click.option(
-        "--domain",
-        "domains",
-        type=DOMAIN,
-        multiple=True,
-        help="The domain of the individual; '' for none. Repeated: any of them.",
-    ),
-    click.option("--prefix", type=ADDRESS, help="What the address begins with."),
-    click.option(
-        "--group",
-        "groups",
-        type=GROUP,
-        multiple=True,
-        help="A group that the entry is in. Repeated: any of them.",
-    ),
-    click.option(
-        "--path",
-        type=PATH,
-        help="The file's path inside its root, or on disk if it begins with /. It may be a "
-        "pattern, in which * stands for any text, / too.",
-    ),
-    click.option("--root", type=ROOT, help="The name of the root that the file is in."),
-    click.option(
-        "--meta",
-        "metas",
-        type=MetaValue(),
-        multiple=True,
-        help="What the file's metadata says, as JSON or text: camera.iso=200, day=monday. "
-        "Repeated: all of them.",
-    ),
-    click.option(
-        "--area",
-        type=AreaRange(),
-        help="Pixels of the mask, both ends included: 100..5000, 100.. or ..5000.",
-    ),
-    click.option(
-        "--key",
-        "keys",
-        type=int,
-        multiple=True,
-        help="The key of the entry in its file. Repeated: any of them.",
-    ),
+        f"--{name}",
+        name,
+        type=_type_of(filter_),
+        multiple=filter_.is_repeatable,
+        help=filter_.help,
+    )
+    for name, filter_ in FILTERS.items()
 ]
 limit_option = click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
 _PAGING = [
@@ -158,34 +128,18 @@ def selection_options(function: F) -> F:
 def narrowed(
     question: Entries,
     *,
-    addresses: tuple[bytes, ...] = (),
-    domains: tuple[bytes, ...] = (),
-    prefix: bytes | None = None,
-    groups: tuple[str, ...] = (),
-    path: str | None = None,
-    root: str | None = None,
-    metas: tuple[dict[str, Any], ...] = (),
-    area: tuple[int | None, int | None] | None = None,
-    keys: tuple[int, ...] = (),
     on_stale: OnStale = "error",
     limit: int | None = None,
     after: int | None = None,
     orders: tuple[str, ...] = (),
+    **given: Any,
 ) -> Entries:
-    """Narrow a question down by the filters."""
-    question = question.where(
-        address=addresses or None,
-        domain=domains or None,
-        group=groups or None,
-        key=keys or None,
-        prefix=prefix,
-        path=path,
-        root=root,
-        area=area,
-    )
-    question = question.reading(on_stale=on_stale)
-    for meta in metas:
+    """Narrow a question down by the filters, as their options give them."""
+    for meta in given.pop("meta", ()):
         question = question.where(meta=meta)
+    # What may be repeated is empty if it was not given.
+    question = question.where(**{name: value for name, value in given.items() if value != ()})
+    question = question.reading(on_stale=on_stale)
     if after is not None:
         question = question.after(after)
     if orders:

@@ -78,7 +78,7 @@ def render(
 
 
 @click.command()
-@click.argument("address", type=ADDRESS)
+@click.argument("named", metavar="ADDRESS", type=ADDRESS)
 @output_option("uint8, shape (h, w, 3)")
 @number_option("--limit", click.IntRange(1, MOST_TILES), 60, "At most so many tiles.")
 @number_option("--tile", click.IntRange(1, 1024), 192, "Width and height of a tile in pixels.")
@@ -94,9 +94,7 @@ def render(
 @reading_option
 @selection_options
 @click.pass_obj
-def sheet(
-    db: str, /, address: bytes, addresses: tuple[bytes, ...], output: str, **options: Any
-) -> int:
+def sheet(db: str, /, named: bytes, address: tuple[bytes, ...], output: str, **options: Any) -> int:
     """Draw every appearance of an individual, tile by tile.
 
     Each tile shows the mask over the picture that the file's metadata name, if it is there.
@@ -104,7 +102,7 @@ def sheet(
     """
     drawing = _taken(options, "limit", "tile", "margin", "fit", "alpha", "font", "on_stale")
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "image")}
-    wanted = (address, *addresses)
+    wanted = (named, *address)
     with open_to_ask(db) as index:
         hits = narrowed(index.entries, **options)
         drawn = index.sheet(wanted, hits, **drawing)

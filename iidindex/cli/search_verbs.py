@@ -71,16 +71,16 @@ _boxes = click.option(
 
 
 @click.command(cls=Question)
-@click.argument("address", nargs=-1, type=ADDRESS)
+@click.argument("named", metavar="[ADDRESS]...", nargs=-1, type=ADDRESS)
 @_answerable(ENTRY)
 def find(
-    index: Index, address: tuple[bytes, ...], addresses: tuple[bytes, ...], **options: Any
+    index: Index, named: tuple[bytes, ...], address: tuple[bytes, ...], **options: Any
 ) -> Answered:
     """Find entries by address and other filters.
 
     Without ADDRESS, every entry that fits the filters.
     """
-    return _answer(index.entries, addresses=(*address, *addresses), **options)
+    return _answer(index.entries, address=(*named, *address), **options)
 
 
 @click.command(cls=_Signed)

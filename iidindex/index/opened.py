@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import FunctionType
 from typing import Self
 
 from iidindex.catalog.catalogue import Catalog
@@ -12,7 +13,17 @@ from iidindex.query.question.asked import Filters
 
 
 class Opened:
-    """What the parts of an `Index` share."""
+    """What the parts of an `Index` share.
+
+    Python names a method in its errors after the class that it was written in. People know
+    ``Index``, of which the parts are made up, and so that name is given to all of them.
+    """
+
+    def __init_subclass__(cls) -> None:
+        for own in (Opened, cls):
+            for name, member in vars(own).items():
+                if isinstance(member, FunctionType):
+                    member.__qualname__ = f"Index.{name}"
 
     def __init__(
         self, location: str | os.PathLike[str], *, create: bool = False, read_only: bool = False

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from iidindex.query.pixels.segments import Segments
 from iidindex.query.pixels.sift import read_masks
 from iidindex.query.question.asked import Filters
 from iidindex.query.question.asking import Question, original, places_of
+from iidindex.query.question.filters import Where, with_filters
 from iidindex.query.question.nearest import NearestQuestion
 from iidindex.rows import ENTRY, FILE, NEAREST, Kind
 
@@ -45,62 +46,20 @@ class Entries(Tabular):
         self._originals = originals
         self._filters = filters
 
-    def where(
-        self,
-        *,
-        address: bytes | Iterable[bytes] | None = None,
-        prefix: bytes | None = None,
-        domain: bytes | Iterable[bytes] | None = None,
-        group: str | Iterable[str] | None = None,
-        key: int | Iterable[int] | None = None,
-        path: str | None = None,
-        root: str | None = None,
-        area: tuple[int | None, int | None] | None = None,
-        meta: Mapping[str, Any] | None = None,
-    ) -> Entries:
+    @with_filters
+    def where(self, **wanted: Unpack[Where]) -> Entries:
         """Narrow the question down; every argument that is given must fit.
 
         Parameters
         ----------
-        address, domain : bytes or iterable of bytes, optional
-            Any of these, of which there may be a hundred thousand. ``domain=b""`` asks for
-            IIDs without a domain.
-        prefix : bytes, optional
-            What the address begins with.
-        group : str or iterable of str, optional
-            In any of these groups.
-        key : int or iterable of int, optional
-            Any of these keys in their files.
-        path : str, optional
-            A glob over the path inside the root (``*`` crosses ``/``, case counts), or an
-            exact path. If it begins with ``/``, over the location on disk.
-        root : str, optional
-            The name of the root that the file is in.
-        area : (min, max), optional
-            Pixels, both ends inclusive; None leaves an end open.
-        meta : mapping, optional
-            What the metadata of the file must say: names and values, or mappings of what lies
-            deeper. Text, numbers, True, False and None are compared: ``{"camera": {"iso":
-            200}}``.
+        FILTERS
 
         Raises
         ------
         QueryError
             If an argument has not its form.
         """
-        return self._with(
-            self._filters.where(
-                address=address,
-                prefix=prefix,
-                domain=domain,
-                group=group,
-                key=key,
-                path=path,
-                root=root,
-                area=area,
-                meta=meta,
-            )
-        )
+        return self._with(self._filters.where(**wanted))
 
     def at(
         self,

@@ -10,7 +10,7 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.lookup import group_names, numbers
 from iidindex.files.arguments import check_bytes, check_number
 from iidindex.model import IID
-from iidindex.query.question.asked import end_of_prefix
+from iidindex.query.question.filter_kinds import end_of_prefix
 
 # The members of each group in each file are a range of a primary key.
 _MEMBERS = (

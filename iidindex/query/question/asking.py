@@ -21,7 +21,8 @@ from iidindex.query.question import compile as sql
 from iidindex.query.question.asked import Filters
 from iidindex.query.question.choice import choose
 from iidindex.query.question.compile import Way
-from iidindex.query.question.shape import FEW, needs_pixels, shape_of, values_of
+from iidindex.query.question.filter_kinds import FEW
+from iidindex.query.question.shape import needs_pixels, shape_of, values_of
 
 Row = Sequence[Any]
 P = TypeVar("P")
@@ -174,7 +175,7 @@ def _chunk(size: int, limit: int | None) -> int:
 
 def _resolved(connection: Connection, filters: Filters) -> list[int] | None:
     """The ids of IIDs, if too many are asked for to be named in a statement."""
-    addresses, domains = filters.addresses, filters.domains
+    addresses, domains = filters.get("address"), filters.get("domain")
     if max(len(addresses or ()), len(domains or ())) <= FEW:
         return None
     wanted = None if domains is None else set(domains)
@@ -191,5 +192,5 @@ def _resolved(connection: Connection, filters: Filters) -> list[int] | None:
                 part,
             )
             found += [row for row in rows if wanted is None or row[1] in wanted]
-    prefix = filters.prefix or b""
+    prefix = filters.get("prefix") or b""
     return sorted(row[0] for row in found if row[2].startswith(prefix))

@@ -174,11 +174,11 @@ def originals_of() -> Select[Any]:
 def ways(shape: Shape) -> list[Way]:
     """The ways that a question can go, besides looking at every entry."""
     found = []
-    if shape.asks_of_files:
+    if shape.of("files"):
         found.append(Way.FILES)
     if shape.asks_of_iids:
         found.append(Way.IIDS)
-    if shape.n_groups is not None:
+    if shape.of("groups"):
         found.append(Way.GROUPS)
     if shape.n_regions and not shape.is_nowhere:
         found.append(Way.BOXES)

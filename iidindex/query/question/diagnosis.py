@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.schema import MISSING, OK, entries, entry_boxes, files, groups, iids, roots
+from iidindex.catalog.schema import MISSING, OK, entries, entry_boxes, files, iids
 from iidindex.catalog.statement import Statement
 from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.model import BBox
 from iidindex.query.pixels.originals import Originals
-from iidindex.query.question.asked import Filters, end_of_prefix
+from iidindex.query.question.asked import Filters
 from iidindex.query.question.asking import Question
 from iidindex.query.question.conditions import of_files
-from iidindex.query.question.shape import before_nul, shape_of, values_of
+from iidindex.query.question.filter_kinds import Filter, before_nul, end_of_prefix
+from iidindex.query.question.filters import FILTERS
+from iidindex.query.question.shape import shape_of, values_of
 
 # How bytes are written in an answer.
 Show = Callable[[bytes], str]
@@ -46,25 +49,28 @@ def why_nothing(catalog: Catalog, filters: Filters, show: Show = repr) -> str | 
     """
     with catalog.reading() as connection:
         search = _Search(connection, filters, show)
+        asked = sorted(filters.given, key=lambda name: _rank(FILTERS, name))
         checks = (
             search.files,
-            search.root,
-            search.path,
-            search.meta,
-            search.domain,
-            search.address,
-            search.prefix,
-            search.group,
+            *(getattr(search, name, partial(search.named, name)) for name in asked),
             search.place,
         )
         return next((told for check in checks if (told := check()) is not None), None)
+
+
+def _rank(known: Mapping[str, Filter], name: str) -> tuple[int, int]:
+    """What is asked of files comes first, and a domain before what is in it."""
+    tables = ["files", "iids", "groups", "entries"]
+    first = ["root", "domain"]
+    return tables.index(known[name].asks_of), -(name in first)
 
 
 @dataclass(frozen=True)
 class _Search:
     """Looking for what a question names, one filter after the other.
 
-    Every method returns what is not there, in words, or None.
+    Every method returns what is not there, in words, or None. One that is called as a filter is
+    asked of it; others, if they have names, by `named`.
     """
 
     connection: Connection
@@ -76,12 +82,17 @@ class _Search:
             return None
         return "the index has no files to ask; `iidindex status` counts those missing or failed"
 
-    def root(self) -> str | None:
-        return self._unknown("root", [self.filters.root], select(roots.c.name))
+    def named(self, name: str) -> str | None:
+        column, wanted = FILTERS[name].known, self.filters.get(name)
+        if column is None:
+            return None
+        return self._unknown(
+            name, [wanted] if isinstance(wanted, str) else wanted, select(column).distinct()
+        )
 
     def path(self) -> str | None:
-        path = self.filters.path
-        if path is None or self._any_file(Filters(path=path)):
+        path = self.filters.get("path")
+        if self._any_file(Filters({"path": path})):
             return None
         state = select(files.c.state).where(files.c.path == path)
         for found in self._values(state):
@@ -96,14 +107,15 @@ class _Search:
         return f"no indexed file has a path that fits {path!r}; {_similar(path, known)}"
 
     def meta(self) -> str | None:
-        for names, value in self.filters.meta:
+        for names, value in self.filters.get("meta"):
             for depth in range(len(names)):
                 known = self._meta_values(names[:depth], "key")
                 if names[depth] not in known and not self._meta_has(names[: depth + 1]):
                     path = ".".join(names[: depth + 1])
                     told = _similar(names[depth], known)
                     return f"no file's metadata has the name {path!r}; {told}"
-            one = Filters(meta=tuple(meta for meta in self.filters.meta if meta.names == names))
+            same = tuple(meta for meta in self.filters.get("meta") if meta.names == names)
+            one = Filters({"meta": same})
             if not self._any_file(one):
                 known = self._meta_values(names, "value")
                 told = _several(known, json.dumps) or "lists or mappings"
@@ -111,12 +123,9 @@ class _Search:
                 return f"no file's metadata has {json.dumps(value)} as {path!r}; known: {told}"
         return None
 
-    def domain(self) -> str | None:
-        return self._unknown("domain", self.filters.domains or (), select(iids.c.domain).distinct())
-
     def address(self) -> str | None:
-        addresses, domains = self.filters.addresses, self.filters.domains
-        for address in (addresses or ())[:_TOLD]:
+        addresses, domains = self.filters.get("address"), self.filters.get("domain")
+        for address in addresses[:_TOLD]:
             named = select(iids.c.domain).where(iids.c.address == address)
             known = self._values(named)
             if not known:
@@ -136,7 +145,7 @@ class _Search:
         return None
 
     def prefix(self) -> str | None:
-        prefix = self.filters.prefix
+        prefix = self.filters.get("prefix")
         if not prefix:
             return None
         begins = select(iids.c.id).where(iids.c.address >= prefix)
@@ -144,9 +153,6 @@ class _Search:
         if self._has(begins if end is None else begins.where(iids.c.address < end)):
             return None
         return f"no address begins with {self.show(prefix)}"
-
-    def group(self) -> str | None:
-        return self._unknown("group", self.filters.groups or (), select(groups.c.name))
 
     def place(self) -> str | None:
         if not self.filters.regions:
@@ -194,7 +200,7 @@ class _Search:
         """Which of some names the statement that selects such names does not find."""
         (column,) = named.selected_columns
         for name in wanted:
-            if name is None or self._has(named.where(column == name)):
+            if self._has(named.where(column == name)):
                 continue
             known = self._values(named.order_by(column))
             shown = self.show(name) if isinstance(name, bytes) else repr(name)

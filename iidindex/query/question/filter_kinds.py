@@ -1,0 +1,530 @@
+"""The kinds of filters: how a value is read, what the SQL depends on, and the condition in SQL.
+
+A filter of one of these kinds is declared in `filters`, and needs nothing else anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from numbers import Real
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
+
+from iidindex.catalog.schema import PathText, files, path_value, roots
+from iidindex.catalog.statement import is_among
+from iidindex.errors import QueryError
+
+# The largest that SQLite holds.
+MAX_INTEGER = 2**63 - 1
+
+# Values that a statement is given one by one; more than these go as one list, which takes no
+# bytes.
+FEW = 512
+MANY = -1
+
+# Characters of a pattern; SQLite takes so many bytes, and no path is as long.
+_LONGEST_PATH = 10_000
+# Names of metadata inside each other: each is a table joined.
+_DEEPEST = 32
+
+Condition = ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter(ABC):
+    """Something that entries can be asked for.
+
+    Attributes
+    ----------
+    asks_of : {"files", "iids", "groups", "entries"}
+        What must fit: the table whose columns are compared.
+    told : str
+        What the docstring of ``where`` says of it.
+    help : str
+        What the help of its option says.
+    known : Column, optional
+        Whose values are names of it: they complete what is typed, and are suggested where
+        nothing was found.
+    """
+
+    asks_of: Literal["files", "iids", "groups", "entries"]
+    told: str
+    help: str
+    known: Column[Any] | None = None
+
+    # Whether the option may be repeated.
+    is_repeatable: ClassVar[bool] = False
+    # As numpydoc writes the type.
+    type_told: ClassVar[str] = ""
+
+    @abstractmethod
+    def read(self, name: str, given: Any) -> Any:
+        """Check a value that was given, and bring it into its form.
+
+        Raises
+        ------
+        QueryError
+            If it is none of that kind.
+        """
+
+    def meet(self, name: str, known: Any, given: Any) -> Any:  # noqa: ARG002
+        """Read a value where one was given before: both must fit."""
+        raise QueryError(f"{name} was given before, as {known!r}")
+
+    @abstractmethod
+    def shape(self, value: Any) -> Hashable:
+        """What the SQL depends on; None, if it asks for nothing."""
+
+    @abstractmethod
+    def conditions(self, name: str, shape: Any) -> list[Condition]:
+        """The condition, whose values are named after the filter."""
+
+    @abstractmethod
+    def values(self, name: str, value: Any) -> dict[str, Any]:
+        """The values of the condition."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnyOf(Filter):
+    """A column has one of some values.
+
+    Attributes
+    ----------
+    column : ColumnElement
+    type : {bytes, str, int}
+    check : callable, optional
+        Refuses a value.
+    can_meet : bool
+        Whether an entry has one of them only, so that what is asked for twice can fit both
+        times.
+    """
+
+    column: ColumnElement[Any]
+    type: type
+    check: Callable[[Any], object] | None = None
+    can_meet: bool = True
+
+    is_repeatable: ClassVar[bool] = True
+
+    @property
+    def type_told(self) -> str:  # type: ignore[override]
+        """As numpydoc writes the type."""
+        return f"{self.type.__name__} or iterable of {self.type.__name__}"
+
+    def read(self, name: str, given: Any) -> tuple[Any, ...]:
+        """One value or several, each of one kind, without repetition."""
+        one = isinstance(given, (bytes, str)) or not isinstance(given, Iterable)
+        listed = (given,) if one else tuple(given)
+        if self.type is int:
+            return _integers(name, given, listed)
+        for value in listed:
+            if not isinstance(value, self.type):
+                hint = f" (try {value!r}.encode())" if isinstance(value, str) else ""
+                raise QueryError(
+                    f"{name} must be {self.type.__name__}, not {type(value).__name__}: "
+                    f"{value!r}{hint}"
+                )
+            if self.check is not None:
+                self.check(value)
+        return tuple(dict.fromkeys(listed))
+
+    def meet(self, name: str, known: Any, given: Any) -> Any:
+        """What is asked for twice must fit both times."""
+        if not self.can_meet:
+            return Filter.meet(self, name, known, given)
+        wanted = set(self.read(name, given))
+        return tuple(value for value in known if value in wanted)
+
+    def shape(self, value: Any) -> int:
+        """How many are asked for, or the next power of two, so that there are few shapes."""
+        return MANY if len(value) > FEW else _rounded(len(value))
+
+    def conditions(self, name: str, shape: Any) -> list[Condition]:
+        """The column has one of the values, be they none, few or many."""
+        if shape == MANY:
+            return [is_among(self.column, name)]
+        if not shape:
+            return [false()]
+        return [self.column.in_([bindparam(f"{name}{place}") for place in range(shape)])]
+
+    def values(self, name: str, value: Any) -> dict[str, Any]:
+        """Each on its own, or all as one list."""
+        if len(value) > FEW:
+            return {name: list(value)}
+        # The last of them fills what is left, which changes nothing.
+        filled = [*value, *[value[-1]] * (_rounded(len(value)) - len(value))] if value else []
+        return {f"{name}{place}": one for place, one in enumerate(filled)}
+
+
+def _integers(name: str, given: Any, listed: Sequence[Any]) -> tuple[int, ...]:
+    try:
+        integers = dict.fromkeys(operator.index(value) for value in listed)
+    except TypeError:
+        raise QueryError(f"{name} must be an integer or several, not {given!r}") from None
+    # No entry has one that no database can hold.
+    return tuple(value for value in integers if abs(value) <= MAX_INTEGER)
+
+
+def _rounded(number: int) -> int:
+    """The next power of two; 0 for none."""
+    return 1 << (number - 1).bit_length() if number else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prefix(Filter):
+    """A column of bytes begins with some."""
+
+    column: ColumnElement[Any]
+
+    type_told: ClassVar[str] = "bytes"
+
+    def read(self, name: str, given: Any) -> bytes:
+        """Bytes."""
+        if not isinstance(given, bytes):
+            raise QueryError(f"{name} must be bytes, not {type(given).__name__}: {given!r}")
+        return given
+
+    def shape(self, value: Any) -> Hashable:
+        """Whether anything lies behind all that begin so."""
+        return end_of_prefix(value) is not None if value else None
+
+    def conditions(self, name: str, shape: Any) -> list[Condition]:
+        """A range of the column's index."""
+        found: list[Condition] = [self.column >= bindparam(name)]
+        if shape:
+            found.append(self.column < bindparam(f"{name}_end"))
+        return found
+
+    def values(self, name: str, value: Any) -> dict[str, Any]:
+        """Where the range begins and ends."""
+        return {name: value, f"{name}_end": end_of_prefix(value)}
+
+
+def end_of_prefix(prefix: bytes) -> bytes | None:
+    """The least bytes after all that begin with a prefix; None, if there are none."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Between(Filter):
+    """A number lies in a range, both ends inclusive."""
+
+    column: ColumnElement[Any]
+
+    type_told: ClassVar[str] = "(min, max)"
+
+    def read(self, name: str, given: Any) -> tuple[int | None, int | None]:
+        """Two integers, or None for an end that is open."""
+        try:
+            low, high = given
+            bounds: tuple[Any, ...] = tuple(
+                None if end is None else max(-MAX_INTEGER, min(MAX_INTEGER, operator.index(end)))
+                for end in (low, high)
+            )
+        except (TypeError, ValueError):
+            raise QueryError(
+                f"{name} must be (min, max), integers or None, not {given!r}"
+            ) from None
+        if None not in bounds and bounds[0] > bounds[1]:
+            raise QueryError(f"{name} {given!r} is reversed: expected (min, max)")
+        return bounds[0], bounds[1]
+
+    def shape(self, value: Any) -> Hashable:
+        """Which ends are given."""
+        low, high = value
+        return None if low is None and high is None else (low is not None, high is not None)
+
+    def conditions(self, name: str, shape: Any) -> list[Condition]:
+        """No less, and no more."""
+        has_low, has_high = shape
+        found: list[Condition] = []
+        if has_low:
+            found.append(self.column >= bindparam(f"{name}_low"))
+        if has_high:
+            found.append(self.column <= bindparam(f"{name}_high"))
+        return found
+
+    def values(self, name: str, value: Any) -> dict[str, Any]:
+        """Both ends."""
+        return {f"{name}_low": value[0], f"{name}_high": value[1]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root(Filter):
+    """The file is in the root of a name."""
+
+    type_told: ClassVar[str] = "str"
+
+    def read(self, name: str, given: Any) -> str:
+        """Text."""
+        return _encodable(_one_text(given, name))
+
+    def shape(self, value: Any) -> Hashable:  # noqa: ARG002
+        """Always the same."""
+        return True
+
+    def conditions(self, name: str, shape: Any) -> list[Condition]:  # noqa: ARG002
+        """The root has this name."""
+        named = select(roots.c.id).where(roots.c.name == bindparam(name))
+        return [files.c.root_id.in_(named)]
+
+    def values(self, name: str, value: Any) -> dict[str, Any]:
+        """The name."""
+        return {name: value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path(Filter):
+    """The file's path fits a pattern, or is it."""
+
+    type_told: ClassVar[str] = "str"
+
+    def read(self, name: str, given: Any) -> str:
+        """Text that a file's name can be."""
+        try:
+            os.fsencode(_one_text(given, name))
+        except UnicodeEncodeError:
+            raise QueryError(f"{given!r}: no file can have this path") from None
+        if len(given) > _LONGEST_PATH:
+            raise QueryError(
+                f"{name} has {len(given)} characters; expected at most {_LONGEST_PATH}"
+            )
+        return str(given)
+
+    def shape(self, value: Any) -> Hashable:
+        """How it is compared: ``exact``, as a ``pattern``, or with where the file lies."""
+        # What begins with a slash is no path inside a root, but where files lie on disk.
+        if value.startswith("/"):
+            return "location"
+        return "pattern" if set(value) & set("*?[") else "exact"
+
+    def conditions(self, name: str, shape: Any) -> list[Condition]:
+        """The path is what is asked for, or fits it as a pattern."""
+        wanted = bindparam(name, type_=PathText)
+        if shape == "exact":
+            # With the roots named, the index over root and path leads to it.
+            return [and_(files.c.root_id.in_(select(roots.c.id)), files.c.path == wanted)]
+        found: ColumnElement[str] = (
+            type_coerce(_location(), Text) + "/" + type_coerce(files.c.path, Text)
+            if shape == "location"
+            else files.c.path
+        )
+        # An exact path is a hit even if it is no pattern of itself, as "a[1].iid".
+        # Casting lets a pattern meet names that are no text, which are stored as bytes.
+        pattern = cast(wanted, Text)
+        return [or_(cast(found, Text) == pattern, cast(found, Text).op("GLOB")(pattern))]
+
+    def values(self, name: str, value: Any) -> dict[str, Any]:
+        """The path as the database stores it."""
+        return {name: path_value(value)}
+
+
+def _location() -> ColumnElement[str]:
+    """The location of a file's root."""
+    return (
+        select(roots.c.location)
+        .where(roots.c.id == files.c.root_id)
+        .correlate(files)
+        .scalar_subquery()
+    )
+
+
+class Meta(NamedTuple):
+    """What a file's metadata must say: under these names, each inside the one before."""
+
+    names: tuple[str, ...]
+    value: str | float | bool | None
+
+
+class MetaShape(NamedTuple):
+    """How deep a value of the metadata lies, and what it is.
+
+    Attributes
+    ----------
+    depth : int
+    kind : {"null", "true", "false", "text", "number"}
+        As SQLite's ``json_type`` calls them, but for numbers, of which it has two.
+    has_nul : bool
+        Whether there is a NUL in it or in one of its names.
+    """
+
+    depth: int
+    kind: str
+    has_nul: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata(Filter):
+    """The file's metadata say some values."""
+
+    is_repeatable: ClassVar[bool] = True
+    type_told: ClassVar[str] = "mapping"
+
+    def read(self, name: str, given: Any) -> tuple[Meta, ...]:
+        """Conditions for every value of a mapping, which may hold mappings."""
+        return tuple(_said(name, given, ()))
+
+    def meet(self, name: str, known: Any, given: Any) -> Any:
+        """All of them must fit."""
+        return (*known, *self.read(name, given))
+
+    def shape(self, value: Any) -> Hashable:
+        """Of each value."""
+        return tuple(map(_meta_shape, value)) or None
+
+    def conditions(self, name: str, shape: Any) -> list[Condition]:
+        """All of the values."""
+        return [_says(f"{name}{place}", meta) for place, meta in enumerate(shape)]
+
+    def values(self, name: str, value: Any) -> dict[str, Any]:
+        """Names, values, and how they are written."""
+        found: dict[str, Any] = {}
+        for place, meta in enumerate(value):
+            found |= _of_meta(f"{name}{place}", meta)
+        return found
+
+
+def _said(name: str, wanted: Any, names: tuple[str, ...]) -> Iterator[Meta]:
+    told = " ".join([name, *([".".join(names)] if names else [])])
+    if len(names) > _DEEPEST:
+        raise QueryError(f"{name} is nested deeper than {_DEEPEST} names")
+    if isinstance(wanted, Mapping):
+        if names and not wanted:
+            raise QueryError(f"{told} is an empty mapping, which asks for nothing")
+        for inner, value in wanted.items():
+            yield from _said(
+                name, value, (*names, _encodable(_one_text(inner, f"a name in {name}")))
+            )
+    elif not names:
+        raise QueryError(f"{name} must be a mapping, such as {{'camera': 'x'}}, not {wanted!r}")
+    elif wanted is None or isinstance(wanted, (bool, np.bool_)):
+        yield Meta(names, None if wanted is None else bool(wanted))
+    elif isinstance(wanted, Real):
+        yield Meta(names, _number(wanted, told))
+    elif isinstance(wanted, str):
+        yield Meta(names, _encodable(wanted))
+    else:
+        raise QueryError(f"{told} must be text, a number, True, False or None, not {wanted!r}")
+
+
+def _number(wanted: Any, told: str) -> float:
+    try:
+        number: float = operator.index(wanted) if hasattr(wanted, "__index__") else float(wanted)
+        float(number)
+    except OverflowError:
+        raise QueryError(f"{told}: {wanted!r:.40} is too large") from None
+    if not isfinite(number):
+        # JSON has no word for them, and the catalogue null.
+        raise QueryError(f"{told}: {wanted!r} is no number that can be looked for")
+    return number
+
+
+def before_nul(text: str) -> str:
+    """What SQLite takes a text for, which ends it at a NUL."""
+    return text.partition("\0")[0]
+
+
+def _meta_shape(meta: Meta) -> MetaShape:
+    if meta.value is None or isinstance(meta.value, bool):
+        kind = json.dumps(meta.value)
+    else:
+        kind = "text" if isinstance(meta.value, str) else "number"
+    return MetaShape(len(meta.names), kind, "\0" in "".join(map(str, (*meta.names, meta.value))))
+
+
+def _of_meta(name: str, meta: Meta) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        f"{name}_name{depth}": before_nul(part) for depth, part in enumerate(meta.names)
+    }
+    # What is written in the file, as a NUL is not an end there.
+    values[f"{name}_written"] = f"{json.dumps(meta.names[-1])}: {json.dumps(meta.value)}"
+    value = meta.value
+    if isinstance(value, str):
+        value = before_nul(value)
+    elif value is not None and not -(2**63) <= value < 2**63:
+        # An integer that no database holds is a float to it, in the metadata as well.
+        value = float(value)
+    values[f"{name}_value"] = value
+    return values
+
+
+def _says(name: str, meta: MetaShape) -> Condition:
+    """The file's metadata has this value under these names.
+
+    ``json_each`` rather than ``json_extract``, as a path has no way to quote every name.
+    """
+    inside: ColumnElement[Any] = files.c.meta
+    kind: ColumnElement[Any] = func.json_type(files.c.meta)
+    levels: list[Any] = []
+    conditions: list[Condition] = []
+    for depth in range(meta.depth):
+        objects = case((kind == _text("object"), inside), else_=_text("{}"))
+        level = func.json_each(objects).table_valued(
+            "key", "value", "type", name=f"{name}_level{depth}"
+        )
+        levels.append(level)
+        conditions.append(level.c.key == bindparam(f"{name}_name{depth}"))
+        inside, kind = level.c.value, level.c.type
+    conditions.append(_is(f"{name}_value", meta.kind, kind, inside))
+    # SQLite ends a text at a NUL. Where there is one, what was written is looked for as well.
+    whole = func.instr(files.c.meta, bindparam(f"{name}_written")) > literal_column("0")
+    if not meta.has_nul:
+        no_nul = func.instr(files.c.meta, _text("\\u0000")) == literal_column("0")
+        whole = or_(no_nul, whole)
+    conditions.append(whole)
+    source: Any = levels[0]
+    for level in levels[1:]:
+        source = source.join(level, true())
+    return exists(select(literal_column("1")).select_from(source).where(and_(*conditions)))
+
+
+def _text(value: str) -> ColumnElement[str]:
+    """A text that is the same in all questions."""
+    return literal_column(f"'{value}'", Text)
+
+
+def _is(name: str, wanted: str, kind: ColumnElement[Any], value: ColumnElement[Any]) -> Condition:
+    if wanted == "text":
+        return and_(kind == _text("text"), value == bindparam(name))
+    if wanted == "number":
+        return and_(kind.in_((_text("integer"), _text("real"))), value == bindparam(name))
+    return kind == _text(wanted)
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise QueryError(f"{text!a} is not valid Unicode") from None
+    return text
+
+
+def _one_text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise QueryError(f"{name} must be text, not {type(value).__name__}: {value!r}")
+    return value

@@ -1,0 +1,173 @@
+"""What entries can be asked for: each filter is declared here, and nowhere else.
+
+A line of `Where` is an argument of ``Entries.where`` with its type and its docstring, an option
+of every verb that searches, with its help and completion, a condition in SQL, and what is told of
+it where nothing was found.
+"""
+
+# No `from __future__ import annotations`: the declarations are read from the annotations.
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from textwrap import fill, indent
+from typing import Annotated, Any, Self, TypedDict, TypeVar, get_args
+
+from iidindex.catalog.schema import entries, files, groups, iids, roots
+from iidindex.errors import QueryError
+from iidindex.files.groups import check_name
+from iidindex.query.question.filter_kinds import (
+    AnyOf,
+    Between,
+    Filter,
+    Metadata,
+    Path,
+    Prefix,
+    Root,
+)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Where(TypedDict, total=False):
+    """The filters by name, in the order in which they are told; None asks for anything."""
+
+    address: Annotated[
+        bytes | Iterable[bytes] | None,
+        AnyOf(
+            asks_of="iids",
+            type=bytes,
+            column=iids.c.address,
+            known=iids.c.address,
+            told="Any of these, of which there may be a hundred thousand.",
+            help="The address of the individual. Repeated: any of them.",
+        ),
+    ]
+    domain: Annotated[
+        bytes | Iterable[bytes] | None,
+        AnyOf(
+            asks_of="iids",
+            type=bytes,
+            column=iids.c.domain,
+            known=iids.c.domain,
+            told='Any of these; ``b""`` for IIDs without a domain.',
+            help="The domain of the individual; '' for none. Repeated: any of them.",
+        ),
+    ]
+    prefix: Annotated[
+        bytes | None,
+        Prefix(
+            asks_of="iids",
+            column=iids.c.address,
+            known=iids.c.address,
+            told="What the address begins with.",
+            help="What the address begins with.",
+        ),
+    ]
+    group: Annotated[
+        str | Iterable[str] | None,
+        AnyOf(
+            asks_of="groups",
+            type=str,
+            column=groups.c.name,
+            known=groups.c.name,
+            check=lambda name: check_name(name, QueryError),
+            can_meet=False,
+            told="In any of these groups.",
+            help="A group that the entry is in. Repeated: any of them.",
+        ),
+    ]
+    path: Annotated[
+        str | None,
+        Path(
+            asks_of="files",
+            known=files.c.path,
+            told="A glob over the path inside the root (``*`` crosses ``/``, case counts), or an "
+            "exact path. If it begins with ``/``, over the location on disk.",
+            help="The file's path inside its root, or on disk if it begins with /. It may be a "
+            "pattern, in which * stands for any text, / too.",
+        ),
+    ]
+    root: Annotated[
+        str | None,
+        Root(
+            asks_of="files",
+            known=roots.c.name,
+            told="The name of the root that the file is in.",
+            help="The name of the root that the file is in.",
+        ),
+    ]
+    meta: Annotated[
+        Mapping[str, Any] | None,
+        Metadata(
+            asks_of="files",
+            told="What the metadata of the file must say: names and values, or mappings of what "
+            "lies deeper. Text, numbers, True, False and None are compared: "
+            '``{"camera": {"iso": 200}}``.',
+            help="What the file's metadata says, as JSON or text: camera.iso=200, day=monday. "
+            "Repeated: all of them.",
+        ),
+    ]
+    area: Annotated[
+        tuple[int | None, int | None] | None,
+        Between(
+            asks_of="entries",
+            column=entries.c.area,
+            told="Pixels of the mask, both ends inclusive; None leaves an end open.",
+            help="Pixels of the mask, both ends included: 100..5000, 100.. or ..5000.",
+        ),
+    ]
+    key: Annotated[
+        int | Iterable[int] | None,
+        AnyOf(
+            asks_of="entries",
+            type=int,
+            column=entries.c.key,
+            told="Any of these keys in their files.",
+            help="The key of the entry in its file. Repeated: any of them.",
+        ),
+    ]
+
+
+_TYPES = {name: get_args(declared) for name, declared in Where.__annotations__.items()}
+FILTERS: dict[str, Filter] = {name: declared for name, (_, declared) in _TYPES.items()}
+
+
+class _AsWritten(str):
+    """A type as it stands in source, which ``help`` shows without quotes and modules."""
+
+    def __new__(cls, type_: Any) -> Self:
+        """Write it."""
+        text = type_ if isinstance(type_, str) else inspect.formatannotation(type_)
+        return super().__new__(cls, re.sub(r"\b(collections\.abc|typing)\.", "", text))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def with_filters(function: F) -> F:
+    """Give a function that takes the filters by keyword their signature and docstring.
+
+    The line ``FILTERS`` in its docstring stands for what is told of them.
+    """
+    own = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    given = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_AsWritten(type_)
+        )
+        for name, (type_, _) in _TYPES.items()
+    ]
+    returns = _AsWritten(inspect.signature(function).return_annotation)
+    function.__signature__ = inspect.Signature([*own, *given], return_annotation=returns)  # type: ignore[attr-defined]
+    told = "\n".join(
+        f"{name} : {declared.type_told}, optional\n{indent(fill(declared.told, 88), '    ')}"
+        for name, declared in FILTERS.items()
+    )
+    doc = function.__doc__ or ""
+    margin = doc.partition("FILTERS")[0].rpartition("\n")[2]
+    function.__doc__ = doc.replace("FILTERS", indent(told, margin).lstrip())
+    return function
