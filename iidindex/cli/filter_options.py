@@ -12,8 +12,9 @@ from iidindex.cli.completion import known
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.originals import OnStale
 from iidindex.query.question.asked import ORDERS
-from iidindex.query.question.filter_kinds import Between, Filter, Metadata
+from iidindex.query.question.filter_kinds import Between, Filter
 from iidindex.query.question.filters import FILTERS
+from iidindex.query.question.metadata_filter import Metadata
 
 F = TypeVar("F", bound=Callable[..., Any])
 

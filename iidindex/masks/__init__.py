@@ -1,14 +1,14 @@
 """Pure mask maths on packed bits: arrays in, arrays out; no files, no format, no SQL.
 
-``regions``  what a packed mask is; packing, unpacking, cropping
-``split``    from a mask to its regions
-``windows``  counting set bits inside boxes, many boxes at once, without unpacking
-``columns``  the same for many pairs of the same masks, cut up once
-``boxes``    finding which boxes meet
-``measure``  overlap, union, IoU, containment and distance of two placed masks
-``tiles``    masks whose regions share pixels, made countable
-``overlaps`` overlap of all masks of a picture
-``cells``    how many pixels of masks fall into each cell of a grid
-``distance`` how far masks lie from each other
-``portions`` work in portions of bounded size
+``regions``        what a packed mask is; packing, unpacking, cropping
+``split``          from a mask to its regions
+``windows``        counting set bits inside boxes, many boxes at once, without unpacking
+``blocks``         the same for many pairs of the same masks, cut up once
+``boxes``          finding which boxes meet
+``measure``        overlap, union, IoU, containment and distance of two placed masks
+``tiles``          masks whose regions share pixels, made countable
+``intersections``  overlap of all masks of a picture
+``cells``          how many pixels of masks fall into each cell of a grid
+``distance``       how far masks lie from each other
+``batching``       work in portions of bounded size
 """

@@ -20,8 +20,9 @@ from iidindex.query.pixels.originals import Originals
 from iidindex.query.question.asked import Filters
 from iidindex.query.question.asking import Question
 from iidindex.query.question.conditions import of_files
-from iidindex.query.question.filter_kinds import Filter, before_nul, end_of_prefix
+from iidindex.query.question.filter_kinds import Filter, end_of_prefix
 from iidindex.query.question.filters import FILTERS
+from iidindex.query.question.metadata_filter import before_nul
 from iidindex.query.question.shape import shape_of, values_of
 
 # How bytes are written in an answer.

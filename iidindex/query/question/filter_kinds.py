@@ -5,32 +5,23 @@ A filter of one of these kinds is declared in `filters`, and needs nothing else 
 
 from __future__ import annotations
 
-import json
 import operator
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from numbers import Real
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
-import numpy as np
 from sqlalchemy import (
     Column,
     ColumnElement,
     Text,
     and_,
     bindparam,
-    case,
     cast,
-    exists,
     false,
-    func,
-    literal_column,
     or_,
     select,
-    true,
     type_coerce,
 )
 
@@ -48,8 +39,6 @@ MANY = -1
 
 # Characters of a pattern; SQLite takes so many bytes, and no path is as long.
 _LONGEST_PATH = 10_000
-# Names of metadata inside each other: each is a table joined.
-_DEEPEST = 32
 
 Condition = ColumnElement[bool]
 
@@ -282,7 +271,7 @@ class Root(Filter):
 
     def read(self, name: str, given: Any) -> str:
         """Text."""
-        return _encodable(_one_text(given, name))
+        return encodable(one_text(given, name))
 
     def shape(self, value: Any) -> Hashable:  # noqa: ARG002
         """Always the same."""
@@ -307,7 +296,7 @@ class Path(Filter):
     def read(self, name: str, given: Any) -> str:
         """Text that a file's name can be."""
         try:
-            os.fsencode(_one_text(given, name))
+            os.fsencode(one_text(given, name))
         except UnicodeEncodeError:
             raise QueryError(f"{given!r}: no file can have this path") from None
         if len(given) > _LONGEST_PATH:
@@ -354,169 +343,14 @@ def _location() -> ColumnElement[str]:
     )
 
 
-class Meta(NamedTuple):
-    """What a file's metadata must say: under these names, each inside the one before."""
+def encodable(text: str) -> str:
+    """Text that is valid Unicode.
 
-    names: tuple[str, ...]
-    value: str | float | bool | None
-
-
-class MetaShape(NamedTuple):
-    """How deep a value of the metadata lies, and what it is.
-
-    Attributes
-    ----------
-    depth : int
-    kind : {"null", "true", "false", "text", "number"}
-        As SQLite's ``json_type`` calls them, but for numbers, of which it has two.
-    has_nul : bool
-        Whether there is a NUL in it or in one of its names.
+    Raises
+    ------
+    QueryError
+        If it is not.
     """
-
-    depth: int
-    kind: str
-    has_nul: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata(Filter):
-    """The file's metadata say some values."""
-
-    is_repeatable: ClassVar[bool] = True
-    type_told: ClassVar[str] = "mapping"
-
-    def read(self, name: str, given: Any) -> tuple[Meta, ...]:
-        """Conditions for every value of a mapping, which may hold mappings."""
-        return tuple(_said(name, given, ()))
-
-    def meet(self, name: str, known: Any, given: Any) -> Any:
-        """All of them must fit."""
-        return (*known, *self.read(name, given))
-
-    def shape(self, value: Any) -> Hashable:
-        """Of each value."""
-        return tuple(map(_meta_shape, value)) or None
-
-    def conditions(self, name: str, shape: Any) -> list[Condition]:
-        """All of the values."""
-        return [_says(f"{name}{place}", meta) for place, meta in enumerate(shape)]
-
-    def values(self, name: str, value: Any) -> dict[str, Any]:
-        """Names, values, and how they are written."""
-        found: dict[str, Any] = {}
-        for place, meta in enumerate(value):
-            found |= _of_meta(f"{name}{place}", meta)
-        return found
-
-
-def _said(name: str, wanted: Any, names: tuple[str, ...]) -> Iterator[Meta]:
-    told = " ".join([name, *([".".join(names)] if names else [])])
-    if len(names) > _DEEPEST:
-        raise QueryError(f"{name} is nested deeper than {_DEEPEST} names")
-    if isinstance(wanted, Mapping):
-        if names and not wanted:
-            raise QueryError(f"{told} is an empty mapping, which asks for nothing")
-        for inner, value in wanted.items():
-            yield from _said(
-                name, value, (*names, _encodable(_one_text(inner, f"a name in {name}")))
-            )
-    elif not names:
-        raise QueryError(f"{name} must be a mapping, such as {{'camera': 'x'}}, not {wanted!r}")
-    elif wanted is None or isinstance(wanted, (bool, np.bool_)):
-        yield Meta(names, None if wanted is None else bool(wanted))
-    elif isinstance(wanted, Real):
-        yield Meta(names, _number(wanted, told))
-    elif isinstance(wanted, str):
-        yield Meta(names, _encodable(wanted))
-    else:
-        raise QueryError(f"{told} must be text, a number, True, False or None, not {wanted!r}")
-
-
-def _number(wanted: Any, told: str) -> float:
-    try:
-        number: float = operator.index(wanted) if hasattr(wanted, "__index__") else float(wanted)
-        float(number)
-    except OverflowError:
-        raise QueryError(f"{told}: {wanted!r:.40} is too large") from None
-    if not isfinite(number):
-        # JSON has no word for them, and the catalogue null.
-        raise QueryError(f"{told}: {wanted!r} is no number that can be looked for")
-    return number
-
-
-def before_nul(text: str) -> str:
-    """What SQLite takes a text for, which ends it at a NUL."""
-    return text.partition("\0")[0]
-
-
-def _meta_shape(meta: Meta) -> MetaShape:
-    if meta.value is None or isinstance(meta.value, bool):
-        kind = json.dumps(meta.value)
-    else:
-        kind = "text" if isinstance(meta.value, str) else "number"
-    return MetaShape(len(meta.names), kind, "\0" in "".join(map(str, (*meta.names, meta.value))))
-
-
-def _of_meta(name: str, meta: Meta) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        f"{name}_name{depth}": before_nul(part) for depth, part in enumerate(meta.names)
-    }
-    # What is written in the file, as a NUL is not an end there.
-    values[f"{name}_written"] = f"{json.dumps(meta.names[-1])}: {json.dumps(meta.value)}"
-    value = meta.value
-    if isinstance(value, str):
-        value = before_nul(value)
-    elif value is not None and not -(2**63) <= value < 2**63:
-        # An integer that no database holds is a float to it, in the metadata as well.
-        value = float(value)
-    values[f"{name}_value"] = value
-    return values
-
-
-def _says(name: str, meta: MetaShape) -> Condition:
-    """The file's metadata has this value under these names.
-
-    ``json_each`` rather than ``json_extract``, as a path has no way to quote every name.
-    """
-    inside: ColumnElement[Any] = files.c.meta
-    kind: ColumnElement[Any] = func.json_type(files.c.meta)
-    levels: list[Any] = []
-    conditions: list[Condition] = []
-    for depth in range(meta.depth):
-        objects = case((kind == _text("object"), inside), else_=_text("{}"))
-        level = func.json_each(objects).table_valued(
-            "key", "value", "type", name=f"{name}_level{depth}"
-        )
-        levels.append(level)
-        conditions.append(level.c.key == bindparam(f"{name}_name{depth}"))
-        inside, kind = level.c.value, level.c.type
-    conditions.append(_is(f"{name}_value", meta.kind, kind, inside))
-    # SQLite ends a text at a NUL. Where there is one, what was written is looked for as well.
-    whole = func.instr(files.c.meta, bindparam(f"{name}_written")) > literal_column("0")
-    if not meta.has_nul:
-        no_nul = func.instr(files.c.meta, _text("\\u0000")) == literal_column("0")
-        whole = or_(no_nul, whole)
-    conditions.append(whole)
-    source: Any = levels[0]
-    for level in levels[1:]:
-        source = source.join(level, true())
-    return exists(select(literal_column("1")).select_from(source).where(and_(*conditions)))
-
-
-def _text(value: str) -> ColumnElement[str]:
-    """A text that is the same in all questions."""
-    return literal_column(f"'{value}'", Text)
-
-
-def _is(name: str, wanted: str, kind: ColumnElement[Any], value: ColumnElement[Any]) -> Condition:
-    if wanted == "text":
-        return and_(kind == _text("text"), value == bindparam(name))
-    if wanted == "number":
-        return and_(kind.in_((_text("integer"), _text("real"))), value == bindparam(name))
-    return kind == _text(wanted)
-
-
-def _encodable(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -524,7 +358,14 @@ def _encodable(text: str) -> str:
     return text
 
 
-def _one_text(value: Any, name: str) -> str:
+def one_text(value: Any, name: str) -> str:
+    """Text.
+
+    Raises
+    ------
+    QueryError
+        If it is something else.
+    """
     if not isinstance(value, str):
         raise QueryError(f"{name} must be text, not {type(value).__name__}: {value!r}")
     return value

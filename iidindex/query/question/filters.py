@@ -16,15 +16,8 @@ from typing import Annotated, Any, Self, TypedDict, TypeVar, get_args
 from iidindex.catalog.schema import entries, files, groups, iids, roots
 from iidindex.errors import QueryError
 from iidindex.files.groups import check_name
-from iidindex.query.question.filter_kinds import (
-    AnyOf,
-    Between,
-    Filter,
-    Metadata,
-    Path,
-    Prefix,
-    Root,
-)
+from iidindex.query.question.filter_kinds import AnyOf, Between, Filter, Path, Prefix, Root
+from iidindex.query.question.metadata_filter import Metadata
 
 F = TypeVar("F", bound=Callable[..., Any])
 
