@@ -134,12 +134,17 @@ def test_killed_worker(large, tmp_path, monkeypatch):
     with iidindex.open(tmp_path / "x.db", create=True) as index:
         real = pool._in_order
 
-        def kills(executor, waiting, ahead):
-            found = real(executor, waiting, ahead)
-            yield next(found)
-            for process in executor._processes.values():
-                process.kill()
-            yield from found
+        def kills(workers, *rest):
+            submit = workers.submit
+
+            def submit_and_kill(task):
+                future = submit(task)
+                for process in workers._pool._processes.values():
+                    process.kill()
+                return future
+
+            workers.submit = submit_and_kill
+            return real(workers, *rest)
 
         monkeypatch.setattr(pool, "_in_order", kills)
         with pytest.raises(IngestError, match="worker"):

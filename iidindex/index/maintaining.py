@@ -16,6 +16,8 @@ from iidindex.query.holdings.stats import Stats, stats
 from iidindex.rows import FILE
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from iidindex.catalog.contract import Optimization
     from iidindex.query.holdings.verify import Problem
 
@@ -31,6 +33,7 @@ class Upkeep(Opened):
         checksum: bool = False,
         dry_run: bool = False,
         progress: Callable[[Progress], object] | None = None,
+        executor: Executor | None = None,
     ) -> IngestReport:
         """Bring the index up to date with files and directories.
 
@@ -47,6 +50,10 @@ class Upkeep(Opened):
             Read and report, but change nothing.
         progress : callable, optional
             Called with a `Progress`, which prints as a line of text.
+        executor : concurrent.futures.Executor, optional
+            Reads all files, instead of processes that are started for it: threads, Dask's
+            ``client.get_executor()``, mpi4py's. Its workers need this package and the same
+            paths; it is not shut down. `jobs` is not given beside it.
 
         Returns
         -------
@@ -55,7 +62,8 @@ class Upkeep(Opened):
         Raises
         ------
         IngestError
-            If a path is not there.
+            If a path is not there, or the executor is none or fails, in whatever way; what was
+            finished is kept.
         CatalogLockedError
             If another process is writing.
         """
@@ -63,7 +71,13 @@ class Upkeep(Opened):
 
         listed = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else list(paths)
         return ingest(
-            self._catalog, listed, jobs=jobs, checksum=checksum, dry_run=dry_run, progress=progress
+            self._catalog,
+            listed,
+            jobs=jobs,
+            checksum=checksum,
+            dry_run=dry_run,
+            progress=progress,
+            executor=executor,
         )
 
     def files(self, *, state: str | None = None) -> Records[IndexedFile]:

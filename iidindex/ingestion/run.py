@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
+from typing import Self
 
 from sqlalchemy import Connection
 
@@ -14,6 +16,7 @@ from iidindex.catalog.contract import Intake
 from iidindex.catalog.load import Loader, Place
 from iidindex.catalog.roots import roots_in_use
 from iidindex.errors import IngestError
+from iidindex.ingestion.borrowed_executor import checked_executor
 from iidindex.ingestion.diff import Findings, Unread, look, places_of
 from iidindex.ingestion.interrupt import Interrupt
 from iidindex.ingestion.plan import Matcher, Outcome
@@ -40,6 +43,7 @@ def ingest(
     checksum: bool = False,
     dry_run: bool = False,
     progress: Tell | None = None,
+    executor: Executor | None = None,
 ) -> IngestReport:
     """Bring the catalogue up to date with files and directories.
 
@@ -56,6 +60,9 @@ def ingest(
         Read and report, but change nothing.
     progress : callable, optional
         Called with a `Progress` now and then.
+    executor : Executor, optional
+        Reads all files instead of processes of our own; `jobs` is not given beside it. It is
+        not shut down.
 
     Returns
     -------
@@ -64,7 +71,8 @@ def ingest(
     Raises
     ------
     IngestError
-        If a path is not there, or a worker process is ended from outside.
+        If a path is not there, a worker process is ended from outside, or the executor is
+        none or fails; what was finished is committed.
     CatalogLockedError
         If another process is writing.
     KeyboardInterrupt
@@ -73,11 +81,12 @@ def ingest(
     places = places_of(paths)
     if jobs is not None and not (hasattr(jobs, "__index__") and jobs >= 1):
         raise IngestError(f"jobs is {jobs!r}; expected an integer from 1")
+    borrowed = checked_executor(executor, jobs)
     report = IngestReport()
     begin = time.perf_counter()
     with nullcontext() if dry_run else catalog.sole_writer(), Interrupt() as interrupt:
         findings = look(catalog, places, checksum, dry_run, report)
-        _carry_out(catalog, findings, jobs, dry_run, progress, report, interrupt)
+        _carry_out(catalog, findings, jobs, borrowed, dry_run, progress, report, interrupt)
     with catalog.reading() as connection:
         report.absent = {
             root.name: root.location
@@ -92,6 +101,7 @@ def _carry_out(
     catalog: Catalog,
     findings: Findings,
     jobs: int | None,
+    executor: Executor | None,
     dry_run: bool,
     progress: Tell | None,
     report: IngestReport,
@@ -101,10 +111,13 @@ def _carry_out(
     intake = catalog.store.intake()
     if not dry_run:
         _prepare(catalog, intake, len(files))
-    scanned = scan_all(
-        [file.location for file in files],
-        [file.stamp.size for file in files],
-        processes(jobs, len(files)),
+    scanned = _UntilFailure(
+        scan_all(
+            [file.location for file in files],
+            [file.stamp.size for file in files],
+            processes(jobs, len(files)),
+            executor,
+        )
     )
     matcher = Matcher([*findings.gone, *findings.lost])
     begin = time.perf_counter()
@@ -118,6 +131,9 @@ def _carry_out(
                 if progress is not None:
                     progress(Progress(done, len(files), entries, time.perf_counter() - begin))
             del result  # a huge file's columns are not needed any more
+    # Ctrl-C reaches workers, too, and is an interrupt then rather than their failure.
+    if scanned.failure is not None and not interrupt.requested:
+        raise scanned.failure
     if interrupt.requested:
         findings.gone.clear()  # what was not looked at yet is not known to be gone
     if not dry_run:
@@ -161,6 +177,24 @@ def _transaction(catalog: Catalog, intake: Intake, dry_run: bool) -> Iterator[Lo
 def _loader(catalog: Catalog, intake: Intake, connection: Connection) -> Iterator[Loader]:
     with intake.loading(connection) as target:
         yield Loader(target, catalog.store.remove_boxes, int(time.time()))
+
+
+class _UntilFailure:
+    """What is scanned, up to a failure, which is kept until all before it has been committed."""
+
+    def __init__(self, scanned: Iterator[tuple[Sequence[str], Scanned]]) -> None:
+        self._scanned = scanned
+        self.failure: IngestError | None = None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> tuple[Sequence[str], Scanned]:
+        try:
+            return next(self._scanned)
+        except IngestError as error:
+            self.failure = error
+            raise StopIteration from None
 
 
 def _batches(
