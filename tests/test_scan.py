@@ -175,9 +175,9 @@ def meddle(monkeypatch):
         left = list(events)
         original = scan_module._scan
 
-        def scan_and_meddle(source):
+        def scan_and_meddle(source, fixity):
             try:
-                return original(source)
+                return original(source, fixity)
             finally:
                 if left:
                     left.pop(0)()

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from iidindex.codec import layout
 from iidindex.codec.attributes import read_groups, read_meta
+from iidindex.codec.checksum import checksums
 from iidindex.codec.reader import (
     Bytes,
     Header,
@@ -33,6 +34,7 @@ from iidindex.codec.reader import (
 )
 from iidindex.columns import FileColumns
 from iidindex.errors import IIDFormatError, SourceError
+from iidindex.files.frame_size import size_of
 from iidindex.files.part import naming
 from iidindex.iidwords import IIDRecords
 from iidindex.model import FileStamp
@@ -42,12 +44,14 @@ from iidindex.storage.local import LocalFile, stamp_of
 Read = Callable[[int, int], bytes]
 
 
-def scan(path: str | os.PathLike[str]) -> FileColumns:
+def scan(path: str | os.PathLike[str], *, fixity: bool = False) -> FileColumns:
     """Read what the catalogue needs of one file.
 
     Parameters
     ----------
     path : path-like
+    fixity : bool
+        Read all bytes, for a BLAKE2b of the file and a checksum of each segment.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def scan(path: str | os.PathLike[str]) -> FileColumns:
     for _ in range(2):
         before = stamp_of(path)
         _let_pass(before)
-        stamp, found = _scan_once(path)
+        stamp, found = _scan_once(path, fixity)
         if before == stamp == stamp_of(path):
             if isinstance(found, IIDFormatError):
                 raise found
@@ -88,17 +92,19 @@ def _let_pass(stamp: FileStamp) -> None:
         time.sleep((step - age) / 1e9)
 
 
-def _scan_once(path: str | os.PathLike[str]) -> tuple[FileStamp, FileColumns | IIDFormatError]:
+def _scan_once(
+    path: str | os.PathLike[str], fixity: bool
+) -> tuple[FileStamp, FileColumns | IIDFormatError]:
     with LocalFile(path) as source:
         try:
             with naming(source.name):
-                return source.stamp, _scan(source)
+                return source.stamp, _scan(source, fixity)
         except IIDFormatError as error:
             # Damage may only mean that somebody is still writing the file.
             return source.stamp, error
 
 
-def _scan(source: LocalFile) -> FileColumns:
+def _scan(source: LocalFile, fixity: bool) -> FileColumns:
     size = source.stamp.size
     read = _reader(source)
     header = check_header(read(0, layout.HEADER_SIZE), size)
@@ -109,11 +115,13 @@ def _scan(source: LocalFile) -> FileColumns:
         raise IIDFormatError(f"ends at byte {len(front)}; its size was {size}")
     lut = _by_key(read_lut(front, header))
     heads = _segment_heads(read, lut)
+    meta = read_meta(front, header)
+    _check_frame(size_of(meta), heads["bbox"], lut)
     return FileColumns(
         stamp=source.stamp,
         digest=_digest(front, header, heads),
         sections=header.sections,
-        meta=_as_json(read_meta(front, header), header),
+        meta=_as_json(meta, header),
         key=lut.key,
         bbox=np.ascontiguousarray(heads["bbox"]),
         area=np.ascontiguousarray(heads["area"]),
@@ -121,7 +129,64 @@ def _scan(source: LocalFile) -> FileColumns:
         length=lut.seg_length,
         iids=_iid_records(front, header, lut),
         groups=_rows_of_groups(read_groups(front, header, lut.key), lut.key),
+        fixity=_fixity(read, size) if fixity else None,
+        checksum=_checksums(read, lut) if fixity else None,
     )
+
+
+def _check_frame(frame: tuple[int, int] | None, bbox: npt.NDArray[np.uint16], lut: Lut) -> None:
+    """Refuse a box that reaches outside of the frame that the metadata state."""
+    if frame is None:
+        return
+    outside = np.flatnonzero((bbox[:, 2] > frame[0]) | (bbox[:, 3] > frame[1]))
+    if len(outside):
+        row = int(outside[0])
+        raise IIDFormatError(
+            f"the segment of key {lut.key[row]}: bbox {tuple(bbox[row].tolist())} reaches outside "
+            f"the frame of height {frame[0]} and width {frame[1]} that the metadata state",
+            section="segs",
+            offset=int(lut.seg_offset[row]),
+        )
+
+
+# Bytes that are read at a time only to be hashed.
+_HASHED = 1 << 24
+
+
+def fixity_of(path: str | os.PathLike[str]) -> bytes:
+    """BLAKE2b of all bytes of a file, 32 bytes.
+
+    Raises
+    ------
+    SourceNotFoundError, SourceError
+        If it is not there or cannot be read.
+    """
+    with LocalFile(path) as source:
+        return _fixity(source.read, source.stamp.size)
+
+
+def _fixity(read: Read, size: int) -> bytes:
+    """BLAKE2b of all bytes (https://www.rfc-editor.org/rfc/rfc7693)."""
+    digest = hashlib.blake2b(digest_size=32)
+    for offset in range(0, size, _HASHED):
+        digest.update(read(offset, min(_HASHED, size - offset)))
+    return digest.digest()
+
+
+def _checksums(read: Read, lut: Lut) -> Ints:
+    """The checksum of each segment's bytes."""
+    found = np.empty(len(lut), np.int64)
+    for rows in _spans(lut):
+        begin = lut.seg_offset[rows]
+        end = begin + lut.seg_length[rows]
+        base = int(begin[0])
+        data = read(base, int(end.max()) - base)
+        if len(data) < int(end.max()) - base:
+            raise IIDFormatError(
+                f"ends within the segments, at byte {base + len(data)}", section="segs", offset=base
+            )
+        found[rows] = checksums(as_bytes(data), begin - base, lut.seg_length[rows])
+    return found
 
 
 def _reader(source: LocalFile) -> Read:
