@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from iidindex.codec import layout
 from iidindex.codec.attributes import read_groups, read_meta
-from iidindex.codec.checksum import checksums
 from iidindex.codec.reader import (
     Bytes,
     Header,
@@ -34,14 +33,12 @@ from iidindex.codec.reader import (
 )
 from iidindex.columns import FileColumns
 from iidindex.errors import IIDFormatError, SourceError
+from iidindex.files.every_byte import Read, checked_segments, hashed
 from iidindex.files.frame_size import size_of
 from iidindex.files.part import naming
 from iidindex.iidwords import IIDRecords
 from iidindex.model import FileStamp
 from iidindex.storage.local import LocalFile, stamp_of
-
-# Reads so many bytes from an offset; fewer only where the file ends.
-Read = Callable[[int, int], bytes]
 
 
 def scan(path: str | os.PathLike[str], *, fixity: bool = False) -> FileColumns:
@@ -129,8 +126,8 @@ def _scan(source: LocalFile, fixity: bool) -> FileColumns:
         length=lut.seg_length,
         iids=_iid_records(front, header, lut),
         groups=_rows_of_groups(read_groups(front, header, lut.key), lut.key),
-        fixity=_fixity(read, size) if fixity else None,
-        checksum=_checksums(read, lut) if fixity else None,
+        fixity=hashed(read, size) if fixity else None,
+        checksum=checked_segments(read, lut, heads, _spans(lut)) if fixity else None,
     )
 
 
@@ -149,10 +146,6 @@ def _check_frame(frame: tuple[int, int] | None, bbox: npt.NDArray[np.uint16], lu
         )
 
 
-# Bytes that are read at a time only to be hashed.
-_HASHED = 1 << 24
-
-
 def fixity_of(path: str | os.PathLike[str]) -> bytes:
     """BLAKE2b of all bytes of a file, 32 bytes.
 
@@ -162,31 +155,7 @@ def fixity_of(path: str | os.PathLike[str]) -> bytes:
         If it is not there or cannot be read.
     """
     with LocalFile(path) as source:
-        return _fixity(source.read, source.stamp.size)
-
-
-def _fixity(read: Read, size: int) -> bytes:
-    """BLAKE2b of all bytes (https://www.rfc-editor.org/rfc/rfc7693)."""
-    digest = hashlib.blake2b(digest_size=32)
-    for offset in range(0, size, _HASHED):
-        digest.update(read(offset, min(_HASHED, size - offset)))
-    return digest.digest()
-
-
-def _checksums(read: Read, lut: Lut) -> Ints:
-    """The checksum of each segment's bytes."""
-    found = np.empty(len(lut), np.int64)
-    for rows in _spans(lut):
-        begin = lut.seg_offset[rows]
-        end = begin + lut.seg_length[rows]
-        base = int(begin[0])
-        data = read(base, int(end.max()) - base)
-        if len(data) < int(end.max()) - base:
-            raise IIDFormatError(
-                f"ends within the segments, at byte {base + len(data)}", section="segs", offset=base
-            )
-        found[rows] = checksums(as_bytes(data), begin - base, lut.seg_length[rows])
-    return found
+        return hashed(source.read, source.stamp.size)
 
 
 def _reader(source: LocalFile) -> Read:
