@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import iidindex
-from campaign import MINUTES, seconds, seeded
+from campaign import MINUTES, first_seed, seconds, seeded
 from iidindex import IIDFile, QueryError, SourceNotFoundError, StaleFileError
 from iidindex.catalog import rtree
 from iidindex.ingestion import pool, run
@@ -145,7 +145,7 @@ def keep_writing(index, root, share, at_least, counted):
     """Ingest, prune and pack while the archive changes; return how often."""
     end = time.monotonic() + seconds(share)
     done = 0
-    with seeded(int(time.time()) if seconds(share) else 0) as chance:
+    with seeded(first_seed()) as chance:
         while done < at_least or time.monotonic() < end:
             rtree.PACK_FROM = chance.choice([1, 2000])
             index.ingest(root, jobs=1)
