@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
 import stat
@@ -14,6 +13,8 @@ import numpy as np
 from iidindex.codec.reader import Bytes, as_bytes
 from iidindex.errors import SourceError, SourceNotFoundError
 from iidindex.model import FileStamp
+from iidindex.system import positioned
+from iidindex.system.durable import set_mode, sync_directory
 
 
 class Source(Protocol):
@@ -71,9 +72,7 @@ class LocalFile:
         self._map: mmap.mmap | None = None
         self.name = os.fsdecode(path)
         try:
-            # Opening a named pipe would wait for a writer, were it not for O_NONBLOCK.
-            self._fd = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-            status = os.fstat(self._fd)
+            self._fd, status = positioned.open_to_read(self.name)
         except (FileNotFoundError, NotADirectoryError):
             raise SourceNotFoundError(f"{self.name}: there is no such file") from None
         except (OSError, ValueError) as error:
@@ -101,7 +100,7 @@ class LocalFile:
         """Read `length` bytes from `offset`; fewer only where the file ends."""
         self._check_open()
         try:
-            content = os.pread(self._fd, length, offset)
+            content = positioned.read_at(self._fd, length, offset)
             return content if len(content) == length else self._read_on(content, offset, length)
         except OSError as error:
             raise SourceError(f"{self.name}: cannot be read: {_reason(error)}") from error
@@ -109,7 +108,9 @@ class LocalFile:
     def _read_on(self, content: bytes, offset: int, length: int) -> bytes:
         """Read what the system has not given at once, if the file has not ended."""
         parts, done = [content], len(content)
-        while done < length and (part := os.pread(self._fd, length - done, offset + done)):
+        while done < length and (
+            part := positioned.read_at(self._fd, length - done, offset + done)
+        ):
             parts.append(part)
             done += len(part)
         return b"".join(parts)
@@ -286,22 +287,13 @@ def _replace(target: Path, chunks: list[bytes], mode: int | None) -> None:
             file.flush()
             os.fsync(file.fileno())
             if mode is not None:
-                os.fchmod(file.fileno(), mode)
+                set_mode(file, temporary, mode)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     # The new file is in place by now, whether or not the directory can be flushed.
-    with contextlib.suppress(OSError):
-        _sync_directory(target.parent)
-
-
-def _sync_directory(directory: Path) -> None:
-    fd = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_directory(target.parent)
 
 
 def _reason(error: Exception) -> str:
