@@ -14,7 +14,7 @@ from iidindex.ingestion.discover import discover, is_iid
 from iidindex.ingestion.plan import Known, Plan, plan
 from iidindex.ingestion.report import IngestReport
 from iidindex.model import FileStamp
-from iidindex.storage.local import stamp_of
+from iidindex.storage.places import location_of, storage_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Unread:
     @property
     def location(self) -> str:
         """Where it can be opened."""
-        return os.path.join(self.root.location, self.path)
+        return location_of(self.root.location, self.path)
 
 
 @dataclass(slots=True)
@@ -62,21 +62,25 @@ def places_of(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     places = sorted({_checked(path) for path in paths})
     kept: list[str] = []
     for place in places:
-        if not any(place.startswith(os.path.join(other, "")) for other in kept):
+        storage = storage_at(place)
+        if all(storage.relative(other, place) is None for other in kept):
             kept.append(place)
     return kept
 
 
 def _checked(path: str | os.PathLike[str]) -> str:
     try:
-        place = os.path.realpath(os.fsdecode(path))
+        given = os.fsdecode(path)
+        storage = storage_at(given)
+        place = storage.real(given)
         os.fsencode(place)
     except (TypeError, ValueError):
         raise IngestError(f"{path!r}: is no path") from None
-    if not os.path.exists(place):
-        raise IngestError(f"{os.fsdecode(path)}: there is no such file or directory")
-    if not os.path.isdir(place) and not is_iid(place):
-        raise IngestError(f"{os.fsdecode(path)}: is no directory, and does not end in .iid")
+    if not storage.is_dir(place):
+        if not storage.exists(place):
+            raise IngestError(f"{given}: there is no such file or directory")
+        if not is_iid(place):
+            raise IngestError(f"{given}: is no directory, and does not end in .iid")
     return place
 
 
@@ -108,7 +112,7 @@ def look(
             Unread(root, path, stamp, todo.known.get(path)) for path, stamp in todo.scan.items()
         ]
         for paths, taken in ((todo.gone, findings.gone), (todo.lost, findings.lost)):
-            taken.update((todo.known[path], os.path.join(root.location, path)) for path in paths)
+            taken.update((todo.known[path], location_of(root.location, path)) for path in paths)
     return findings
 
 
@@ -116,7 +120,7 @@ def _roots_of(
     catalog: Catalog, places: list[str], dry_run: bool
 ) -> list[tuple[RootDirectory, str]]:
     """The root of each place: one that it lies in, or else itself."""
-    directories = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
+    directories = [_directory_of(place) for place in places]
     with catalog.reading() as connection:
         known = root_directories(connection)
     new = [directory for directory in directories if root_over(known, directory) is None]
@@ -133,17 +137,21 @@ def _roots_of(
     ]
 
 
+def _directory_of(place: str) -> str:
+    storage = storage_at(place)
+    return place if storage.is_dir(place) else storage.parent(place)
+
+
 def _compare(
     catalog: Catalog, root: RootDirectory, place: str, checksum: bool, report: IngestReport
 ) -> Plan:
-    below = os.path.relpath(place, root.location)
-    below = "" if below == "." else below
-    if os.path.isdir(place):
+    storage = storage_at(root.location)
+    below = storage.relative(root.location, place) or ""
+    if storage.is_dir(place):
         discovery = discover(root.location, below)
         found, unreadable = discovery.found, discovery.unreadable
     else:
-        stamp = stamp_of(place)
-        found, unreadable = {below: (stamp.size, stamp.mtime_ns)}, {}
+        found, unreadable = {below: storage.stamp(place)[:2]}, {}
     with catalog.reading() as connection:
         reasons = failures(connection, root.id)
         rows = files_of_root(connection, root.id, below)
@@ -152,7 +160,7 @@ def _compare(
     report.failed += len(todo.failed)
     report.kept += todo.kept
     for path in todo.failed:
-        report.failures[os.path.join(root.location, path)] = reasons[path]
+        report.failures[location_of(root.location, path)] = reasons[path]
     for path, reason in unreadable.items():
-        report.unreadable[os.path.join(root.location, path)] = reason
+        report.unreadable[location_of(root.location, path)] = reason
     return todo

@@ -22,6 +22,7 @@ from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Original
 from iidindex.query.question import compile as sql
 from iidindex.rows import ENTRY, NEAREST
+from iidindex.storage.places import location_of
 
 
 class Entry:
@@ -186,7 +187,7 @@ class Chunk:
         """Where the file of an entry can be opened."""
         found = self._locations.get(row[1])
         if found is None:
-            found = os.path.join(os.fsdecode(row[15]), os.fsdecode(row[12]))
+            found = location_of(os.fsdecode(row[15]), os.fsdecode(row[12]))
             self._locations[row[1]] = found
         return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -10,8 +9,10 @@ from sqlalchemy import func, select
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import OK, files, roots
-from iidindex.errors import IIDFormatError
+from iidindex.errors import IIDFormatError, SourceError, SourceNotFoundError
 from iidindex.files.scan import scan
+from iidindex.model import FileStamp
+from iidindex.storage.places import location_of, storage_at
 
 # How often progress is told.
 _FILES_BETWEEN = 100
@@ -80,23 +81,22 @@ def changed_files(
         for nth, (root, path, size, mtime_ns, digest) in enumerate(rows, start=1):
             if progress is not None and (nth % _FILES_BETWEEN == 0 or nth == total):
                 progress(Verified(nth, total))
-            location = os.path.join(root, path)
-            problem = _compare(location, size, mtime_ns, digest if checksum else None)
+            location = location_of(root, path)
+            problem = _compare(location, FileStamp(size, mtime_ns), digest if checksum else None)
             if problem is not None:
                 yield Problem(location, problem)
 
 
-def _compare(location: str, size: int, mtime_ns: int, digest: bytes | None) -> str | None:
+def _compare(location: str, stamp: FileStamp, digest: bytes | None) -> str | None:
     try:
-        status = os.stat(location)
-        if (status.st_size, status.st_mtime_ns) != (size, mtime_ns):
+        if storage_at(location).stamp(location) != stamp:
             return "has changed since it was indexed; ingest it again"
         if digest is not None and scan(location).digest != digest:
             return "has other content than when it was indexed, though not another time"
-    except FileNotFoundError:
+    except SourceNotFoundError:
         return "is not there any more"
     except IIDFormatError as error:
         return f"can no longer be read: {error.problem}"
-    except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
+    except SourceError as error:
+        return str(error).removeprefix(f"{location}: ")
     return None
