@@ -203,20 +203,20 @@ def test_read_only_database():
 def test_file_that_vanishes_and_file_that_grows(archive, tmp_path, monkeypatch):
     from iidindex.files import scan as scanning
 
-    real = scanning._scan_once
+    real = scanning._scan
     growing = archive / "2020" / "a.iid"
     vanishing = archive / "2020" / "b.iid"
 
-    def disturbed(path):
-        found = real(path)
-        if str(path) == str(growing):
+    def disturbed(source):
+        found = real(source)
+        if source.name == str(growing):
             with growing.open("ab") as file:
                 file.write(b"x")
-        if str(path) == str(vanishing):
+        if source.name == str(vanishing):
             vanishing.unlink()
         return found
 
-    monkeypatch.setattr(scanning, "_scan_once", disturbed)
+    monkeypatch.setattr(scanning, "_scan", disturbed)
     with iidindex.open(tmp_path / "x.db", create=True) as index:
         report = index.ingest(archive)
         assert (report.added, report.failed) == (1, 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from iidindex.catalog.schema import files, path_value, roots
 from iidindex.errors import CatalogError
+from iidindex.storage.places import storage_at
 
 
 class RootDirectory(NamedTuple):
@@ -86,7 +86,7 @@ def forget_root(connection: Connection, root_id: int) -> None:
 def root_over(known: Sequence[RootDirectory], directory: str) -> RootDirectory | None:
     """The root that a directory is, or lies in."""
     for root in known:
-        if directory == root.location or directory.startswith(_below(root.location)):
+        if _inside(root.location, directory) is not None:
             return root
     return None
 
@@ -105,9 +105,10 @@ def add_root(connection: Connection, location: str) -> None:
         An absolute directory that no root lies over.
     """
     known = root_directories(connection)
-    inside = [root for root in known if root.location.startswith(_below(location))]
+    inside = [(root, _inside(location, root.location)) for root in known]
     taken = {root.name for root in known}
-    stem = location.rstrip("/").rpartition("/")[2].encode("utf-8", "replace").decode() or "root"
+    last = _inside(storage_at(location).parent(location), location) or ""
+    stem = last.encode("utf-8", "replace").decode() or "root"
     name, number = stem, 1
     while name in taken:
         number += 1
@@ -115,8 +116,9 @@ def add_root(connection: Connection, location: str) -> None:
     result = connection.execute(insert(roots).values(name=name, location=location))
     assert result.inserted_primary_key is not None
     root_id = result.inserted_primary_key[0]
-    for child in inside:
-        _absorb(connection, child, root_id, child.location.removeprefix(_below(location)))
+    for child, prefix in inside:
+        if prefix:
+            _absorb(connection, child, root_id, prefix)
 
 
 def _absorb(connection: Connection, child: RootDirectory, root_id: int, prefix: str) -> None:
@@ -152,8 +154,9 @@ def relocated(connection: Connection, name: str, location: str) -> Root:
 
 
 def _meet(one: str, other: str) -> bool:
-    return one == other or one.startswith(_below(other)) or other.startswith(_below(one))
+    return _inside(one, other) is not None or _inside(other, one) is not None
 
 
-def _below(location: str) -> str:
-    return location if location.endswith(os.sep) else location + os.sep
+def _inside(root: str, location: str) -> str | None:
+    """The path of a location inside a root, empty for the root itself; None if it is not."""
+    return storage_at(root).relative(root, location)

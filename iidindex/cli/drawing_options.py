@@ -13,7 +13,7 @@ from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.pictures.drawing import Drawing
 from iidindex.query.entries import Entries
 from iidindex.render.write import encode, suffix_of
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 
 class _Output(click.Path):

@@ -8,7 +8,7 @@ from iidindex.cli.completion import PATH
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.render.write import encode, suffix_of
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 
 @click.command()

@@ -12,7 +12,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from iidindex.codec.reader import Bytes
+from iidindex.buffers import Bytes
 
 Ints = npt.NDArray[np.int64]
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.buffers import as_bytes
 from iidindex.codec.checksum import checksums
-from iidindex.codec.reader import Ints, Lut, as_bytes
+from iidindex.codec.reader import Ints, Lut
 from iidindex.codec.region_table import read_regions
 from iidindex.errors import IIDFormatError
 from iidindex.masks.measure import areas

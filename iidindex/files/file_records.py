@@ -19,7 +19,7 @@ from iidindex.files.part import Part, naming
 from iidindex.files.pending import Pending
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox
-from iidindex.storage.local import Source
+from iidindex.storage.protocol import Source
 
 
 class Records:

@@ -19,12 +19,12 @@ from iidindex.catalog.roots import (
     root_directories,
     root_over,
 )
-from iidindex.errors import IngestError
+from iidindex.errors import IngestError, SourceError
 from iidindex.ingestion.discover import discover, is_iid
 from iidindex.ingestion.plan import Known, Plan, plan
 from iidindex.ingestion.report import IngestReport
 from iidindex.model import FileStamp
-from iidindex.storage.local import stamp_of
+from iidindex.storage.places import location_of, storage_at
 
 
 class Looking(NamedTuple):
@@ -57,7 +57,7 @@ class Unread:
     @property
     def location(self) -> str:
         """Where it can be opened."""
-        return os.path.join(self.root.location, self.path)
+        return location_of(self.root.location, self.path)
 
 
 @dataclass(slots=True)
@@ -96,25 +96,28 @@ def places_of(paths: Iterable[str | os.PathLike[str]]) -> Places:
     absent: dict[str, str] = {}
     for path in paths:
         place = _checked(path)
-        if os.path.exists(place):
+        if storage_at(place).exists(place):
             places.add(place)
         else:
             absent[place] = "there is no such file or directory"
     kept: list[str] = []
     for place in sorted(places):
-        if not any(place.startswith(os.path.join(other, "")) for other in kept):
+        storage = storage_at(place)
+        if all(storage.relative(other, place) is None for other in kept):
             kept.append(place)
     return Places(kept, absent)
 
 
 def _checked(path: str | os.PathLike[str]) -> str:
     try:
-        place = os.path.realpath(os.fsdecode(path))
+        given = os.fsdecode(path)
+        storage = storage_at(given)
+        place = storage.real(given)
         os.fsencode(place)
     except (TypeError, ValueError):
         raise IngestError(f"{path!r}: is no path") from None
-    if os.path.exists(place) and not os.path.isdir(place) and not is_iid(place):
-        raise IngestError(f"{os.fsdecode(path)}: is no directory, and does not end in .iid")
+    if storage.exists(place) and not storage.is_dir(place) and not is_iid(place):
+        raise IngestError(f"{given}: is no directory, and does not end in .iid")
     return place
 
 
@@ -156,7 +159,7 @@ def _roots_of(
     catalog: Catalog, places: list[str], report: IngestReport, asked: Looking
 ) -> list[tuple[RootDirectory, str]]:
     """The root of each place: one that it lies in, or else itself."""
-    directories = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
+    directories = [_directory_of(place) for place in places]
     with catalog.reading() as connection:
         known = root_directories(connection)
     known = _reappeared(catalog, known, directories, report, asked.dry_run)
@@ -218,10 +221,11 @@ def _share_in(catalog: Catalog, root: RootDirectory, directory: str) -> float:
     """Which part of some files of a root lie in a directory, as large as they were."""
     with catalog.reading() as connection:
         files = some_files(connection, root.id, _LOOKED_FOR)
+    storage = storage_at(directory)
     found = 0
     for path, size in files:
-        with suppress(OSError, ValueError):
-            found += os.stat(os.path.join(directory, path)).st_size == size
+        with suppress(SourceError):
+            found += storage.stamp(storage.join(directory, path)).size == size
     return found / max(1, len(files))
 
 
@@ -229,17 +233,21 @@ def _asked(root: RootDirectory, fixity: bool) -> RootDirectory:
     return root._replace(has_fixity=bool(root.has_fixity or fixity))
 
 
+def _directory_of(place: str) -> str:
+    storage = storage_at(place)
+    return place if storage.is_dir(place) else storage.parent(place)
+
+
 def _compare(
     catalog: Catalog, root: RootDirectory, place: str, checksum: bool, report: IngestReport
 ) -> Plan:
-    below = os.path.relpath(place, root.location)
-    below = "" if below == "." else below
-    if os.path.isdir(place):
+    storage = storage_at(root.location)
+    below = storage.relative(root.location, place) or ""
+    if storage.is_dir(place):
         discovery = discover(root.location, below)
         found, unreadable = discovery.found, discovery.unreadable
     else:
-        stamp = stamp_of(place)
-        found, unreadable = {below: (stamp.size, stamp.mtime_ns)}, {}
+        found, unreadable = {below: storage.stamp(place)[:2]}, {}
     with catalog.reading() as connection:
         reasons = failures(connection, root.id)
         rows = files_of_root(connection, root.id, below)
@@ -248,7 +256,7 @@ def _compare(
     report.failed += len(todo.failed)
     report.kept += todo.kept
     for path in todo.failed:
-        report.failures[os.path.join(root.location, path)] = reasons[path]
+        report.failures[location_of(root.location, path)] = reasons[path]
     for path, reason in unreadable.items():
-        report.unreadable[os.path.join(root.location, path)] = reason
+        report.unreadable[location_of(root.location, path)] = reason
     return todo

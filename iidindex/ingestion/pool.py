@@ -12,7 +12,8 @@ from typing import Protocol
 from iidindex.errors import IngestError
 from iidindex.ingestion.borrowed_executor import Borrowed
 from iidindex.ingestion.work import Scanned, ToScan, scan_many
-from iidindex.processes import new_pool, processors, starting
+from iidindex.processes import new_pool, starting
+from iidindex.system.spawning import processors
 
 # Files, and bytes of them, that a worker is given at a time.
 _TASK_FILES = 256

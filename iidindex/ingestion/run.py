@@ -23,6 +23,7 @@ from iidindex.ingestion.pool import processes, scan_all
 from iidindex.ingestion.recording import Recorder
 from iidindex.ingestion.report import IngestReport, Progress
 from iidindex.ingestion.work import Scanned, ToScan
+from iidindex.storage.places import storage_at
 
 # Entries and files after which a transaction is committed.
 _BATCH_ENTRIES = 250_000
@@ -104,7 +105,7 @@ def ingest(
         report.absent = {
             root.name: root.location
             for root in roots_in_use(connection)
-            if not os.path.isdir(root.location)
+            if not storage_at(root.location).is_dir(root.location)
         }
     report.seconds = time.perf_counter() - begin
     return report

@@ -25,6 +25,7 @@ from iidindex.query.question.asking import Question, original, places_of
 from iidindex.query.question.filters import Where, with_filters
 from iidindex.query.question.nearest import NearestQuestion
 from iidindex.rows import ENTRY, FILE, NEAREST, Kind
+from iidindex.storage.places import storage_at
 
 if TYPE_CHECKING:
     import pyarrow
@@ -403,7 +404,7 @@ def entry_of(entries: Entries, path: str, key: int) -> Entry | None:
     question = entries.where(key=key)
     question.where(path=path)  # for its checks
     try:
-        place = os.path.realpath(path)
+        place = storage_at(path).real(path)
     except ValueError:
         raise QueryError(f"{path!r}: no file can have this path") from None
     for entry in question.where(path=place):

@@ -21,6 +21,7 @@ from iidindex.query.pixels.segments import Original, Segments
 from iidindex.query.pixels.sift import believed_mask
 from iidindex.query.question import compile as sql
 from iidindex.rows import ENTRY, NEAREST
+from iidindex.storage.places import location_of
 
 
 class Entry:
@@ -193,7 +194,7 @@ class Chunk:
         """Where the file of an entry can be opened."""
         found = self._locations.get(row[1])
         if found is None:
-            found = os.path.join(os.fsdecode(row[15]), os.fsdecode(row[12]))
+            found = location_of(os.fsdecode(row[15]), os.fsdecode(row[12]))
             self._locations[row[1]] = found
         return found
 

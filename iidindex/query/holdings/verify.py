@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -19,7 +18,7 @@ from iidindex.query.pixels.segments import Original, Segments
 from iidindex.query.pixels.sift import read_masks
 from iidindex.query.question.asking import files_of
 from iidindex.query.question.compile import segments_of_files
-from iidindex.storage.local import stamp_of
+from iidindex.storage.places import location_of, storage_at
 
 # How often progress is told.
 _FILES_BETWEEN = 100
@@ -102,7 +101,7 @@ def changed_files(
         for nth, (root, path, size, mtime_ns, digest, then) in enumerate(rows, start=1):
             if progress is not None and (nth % _FILES_BETWEEN == 0 or nth == total):
                 progress(Verified(nth, total))
-            location = os.path.join(root, path)
+            location = location_of(root, path)
             problem = _compare(
                 location,
                 FileStamp(size, mtime_ns),
@@ -117,7 +116,7 @@ def _compare(
     location: str, stamp: FileStamp, digest: bytes | None, fixity: bytes | None
 ) -> str | None:
     try:
-        if stamp_of(location) != stamp:
+        if storage_at(location).stamp(location) != stamp:
             return "has changed since it was indexed; ingest it again"
         if digest is not None and scan(location).digest != digest:
             return "has other content than when it was indexed, though not another time"
@@ -128,7 +127,7 @@ def _compare(
     except IIDFormatError as error:
         return f"can no longer be read: {error.problem}"
     except SourceError as error:
-        return f"cannot be read: {str(error).removeprefix(f'{location}: ')}"
+        return str(error).removeprefix(f"{location}: ")
     return None
 
 

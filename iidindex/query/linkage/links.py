@@ -8,6 +8,7 @@ from typing import NamedTuple
 from iidindex.catalog.catalogue import Catalog
 from iidindex.files.arguments import check_bytes
 from iidindex.query.answers.located import Located, located
+from iidindex.storage.places import location_of
 
 _FILES = (
     "SELECT f.path, count(*), sum(e.area), r.location FROM iids i "
@@ -54,6 +55,6 @@ def links(catalog: Catalog, address: bytes, domain: bytes | None = None) -> list
     with catalog.reading() as connection:
         rows = connection.exec_driver_sql(statement, asked)
         return [
-            located(Link(path, count, area), os.path.join(os.fsdecode(root), path))
+            located(Link(path, count, area), location_of(os.fsdecode(root), path))
             for path, count, area, root in ((os.fsdecode(row[0]), *row[1:]) for row in rows)
         ]

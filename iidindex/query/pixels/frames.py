@@ -15,6 +15,7 @@ from iidindex.catalog.schema import files, roots
 from iidindex.catalog.statement import Statement, is_among
 from iidindex.files.frame_size import size_of
 from iidindex.query.pixels.segments import Ints
+from iidindex.storage.places import location_of
 
 # Names under which metadata tell the picture's own file, the most telling first. Those of COCO
 # (``file_name``) are among them.
@@ -58,7 +59,7 @@ def frames_of(connection: Connection, file_ids: Ints) -> dict[int, Frame]:
     for low in range(0, len(file_ids), _FILES_AT_A_TIME):
         ids = file_ids[low : low + _FILES_AT_A_TIME]
         for file_id, path, root, text in _FRAMES.run(connection, {"ids": ids}):
-            location = os.path.join(os.fsdecode(root), os.fsdecode(path))
+            location = location_of(os.fsdecode(root), os.fsdecode(path))
             meta = _mapping(text)
             image = image_of(meta, location)
             missing = missing_image_of(meta, location) if image is None else None

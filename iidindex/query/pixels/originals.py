@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -13,9 +11,10 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.buffers import Bytes, as_bytes
 from iidindex.codec import layout
 from iidindex.codec.checksum import checksums
-from iidindex.codec.reader import Bytes, Ints, as_bytes, heads_at
+from iidindex.codec.reader import Ints, heads_at
 from iidindex.columns import FileColumns
 from iidindex.errors import (
     DamagedFileError,
@@ -25,12 +24,12 @@ from iidindex.errors import (
     StaleFileError,
 )
 from iidindex.files.scan import scan
-from iidindex.model import BBox, BufLoc, FileStamp
+from iidindex.model import BBox, BufLoc
 from iidindex.query.pixels.segments import Original, Segments
-from iidindex.storage.local import LocalFile, stamp_of
+from iidindex.storage.places import storage_at
+from iidindex.storage.protocol import Ranges, Storage, stale
 
-# Files held open at a time, and bytes between two segments that are read along with them.
-_MAX_OPEN = 64
+# Bytes between two segments that are read along with them; a storage may read more along.
 _GAP = 4096
 _OTHER_BYTES = "its bytes are not those that were indexed"
 
@@ -53,14 +52,13 @@ class Read(NamedTuple):
 
 
 class Originals:
-    """The original files, a bounded number of them open. May be shared by threads.
+    """The original files, wherever they lie. May be shared by threads.
 
     Sent to another process, they are those that this process has open.
     """
 
     def __init__(self) -> None:
-        self._open: OrderedDict[Original, LocalFile] = OrderedDict()
-        self._lock = threading.Lock()
+        self._readers: dict[Storage, Ranges] = {}
         # The last file whose segments repeat other keys than its lookup table has.
         self._odd: tuple[Original, FileColumns] | None = None
 
@@ -161,9 +159,9 @@ class Originals:
         for file_id in file_ids.tolist():
             file = files[file_id]
             try:
-                stamp = stamp_of(file.location)
+                stamp = storage_at(file.location).stamp(file.location)
                 if stamp != file.stamp:
-                    raise _stale(file, stamp)
+                    raise stale(file.location, file.stamp, stamp)
             except SourceNotFoundError:
                 tell(_gone(file), on_stale)
                 found.append(file_id)
@@ -176,51 +174,24 @@ class Originals:
         self, file: Original, ranges: Sequence[tuple[int, int]], on_stale: OnStale
     ) -> list[bytes]:
         """Ranges of one file; nothing of it, if it is stale and that is allowed."""
+        storage = storage_at(file.location)
+        reader = self._readers.get(storage)
+        if reader is None:
+            reader = self._readers.setdefault(storage, storage.ranges())
         try:
-            with self._lock:
-                pieces = self._read_now(file, ranges)
+            pieces = reader.read(file.location, file.stamp, ranges)
             if any(len(piece) < length for piece, (_, length) in zip(pieces, ranges, strict=True)):
                 raise StaleFileError(
                     f"{file.location}: is shorter than when it was indexed; ingest it again"
                 )
+        except SourceNotFoundError:
+            failure: SourceError = _gone(file)
         except SourceError as error:
-            tell(error, on_stale)
-            return [b""] * len(ranges)
-        return pieces
-
-    def _read_now(self, file: Original, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Ranges of the file that is there now, if it is the one that was indexed."""
-        while True:
-            source = self._opened(file)
-            pieces = [source.read(offset, length) for offset, length in ranges]
-            # Somebody may have written into the very file that was opened and found right, or
-            # put another in its place.
-            try:
-                found = source.current_stamp()
-            except SourceNotFoundError:
-                self._open.pop(file).close()
-                raise _gone(file) from None
-            if found == file.stamp:
-                return pieces
-            self._open.pop(file).close()
-            if found is not None:
-                raise _stale(file, found)
-
-    def _opened(self, file: Original) -> LocalFile:
-        known = self._open.pop(file, None)
-        if known is None:
-            try:
-                known = LocalFile(file.location)
-            except SourceNotFoundError:
-                raise _gone(file) from None
-            if known.stamp != file.stamp:
-                found = known.stamp
-                known.close()
-                raise _stale(file, found)
-            while len(self._open) >= _MAX_OPEN:
-                self._open.popitem(last=False)[1].close()
-        self._open[file] = known
-        return known
+            failure = error
+        else:
+            return pieces
+        tell(failure, on_stale)
+        return [b""] * len(ranges)
 
     def _checked(
         self, files: Mapping[int, Original], wanted: Segments, found: Read, on_stale: OnStale
@@ -290,10 +261,8 @@ class Originals:
 
     def close(self) -> None:
         """Close all files; they are opened again when they are needed."""
-        with self._lock:
-            for source in self._open.values():
-                source.close()
-            self._open.clear()
+        for reader in self._readers.values():
+            reader.close()
 
 
 @lru_cache(maxsize=1)
@@ -330,12 +299,4 @@ def _other(file: Original, then: tuple[int, ...], now: tuple[int, ...]) -> Stale
         f"{file.location}: has changed since it was indexed: the segment of key {then[0]} had bbox "
         f"{then[1:5]} and area {then[5]}, now key {now[0]}, bbox {now[1:5]} and area {now[5]}; "
         "ingest it again"
-    )
-
-
-def _stale(file: Original, found: FileStamp) -> StaleFileError:
-    then = file.stamp
-    return StaleFileError(
-        f"{file.location}: has changed since it was indexed: size {then.size} then and "
-        f"{found.size} now, mtime_ns {then.mtime_ns} then and {found.mtime_ns} now; ingest it again"
     )

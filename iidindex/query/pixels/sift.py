@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.buffers import Bytes
 from iidindex.codec.decode import decode_mask, decode_masks
-from iidindex.codec.reader import Bytes
 from iidindex.codec.region_table import RegionTable, read_regions
 from iidindex.errors import DamagedFileError, IIDFormatError
 from iidindex.masks.measure import any_in

@@ -23,6 +23,7 @@ from iidindex.query.question.choice import choose
 from iidindex.query.question.compile import Way
 from iidindex.query.question.filter_kinds import FEW
 from iidindex.query.question.shape import needs_pixels, shape_of, values_of
+from iidindex.storage.places import location_of
 
 Row = Sequence[Any]
 P = TypeVar("P")
@@ -159,7 +160,7 @@ def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:
 
 def original(row: Row) -> Original:
     """From a path, a size, a time and the location of the root."""
-    return Original(os.path.join(os.fsdecode(row[3]), os.fsdecode(row[0])), FileStamp(*row[1:3]))
+    return Original(location_of(os.fsdecode(row[3]), os.fsdecode(row[0])), FileStamp(*row[1:3]))
 
 
 def places_of(rows: Sequence[Row]) -> tuple[Segments, dict[int, Original]]:
