@@ -11,8 +11,8 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.errors import IIDFormatError, SourceError, SourceNotFoundError
 from iidindex.files.scan import scan
-from iidindex.model import FileStamp
-from iidindex.storage.places import location_of, storage_at
+from iidindex.storage.places import storage_at
+from iidindex.storage.protocol import Storage
 
 # How often progress is told.
 _FILES_BETWEEN = 100
@@ -81,15 +81,18 @@ def changed_files(
         for nth, (root, path, size, mtime_ns, digest) in enumerate(rows, start=1):
             if progress is not None and (nth % _FILES_BETWEEN == 0 or nth == total):
                 progress(Verified(nth, total))
-            location = location_of(root, path)
-            problem = _compare(location, FileStamp(size, mtime_ns), digest if checksum else None)
+            storage = storage_at(root)
+            location = storage.join(root, path)
+            problem = _compare(storage, location, (size, mtime_ns), digest if checksum else None)
             if problem is not None:
                 yield Problem(location, problem)
 
 
-def _compare(location: str, stamp: FileStamp, digest: bytes | None) -> str | None:
+def _compare(
+    storage: Storage, location: str, stamp: tuple[int, int], digest: bytes | None
+) -> str | None:
     try:
-        if storage_at(location).stamp(location) != stamp:
+        if storage.stamp(location) != stamp:
             return "has changed since it was indexed; ingest it again"
         if digest is not None and scan(location).digest != digest:
             return "has other content than when it was indexed, though not another time"
