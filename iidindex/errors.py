@@ -8,7 +8,8 @@
      ├── QueryError (ValueError)       a question that makes no sense, or names what is not there
      ├── SourceError (OSError)         an original file cannot be read
      │    ├── SourceNotFoundError (FileNotFoundError)   … because it is not there
-     │    └── StaleFileError            … because it is not the file that was indexed
+     │    ├── StaleFileError            … because it is not the file that was indexed
+     │    └── DamagedFileError          … because its bytes are not those that were indexed
      ├── CatalogError                  the database cannot be used
      │    ├── CatalogNotFoundError       … because it is not there
      │    ├── SchemaVersionError         … because it is older or newer than this program
@@ -95,6 +96,10 @@ class SourceNotFoundError(SourceError, FileNotFoundError):
 
 class StaleFileError(SourceError):
     """An original file is no longer the one that was indexed."""
+
+
+class DamagedFileError(SourceError):
+    """The bytes of an original file are not those that were indexed, though its time is."""
 
 
 class CatalogError(IIDIndexError):

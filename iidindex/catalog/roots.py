@@ -13,11 +13,12 @@ from iidindex.storage.places import storage_at
 
 
 class RootDirectory(NamedTuple):
-    """A directory that files are recorded relative to."""
+    """A directory that files are recorded relative to; whether their fixity is recorded."""
 
     id: int
     name: str
     location: str
+    has_fixity: bool = False
 
 
 class Root(NamedTuple):
@@ -29,7 +30,9 @@ class Root(NamedTuple):
     files: int
 
 
-_DIRECTORIES = select(roots.c.id, roots.c.name, roots.c.location).order_by(roots.c.id)
+_DIRECTORIES = select(
+    roots.c.id, roots.c.name, roots.c.location, func.coalesce(roots.c.fixity, 0)
+).order_by(roots.c.id)
 
 
 def root_directories(connection: Connection) -> list[RootDirectory]:
@@ -68,6 +71,11 @@ def root_named(connection: Connection, name: str) -> Root:
             return root
     names = ", ".join(repr(root.name) for root in known) or "none"
     raise CatalogError(f"there is no root {name!r}; the roots are {names}")
+
+
+def keep_fixity_of(connection: Connection, root_id: int) -> None:
+    """Record the fixity of a root's files from now on."""
+    connection.execute(update(roots).where(roots.c.id == root_id).values(fixity=1))
 
 
 def forget_root(connection: Connection, root_id: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -32,22 +32,23 @@ from iidindex.codec.reader import (
 )
 from iidindex.columns import FileColumns
 from iidindex.errors import IIDFormatError, SourceError, StaleFileError
+from iidindex.files.every_byte import Read, checked_segments, hashed
+from iidindex.files.frame_size import size_of
 from iidindex.files.part import naming
 from iidindex.iidwords import IIDRecords
 from iidindex.storage.places import storage_at
 from iidindex.storage.protocol import Source
 
-# Reads so many bytes from an offset; fewer only where the file ends.
-Read = Callable[[int, int], bytes]
 
-
-def scan(path: str | os.PathLike[str]) -> FileColumns:
+def scan(path: str | os.PathLike[str], *, fixity: bool = False) -> FileColumns:
     """Read what the catalogue needs of one file.
 
     Parameters
     ----------
     path : path-like
         Or the URL of a storage that is known.
+    fixity : bool
+        Read all bytes, for a BLAKE2b of the file and a checksum of each segment.
 
     Returns
     -------
@@ -64,7 +65,7 @@ def scan(path: str | os.PathLike[str]) -> FileColumns:
     storage = storage_at(location)
     for _ in range(2):
         with storage.open(location) as source, suppress(StaleFileError):
-            found = _scanned(source)
+            found = _scanned(source, fixity)
             if source.is_current():
                 if isinstance(found, IIDFormatError):
                     raise found
@@ -72,16 +73,16 @@ def scan(path: str | os.PathLike[str]) -> FileColumns:
     raise SourceError(f"{location}: changes while it is being read")
 
 
-def _scanned(source: Source) -> FileColumns | IIDFormatError:
+def _scanned(source: Source, fixity: bool) -> FileColumns | IIDFormatError:
     try:
         with naming(source.name):
-            return _scan(source)
+            return _scan(source, fixity)
     except IIDFormatError as error:
         # Damage may only mean that somebody is still writing the file.
         return error
 
 
-def _scan(source: Source) -> FileColumns:
+def _scan(source: Source, fixity: bool = False) -> FileColumns:
     size = source.stamp.size
     read = _reader(source)
     header = check_header(read(0, layout.HEADER_SIZE), size)
@@ -92,11 +93,13 @@ def _scan(source: Source) -> FileColumns:
         raise IIDFormatError(f"ends at byte {len(front)}; its size was {size}")
     lut = _by_key(read_lut(front, header))
     heads = _segment_heads(read, lut)
+    meta = read_meta(front, header)
+    _check_frame(size_of(meta), heads["bbox"], lut)
     return FileColumns(
         stamp=source.stamp,
         digest=_digest(front, header, heads),
         sections=header.sections,
-        meta=_as_json(read_meta(front, header), header),
+        meta=_as_json(meta, header),
         key=lut.key,
         bbox=np.ascontiguousarray(heads["bbox"]),
         area=np.ascontiguousarray(heads["area"]),
@@ -104,7 +107,37 @@ def _scan(source: Source) -> FileColumns:
         length=lut.seg_length,
         iids=_iid_records(front, header, lut),
         groups=_rows_of_groups(read_groups(front, header, lut.key), lut.key),
+        fixity=hashed(read, size) if fixity else None,
+        checksum=checked_segments(read, lut, heads, _spans(lut)) if fixity else None,
     )
+
+
+def _check_frame(frame: tuple[int, int] | None, bbox: npt.NDArray[np.uint16], lut: Lut) -> None:
+    """Refuse a box that reaches outside of the frame that the metadata state."""
+    if frame is None:
+        return
+    outside = np.flatnonzero((bbox[:, 2] > frame[0]) | (bbox[:, 3] > frame[1]))
+    if len(outside):
+        row = int(outside[0])
+        raise IIDFormatError(
+            f"the segment of key {lut.key[row]}: bbox {tuple(bbox[row].tolist())} reaches outside "
+            f"the frame of height {frame[0]} and width {frame[1]} that the metadata state",
+            section="segs",
+            offset=int(lut.seg_offset[row]),
+        )
+
+
+def fixity_of(path: str | os.PathLike[str]) -> bytes:
+    """BLAKE2b of all bytes of a file, 32 bytes.
+
+    Raises
+    ------
+    SourceNotFoundError, SourceError
+        If it is not there or cannot be read.
+    """
+    location = os.fsdecode(path)
+    with storage_at(location).open(location) as source:
+        return hashed(source.read, source.stamp.size)
 
 
 def _reader(source: Source) -> Read:

@@ -209,7 +209,7 @@ class Entries(Tabular):
         """
         with self._asked() as question:
             rows = [row for part in question.rows() for row in part]
-        segments = Segments.of([row[:10] for row in rows])
+        segments = Segments.of([(*row[:10], row[16]) for row in rows])
         columns: dict[str, npt.NDArray[Any]] = {
             "id": segments.id,
             "path": _objects([os.fsdecode(row[12]) for row in rows]),
@@ -223,14 +223,14 @@ class Entries(Tabular):
             "length": segments.length,
         }
         if self._filters.near is not None:
-            columns["distance"] = np.array([row[16] for row in rows], np.float64)
+            columns["distance"] = np.array([row[17] for row in rows], np.float64)
         return columns
 
     def __iter__(self) -> Iterator[Entry]:
         with self._asked() as question:
             for rows in question.rows():
                 chunk = Chunk(self._catalog, self._originals, rows, question.connection)
-                yield from (Entry(row, chunk, *row[16:]) for row in rows)
+                yield from (Entry(row, chunk, *row[17:]) for row in rows)
 
     def _kind_of_rows(self) -> Kind:
         return ENTRY if self._filters.near is None else NEAREST

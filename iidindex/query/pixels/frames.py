@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 
 from iidindex.catalog.schema import files, roots
 from iidindex.catalog.statement import Statement, is_among
+from iidindex.files.frame_size import size_of
 from iidindex.query.pixels.segments import Ints
 from iidindex.storage.places import location_of
 
@@ -20,8 +21,6 @@ from iidindex.storage.places import location_of
 # (``file_name``) are among them.
 IMAGE_KEYS = ("image", "picture", "file_name", "filename", "path")
 
-# No coordinate of the format is larger.
-_MOST = 65535
 _FILES_AT_A_TIME = 1000
 
 
@@ -76,28 +75,6 @@ def sizes_of(connection: Connection, file_ids: Ints) -> Iterator[tuple[int, int]
             size = size_of(_mapping(text))
             if size is not None:
                 yield size
-
-
-def size_of(meta: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Height and width that metadata tell: at the top, or in a mapping ``size``.
-
-    Examples
-    --------
-    >>> size_of({"height": 20, "width": 30}), size_of({"size": {"height": 20, "width": 30}})
-    ((20, 30), (20, 30))
-    """
-    inner = meta.get("size")
-    for told in (meta, inner if isinstance(inner, dict) else {}):
-        height, width = _length(told.get("height")), _length(told.get("width"))
-        if height and width:
-            return height, width
-    return None
-
-
-def _length(value: Any) -> int:
-    """A whole number of pixels that a frame may have; 0 for anything else."""
-    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return int(value) if whole and not isinstance(value, bool) and 0 < value <= _MOST else 0
 
 
 def image_of(meta: Mapping[str, Any], location: str) -> str | None:

@@ -13,9 +13,16 @@ import numpy.typing as npt
 
 from iidindex.buffers import Bytes, as_bytes
 from iidindex.codec import layout
+from iidindex.codec.checksum import checksums
 from iidindex.codec.reader import Ints, heads_at
 from iidindex.columns import FileColumns
-from iidindex.errors import IIDFormatError, SourceError, SourceNotFoundError, StaleFileError
+from iidindex.errors import (
+    DamagedFileError,
+    IIDFormatError,
+    SourceError,
+    SourceNotFoundError,
+    StaleFileError,
+)
 from iidindex.files.scan import scan
 from iidindex.model import BBox, BufLoc
 from iidindex.query.pixels.segments import Original, Segments
@@ -24,6 +31,8 @@ from iidindex.storage.protocol import Ranges, Storage, stale
 
 # Bytes between two segments that are read along with them; a storage may read more along.
 _GAP = 4096
+_OTHER_BYTES = "its bytes are not those that were indexed"
+
 # More than any offset in a file can be.
 _FAR = 1 << 40
 
@@ -80,6 +89,8 @@ class Originals:
             If a file is not there or cannot be read.
         StaleFileError
             If it is not the file that was indexed.
+        DamagedFileError
+            If a segment has other bytes than those whose checksum was recorded.
         """
         # Files laid one behind the other, far apart.
         which = np.cumsum(np.append(0, np.diff(wanted.file_id) != 0)) if len(wanted) else 0
@@ -101,7 +112,9 @@ class Originals:
         found = Read(data, wanted.offset + moved[run_of], wanted.length, (sizes == size)[run_of])
         return self._checked(files, wanted, found, on_stale)
 
-    def read_one(self, file: Original, key: int, bbox: BBox, area: int, place: BufLoc) -> Bytes:
+    def read_one(
+        self, file: Original, key: int, bbox: BBox, area: int, place: BufLoc, checksum: int = 0
+    ) -> Bytes:
         """Read one segment; `read` takes several times as long, for one or for some.
 
         Parameters
@@ -111,21 +124,26 @@ class Originals:
             What the catalogue knows of the segment.
         place : BufLoc
             Where it lies.
+        checksum : int
+            Of its bytes; 0 if that is not known.
 
         Raises
         ------
-        SourceNotFoundError, SourceError, StaleFileError
+        SourceNotFoundError, SourceError, StaleFileError, DamagedFileError
             As `read`.
         """
         (piece,) = self._ranges(file, [place], "error")
         now, *inside = layout.SEGMENT_HEAD_STRUCT.unpack_from(piece)
         differs = inside != [*bbox, area]
         if now != key and not differs:
-            wanted = Segments.of([(0, 0, key, *bbox, area, *place)])
+            wanted = Segments.of([(0, 0, key, *bbox, area, *place, 0)])
             differs = bool(self._renumbered(file, wanted)[0])
         if differs:
             raise _other(file, (key, *bbox, area), (now, *inside))
-        return as_bytes(piece)
+        data = as_bytes(piece)
+        if checksum and checksums(data, np.array([0]), np.array([len(data)]))[0] != checksum:
+            raise damaged(file, key, _OTHER_BYTES)
+        return data
 
     def changed(
         self, files: Mapping[int, Original], file_ids: Ints, on_stale: OnStale
@@ -145,10 +163,10 @@ class Originals:
                 if stamp != file.stamp:
                     raise stale(file.location, file.stamp, stamp)
             except SourceNotFoundError:
-                _tell(_gone(file), on_stale)
+                tell(_gone(file), on_stale)
                 found.append(file_id)
             except SourceError as error:
-                _tell(error, on_stale)
+                tell(error, on_stale)
                 found.append(file_id)
         return found
 
@@ -172,7 +190,7 @@ class Originals:
             failure = error
         else:
             return pieces
-        _tell(failure, on_stale)
+        tell(failure, on_stale)
         return [b""] * len(ranges)
 
     def _checked(
@@ -190,17 +208,33 @@ class Originals:
             of_file = other_key[wanted.file_id[there[other_key]] == file_id]
             differs[of_file] = self._renumbered(files[file_id], wanted.take(there[of_file]))
         if not differs.any():
-            return found
+            return self._undamaged(files, wanted, found, on_stale)
         wrong_rows = np.flatnonzero(differs)
         wrong_files, first = np.unique(wanted.file_id[there[wrong_rows]], return_index=True)
         for file_id, nth in zip(wrong_files.tolist(), wrong_rows[first].tolist(), strict=True):
             row = int(there[nth])
             then = (int(wanted.key[row]), *wanted.bbox[row].tolist(), int(wanted.area[row]))
             now = (int(heads["key"][nth]), *heads["bbox"][nth].tolist(), int(heads["area"][nth]))
-            _tell(_other(files[file_id], then, now), on_stale)
+            tell(_other(files[file_id], then, now), on_stale)
         # Nothing of such a file can be trusted.
         wrong = np.isin(wanted.file_id, wrong_files)
-        return found._replace(is_there=found.is_there & ~wrong)
+        rest = found._replace(is_there=found.is_there & ~wrong)
+        return self._undamaged(files, wanted, rest, on_stale)
+
+    def _undamaged(
+        self, files: Mapping[int, Original], wanted: Segments, found: Read, on_stale: OnStale
+    ) -> Read:
+        """Without the files of which a segment has other bytes than were indexed."""
+        known = np.flatnonzero(found.is_there & (wanted.checksum != 0))
+        if not len(known):
+            return found
+        now = checksums(found.data, found.offset[known], found.length[known])
+        rows = known[now != wanted.checksum[known]]
+        wrong_files, first = np.unique(wanted.file_id[rows], return_index=True)
+        for file_id, row in zip(wrong_files.tolist(), rows[first].tolist(), strict=True):
+            key = int(wanted.key[row])
+            tell(damaged(files[file_id], key, _OTHER_BYTES), on_stale)
+        return found._replace(is_there=found.is_there & ~np.isin(wanted.file_id, wrong_files))
 
     def _renumbered(self, file: Original, wanted: Segments) -> npt.NDArray[np.bool_]:
         """Which segments have other keys in the lookup table than in the catalogue.
@@ -236,7 +270,8 @@ def _of_this_process() -> Originals:
     return Originals()
 
 
-def _tell(error: SourceError, on_stale: OnStale) -> None:
+def tell(error: SourceError, on_stale: OnStale) -> None:
+    """Raise an error, or warn of it, or do nothing, as it was asked for."""
     if on_stale == "error":
         raise error
     if on_stale == "warn":
@@ -247,6 +282,14 @@ def _gone(file: Original) -> SourceNotFoundError:
     return SourceNotFoundError(
         f"{file.location}: is not there any more; ingest its directory again, "
         "or tell where it is now with `iidindex relocate`"
+    )
+
+
+def damaged(file: Original, key: int, problem: str) -> DamagedFileError:
+    """The segment of a key cannot be believed."""
+    return DamagedFileError(
+        f"{file.location}: is damaged: the segment of key {key}: {problem}; bring a "
+        "sound copy back, or ingest it again with --checksum"
     )
 
 

@@ -165,7 +165,7 @@ def original(row: Row) -> Original:
 
 def places_of(rows: Sequence[Row]) -> tuple[Segments, dict[int, Original]]:
     """Where the segments of rows of ``HIT_COLUMNS`` lie, and their files."""
-    segments = Segments.of([row[:10] for row in rows])
+    segments = Segments.of([(*row[:10], row[16]) for row in rows])
     return segments, {row[1]: original(row[12:]) for row in rows}
 
 
