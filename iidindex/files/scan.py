@@ -127,7 +127,7 @@ def _check_frame(frame: tuple[int, int] | None, bbox: npt.NDArray[np.uint16], lu
         )
 
 
-def fixity_of(path: str | os.PathLike[str]) -> bytes:
+def fixity_of(location: str) -> bytes:
     """BLAKE2b of all bytes of a file, 32 bytes.
 
     Raises
