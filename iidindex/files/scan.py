@@ -135,7 +135,6 @@ def fixity_of(location: str) -> bytes:
     SourceNotFoundError, SourceError
         If it is not there or cannot be read.
     """
-    location = os.fsdecode(path)
     with storage_at(location).open(location) as source:
         return hashed(source.read, source.stamp.size)
 

@@ -133,7 +133,7 @@ def _compare(
     except IIDFormatError as error:
         return f"can no longer be read: {error.problem}"
     except SourceError as error:
-        return f"cannot be read: {str(error).removeprefix(f'{location}: ')}"
+        return str(error).removeprefix(f"{location}: ")
     return None
 
 
