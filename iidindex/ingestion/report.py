@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from iidindex.plural import counted
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -19,7 +21,8 @@ class Progress:
 
     def __str__(self) -> str:
         rate = self.entries / self.seconds if self.seconds else 0.0
-        return f"{self.files} of {self.total} files, {self.entries} entries, {rate:,.0f} entries/s"
+        done = f"{self.files} of {counted(self.total, 'file')}"
+        return f"{done}, {counted(self.entries, 'entry', 'entries')}, {rate:,.0f} entries/s"
 
 
 @dataclass(slots=True)

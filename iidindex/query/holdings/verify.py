@@ -12,6 +12,7 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.errors import IIDFormatError
 from iidindex.files.scan import scan
+from iidindex.plural import counted
 
 # How often progress is told.
 _FILES_BETWEEN = 100
@@ -31,7 +32,7 @@ class Verified(NamedTuple):
     total: int
 
     def __str__(self) -> str:
-        return f"{self.files} of {self.total} files"
+        return f"{self.files} of {counted(self.total, 'file')}"
 
 
 def verify(
