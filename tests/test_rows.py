@@ -50,7 +50,7 @@ CONTRACT = {
     "show": (["archive/2020/a.iid"], FILE_ENTRY),
     "overlaps": ([], f"path {PAIR} pixels iou a_in_b b_in_a location"),
     "files": ([], "path location state reason entries size"),
-    "links": (["tree"], "path entries area location"),
+    "links": (["tree"], "path entries area location domain domain_b64"),
     "iids": ([], f"{IIDS} files entries"),
     "groups": ([], "name files entries"),
     "shared": (["2020/a.iid", "2021/c.iid"], IIDS),

@@ -15,7 +15,9 @@ from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.terminal import DONE, NOTHING_FOUND
 from iidindex.rows import FILE, OVERLAP
 
-_SHOWN = ("path", "a_key", "b_key", "a_address", "b_address", "pixels", "iou")
+_DOMAINS = ("a_domain", "b_domain")
+_SHOWN = ("path", "a_key", "b_key", "a_domain", "a_address", "b_domain", "b_address")
+_FIGURES = ("pixels", "iou")
 
 
 @click.command()
@@ -70,7 +72,7 @@ def overlaps(
                     question.overlaps(store=True, jobs=jobs, progress=bar.show)
             return DONE
         found = (pair for question in questions for pair in question.overlaps(jobs=jobs))
-        code = write(found, form, OVERLAP, _SHOWN)
+        code = write(found, form, OVERLAP, (*_SHOWN, *_FIGURES), _DOMAINS)
         if code == NOTHING_FOUND:
             hint(*questions)
         return code
