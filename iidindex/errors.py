@@ -9,7 +9,8 @@
      │    └── SeveralDomainsError       … because its address is that of several individuals
      ├── SourceError (OSError)         an original file cannot be read
      │    ├── SourceNotFoundError (FileNotFoundError)   … because it is not there
-     │    └── StaleFileError            … because it is not the file that was indexed
+     │    ├── StaleFileError            … because it is not the file that was indexed
+     │    └── DamagedFileError          … because its bytes are not those that were indexed
      ├── CatalogError                  the database cannot be used
      │    ├── CatalogNotFoundError       … because it is not there
      │    ├── SchemaVersionError         … because it is older or newer than this program
@@ -139,6 +140,10 @@ class SourceNotFoundError(SourceError, FileNotFoundError):
 
 class StaleFileError(SourceError):
     """An original file is no longer the one that was indexed."""
+
+
+class DamagedFileError(SourceError):
+    """The bytes of an original file are not those that were indexed, though its time is."""
 
 
 class CatalogError(IIDIndexError):

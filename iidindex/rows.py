@@ -244,12 +244,15 @@ PROBLEM = Kind(
     "something that is not as it should be",
     (Column("path", Type.TEXT, attrgetter("location")), *_text("location", "problem")),
 )
+CHANGE = Kind(
+    "what became of a file", (*_text("time", "kind", "path"), *_text("old_path", nullable=True))
+)
 
 _KINDS = {
     kind.name: kind
     for kind in (
         *(FILE_ENTRY, ENTRY, NEAREST, OVERLAP, FILE, LINK, RELATED, IID_ALONE, IID_COUNT),
-        *(COOCCURRENCE, GROUP, STEP, ROOT, PROBLEM),
+        *(COOCCURRENCE, GROUP, STEP, ROOT, PROBLEM, CHANGE),
     )
 }
 

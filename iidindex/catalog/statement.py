@@ -173,6 +173,11 @@ def execute(connection: Connection, text: str, values: Sequence[Any] = ()) -> Cu
     return connection.exec_driver_sql(marked(text, dialect_of(connection)), tuple(values))
 
 
+def execute_many(connection: Connection, text: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run a statement of ours once for each row of values."""
+    connection.exec_driver_sql(marked(text, dialect_of(connection)), [*map(tuple, rows)])
+
+
 def close_all(info: MutableMapping[Any, Any]) -> None:
     """Close the cursors of a connection that `run` has opened.
 

@@ -14,7 +14,7 @@ from iidindex.pictures.drawing import Drawing
 from iidindex.plural import counted
 from iidindex.query.entries import Entries
 from iidindex.render.write import encode, suffix_of
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 
 class _Output(click.Path):

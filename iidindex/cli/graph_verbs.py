@@ -16,7 +16,7 @@ from iidindex.cli.opening import open_to_ask
 from iidindex.cli.terminal import DONE, printable
 from iidindex.plural import counted
 from iidindex.query.linkage.link_graph import MOST_NODES
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 # Endings of pictures that are not made; what ends otherwise is GraphML.
 _NOT_DRAWN = {".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pdf", ".npy"}

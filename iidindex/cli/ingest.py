@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
@@ -12,7 +13,7 @@ import click
 from iidindex.cli.bar import Bar
 from iidindex.cli.opening import open_to_ask, open_to_try
 from iidindex.cli.output import report_option
-from iidindex.cli.terminal import DONE, SOME_FAILED, printable
+from iidindex.cli.terminal import DONE, GONE, SOME_FAILED, printable
 from iidindex.index import Index
 from iidindex.ingestion.diff import places_of
 from iidindex.ingestion.report import IngestReport
@@ -33,6 +34,12 @@ _MOST_NAMED = 20
 @click.option(
     "--checksum", is_flag=True, help="Read every file, even if its size and time are the same."
 )
+@click.option(
+    "--fixity",
+    is_flag=True,
+    help="Record a checksum of every byte, now and at every later ingest of these places, so that "
+    "damage is found.",
+)
 @click.option("--dry-run", is_flag=True, help="Read, and tell what would be done; change nothing.")
 @report_option
 @click.pass_obj
@@ -42,6 +49,7 @@ def ingest(
     paths: tuple[str, ...],
     jobs: int | None,
     checksum: bool,
+    fixity: bool,
     dry_run: bool,
     form: str,
 ) -> int:
@@ -50,23 +58,36 @@ def ingest(
     Directories are searched for .iid files. Files that have not changed are not opened. The
     index is made if there is none. Originals are never written to.
     """
-    places_of(paths)  # for its checks: a wrong path should not leave an empty index behind
+    # A wrong path should not leave an empty index behind.
+    places = places_of(paths)
+    if not places.there and not os.path.exists(db):
+        raise click.UsageError(f"{printable(paths[0])}: there is no such file or directory")
     opened = open_to_try(db) if dry_run else Index(db, create=True)
     with opened as index, Bar("ingesting") as bar:
         report = index.ingest(
-            paths, jobs=jobs, checksum=checksum, dry_run=dry_run, progress=bar.show
+            paths,
+            jobs=jobs,
+            checksum=checksum,
+            fixity=fixity,
+            dry_run=dry_run,
+            progress=bar.show,
         )
     if form == "json":
         click.echo(json.dumps(asdict(report)))
     else:
         _tell(report, dry_run)
+    gone = {location for location in report.absent.values() if location in places.absent}
+    if report.kept or gone:
+        return GONE
     return SOME_FAILED if report.failed or report.unreadable else DONE
 
 
 def _tell(report: IngestReport, dry_run: bool) -> None:
     counts: list[tuple[str, Any]] = [
         (name, getattr(report, name))
-        for name in ("added", "updated", "touched", "moved", "unchanged", "missing", "failed")
+        for name in (
+            *("added", "updated", "touched", "moved", "returned", "unchanged", "missing", "failed"),
+        )
     ]
     told = ", ".join(f"{count} {name}" for name, count in counts if count) or "no .iid files"
     if dry_run:
@@ -74,6 +95,10 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
     click.echo(
         f"{told}; {counted(report.entries, 'entry', 'entries')} indexed in {report.seconds:.1f} s"
     )
+    for name, place in report.relocated.items():
+        click.echo(
+            f"the root {printable(name)} was found by its files at {printable(place)}", err=True
+        )
     if report.kept:
         gone = counted(report.kept, "indexed file is gone", "indexed files are gone")
         they = "it is" if report.kept == 1 else "they are"

@@ -19,6 +19,7 @@ import click
 import iidindex
 from iidindex.cli.terminal import DONE, ERROR, INTERRUPTED, SCHEMA, STALE, printable
 from iidindex.errors import (
+    DamagedFileError,
     IIDIndexError,
     SchemaVersionError,
     StaleFileError,
@@ -32,6 +33,7 @@ VERBS = {
     "roots": ("upkeep_verbs", "List the directories that files are recorded relative to."),
     "relocate": ("upkeep_verbs", "Record that a root now lies elsewhere."),
     "verify": ("upkeep_verbs", "Compare the originals and the index with what was indexed."),
+    "changes": ("upkeep_verbs", "List what ingests changed, by name."),
     "doctor": (
         "upkeep_verbs",
         "Tell versions, what SQLite can do here, and the state of the index.",
@@ -129,8 +131,8 @@ def cli(ctx: click.Context, db: str, debug: bool) -> None:
     `iid:Z2FyZGVu.dHJlZQ`, domain and address in base64url without padding, is one exactly.
 
     Exit codes: 0 found or done, 1 nothing found, 2 wrong use or error, 3 an original has
-    changed since it was indexed, 4 done but some files could not be read, 5 the index was made
-    by another version, 130 interrupted.
+    changed since it was indexed or is damaged, 4 done but some files could not be read, 5 the
+    index was made by another version, 6 all files of a place are gone, 130 interrupted.
     """
     ctx.obj = db
     ctx.meta["iidindex.debug"] = debug
@@ -209,7 +211,7 @@ def _tell(error: Exception) -> int:
     from iidindex.cli.iidtext import told as told_of
 
     click.echo(f"iidindex: {printable(told_of(error))}", err=True)
-    if isinstance(error, StaleFileError):
+    if isinstance(error, (StaleFileError, DamagedFileError)):
         return STALE
     return SCHEMA if isinstance(error, SchemaVersionError) else ERROR
 

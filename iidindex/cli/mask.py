@@ -12,7 +12,7 @@ from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.index import Index
 from iidindex.model import IID
 from iidindex.render.write import encode, suffix_of
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 
 @click.command()

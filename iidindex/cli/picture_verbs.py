@@ -25,7 +25,7 @@ from iidindex.pictures.sheet import MOST_TILES
 from iidindex.plural import counted
 from iidindex.query.heat.coverage import MOST_CELLS
 from iidindex.render.write import encode, suffix_of
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 
 @click.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Exit codes.
-DONE, NOTHING_FOUND, ERROR, STALE, SOME_FAILED, SCHEMA, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+DONE, NOTHING_FOUND, ERROR, STALE, SOME_FAILED, SCHEMA, GONE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
 
 def printable(text: str) -> str:

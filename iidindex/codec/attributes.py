@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from iidindex.buffers import Bytes
 from iidindex.codec import layout
-from iidindex.codec.reader import Bytes, Header, Ints, is_range
+from iidindex.codec.reader import Header, Ints, is_range
 from iidindex.errors import IIDFormatError
 from iidindex.plural import counted
 

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.buffers import Bytes
 from iidindex.codec import layout
 from iidindex.errors import IIDFormatError
 from iidindex.model import BBox, BufLoc
 from iidindex.plural import counted
 
-Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 
@@ -91,14 +91,6 @@ class SegmentColumns(NamedTuple):
     key: npt.NDArray[np.uint32]
     bbox: npt.NDArray[np.uint16]
     area: npt.NDArray[np.uint32]
-
-
-def as_bytes(buffer: object) -> Bytes:
-    """View any buffer as a one-dimensional array of uint8, without copying."""
-    view = memoryview(buffer)  # type: ignore[arg-type]
-    if not view.nbytes:
-        return np.empty(0, np.uint8)
-    return np.frombuffer(view, np.uint8)
 
 
 def read_header(data: Bytes) -> Header:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.buffers import Bytes
 from iidindex.codec import layout
-from iidindex.codec.reader import Bytes, Ints, heads_at
+from iidindex.codec.reader import Ints, heads_at
 from iidindex.errors import IIDFormatError
 from iidindex.masks.regions import Regions
 from iidindex.model import BBox

@@ -16,7 +16,7 @@ from iidindex.model import IID
 from iidindex.plural import counted
 from iidindex.query.entries import Entries
 from iidindex.render.write import encode
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 
 class Question(NamedTuple):

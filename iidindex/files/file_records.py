@@ -20,7 +20,7 @@ from iidindex.files.pending import Pending
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox
 from iidindex.plural import counted
-from iidindex.storage.local import Source
+from iidindex.storage.protocol import Source
 
 
 class Records:

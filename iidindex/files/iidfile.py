@@ -19,7 +19,9 @@ from iidindex.files.saving import encode_file
 from iidindex.masks.regions import as_binary
 from iidindex.model import IID, BBox, BBoxLike
 from iidindex.plural import counted
-from iidindex.storage.local import LocalFile, open_source, write_atomically
+from iidindex.storage.atomic import write_atomically
+from iidindex.storage.given import open_source
+from iidindex.storage.local import LocalFile
 
 
 class IIDFile(Contents):

@@ -2,86 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import stat
-from dataclasses import dataclass, field
+from iidindex.storage.places import storage_at
+from iidindex.storage.protocol import Listing
 
 SUFFIX = ".iid"
 
 
 def is_iid(name: str) -> bool:
     """Whether a file is taken for a ``.iid`` file, by its name."""
-    return name.endswith(SUFFIX) or name.lower().endswith(SUFFIX)
+    return name.lower().endswith(SUFFIX)
 
 
-@dataclass(slots=True)
-class Discovery:
-    """What lies below a directory.
-
-    Attributes
-    ----------
-    found : dict of str to (int, int)
-        Path relative to the directory, ``/``-separated, of every ``.iid`` file, in no order; the
-        fields of its `FileStamp`.
-    unreadable : dict of str to str
-        Relative path of each directory or file that could not be looked at, and why. What
-        lies in such a directory is unknown, which is not the same as gone.
-    """
-
-    found: dict[str, tuple[int, int]] = field(default_factory=dict)
-    unreadable: dict[str, str] = field(default_factory=dict)
-
-
-def discover(directory: str, below: str = "") -> Discovery:
-    """Walk a directory for ``.iid`` files, following symbolic links once.
+def discover(directory: str, below: str = "") -> Listing:
+    """List the ``.iid`` files of a root.
 
     Parameters
     ----------
     directory : str
+        The root's location.
     below : str
-        Walk this subdirectory only; paths stay relative to `directory`.
-
-    Returns
-    -------
-    Discovery
-        A directory that several links lead to is walked once, so cycles are harmless.
+        Only those below this path; paths stay relative to `directory`.
     """
-    result = Discovery()
-    walked: set[tuple[int, int]] = set()
-    waiting = [below]
-    while waiting:
-        relative = waiting.pop()
-        place = os.path.join(directory, relative) if relative else directory
-        try:
-            identity = os.stat(place)
-            if (identity.st_dev, identity.st_ino) not in walked:
-                walked.add((identity.st_dev, identity.st_ino))
-                waiting += _list(place, f"{relative}/" if relative else "", result)
-        except OSError as error:
-            result.unreadable[relative] = error.strerror or str(error)
-    return result
-
-
-def _list(place: str, before: str, result: Discovery) -> list[str]:
-    """Note the files of one directory; return its subdirectories, the last by name first.
-
-    They are followed in the order of names, so that of two links to a directory it is the same
-    one every time.
-    """
-    found = result.found
-    subdirectories = []
-    # Most of the work on an archive that has not changed is this loop.
-    with os.scandir(place) as listing:
-        for item in listing:
-            name = item.name
-            try:
-                if item.is_dir():
-                    subdirectories.append(before + name)
-                elif name.endswith(SUFFIX) or is_iid(name):
-                    status = item.stat()
-                    if stat.S_ISREG(status.st_mode):
-                        found[before + name] = status.st_size, status.st_mtime_ns
-            except OSError as error:  # a link to nothing, or to itself
-                if is_iid(name):
-                    result.unreadable[before + name] = error.strerror or str(error)
-    return sorted(subdirectories, reverse=True)
+    return storage_at(directory).walk(directory, below, SUFFIX)

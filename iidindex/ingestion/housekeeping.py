@@ -19,6 +19,7 @@ from iidindex.catalog.roots import (
     root_named,
 )
 from iidindex.errors import CatalogError
+from iidindex.storage.places import storage_at
 
 # Files of a root of which one at least must lie where it is said to be now.
 _LOOKED_FOR = 100
@@ -41,8 +42,9 @@ def relocate(
         If there is no root of that name, `place` is no directory, none of the root's files is
         there, or it meets another root.
     """
-    location = os.path.realpath(place)
-    if not os.path.isdir(location):
+    storage = storage_at(os.fsdecode(place))
+    location = storage.real(os.fsdecode(place))
+    if not storage.is_dir(location):
         raise CatalogError(f"{os.fspath(place)}: there is no such directory")
     if dry_run:
         with catalog.reading() as connection:
@@ -56,7 +58,8 @@ def relocate(
 def _relocated(connection: Connection, name: str, location: str) -> Root:
     root = relocated(connection, name, location)
     paths = some_paths(connection, root.id, _LOOKED_FOR)
-    if paths and not any(os.path.exists(os.path.join(location, path)) for path in paths):
+    storage = storage_at(location)
+    if paths and not any(storage.exists(storage.join(location, path)) for path in paths):
         raise CatalogError(
             f"{location}: none of the files of the root {name!r} is there, {paths[0]} for one; "
             "name the directory that they lie in now"
@@ -88,9 +91,10 @@ def _useless(connection: Connection, root: str | None) -> list[tuple[int, str]]:
         return missing_files(connection)
     directory = root_named(connection, root)
     found = paths_of(connection, directory.id)
+    storage = storage_at(directory.location)
     for _, path in found:
-        location = os.path.join(directory.location, path)
-        if os.path.exists(location):
+        location = storage.join(directory.location, path)
+        if storage.exists(location):
             raise CatalogError(
                 f"{root}: {location} is there; a root is forgotten only when its files are gone"
             )

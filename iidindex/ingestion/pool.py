@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from typing import Protocol
 
 from iidindex.errors import IngestError
-from iidindex.ingestion.work import Scanned, scan_many
-from iidindex.processes import new_pool, processors, starting
+from iidindex.ingestion.borrowed_executor import Borrowed
+from iidindex.ingestion.work import Scanned, ToScan, scan_many
+from iidindex.processes import new_pool, starting
+from iidindex.system.spawning import processors
 
 # Files, and bytes of them, that a worker is given at a time.
 _TASK_FILES = 256
@@ -25,8 +28,24 @@ _OWN_TASKS = 2
 _AHEAD = 3
 _AHEAD_BYTES = 24 << 20
 
-Task = Sequence[str]
+Task = Sequence[ToScan]
 Waiting = Iterator[tuple[Task, int]]
+
+
+class Workers(Protocol):
+    """Whoever scans files for the process that writes."""
+
+    def submit(self, task: Task) -> Future[Scanned]:
+        """Have files scanned."""
+        ...
+
+    def result(self, task: Task, future: Future[Scanned]) -> Scanned:
+        """Wait for what came of them."""
+        ...
+
+    def have_enough(self, n_tasks: int, n_bytes: int) -> bool:
+        """Whether so many tasks under way, of files of so many bytes, are to be no more."""
+        ...
 
 
 def processes(jobs: int | None, n_files: int) -> int:
@@ -36,30 +55,32 @@ def processes(jobs: int | None, n_files: int) -> int:
     return 1 if n_files < _FEW_FILES else processors()
 
 
-def tasks(locations: Sequence[str], sizes: Sequence[int]) -> Waiting:
+def tasks(files: Task, sizes: Sequence[int]) -> Waiting:
     """Cut files into runs of bounded number and size; yield each run and its bytes."""
     begin = size = 0
     for end, more in enumerate(sizes):
         if end > begin and (end - begin == _TASK_FILES or size + more > _TASK_BYTES):
-            yield locations[begin:end], size
+            yield files[begin:end], size
             begin, size = end, 0
         size += more
-    if begin < len(locations):
-        yield locations[begin:], size
+    if begin < len(files):
+        yield files[begin:], size
 
 
 def scan_all(
-    locations: Sequence[str], sizes: Sequence[int], jobs: int
+    files: Task, sizes: Sequence[int], jobs: int, executor: Executor | None = None
 ) -> Iterator[tuple[Task, Scanned]]:
     """Scan files, in their order.
 
     Parameters
     ----------
-    locations : sequence of str
+    files : sequence of ToScan
     sizes : sequence of int
         In bytes, to share the work out.
     jobs : int
         Processes; 1 scans in this one.
+    executor : Executor, optional
+        Scans every file instead. It is not shut down.
 
     Yields
     ------
@@ -69,45 +90,70 @@ def scan_all(
     Raises
     ------
     IngestError
-        If a worker process is ended from outside.
+        If a worker process is ended from outside, or the executor fails.
     """
-    if jobs == 1:
-        for task, _ in tasks(locations, sizes):
+    waiting = tasks(files, sizes)
+    if executor is not None:
+        yield from _in_order(Borrowed(executor), waiting)
+    elif jobs == 1:
+        for task, _ in waiting:
             yield task, scan_many(task)
-        return
-    with new_pool(jobs) as pool:
-        try:
-            yield from _in_order(pool, tasks(locations, sizes), ahead=_AHEAD * jobs)
-        except BrokenProcessPool as error:
-            raise IngestError(
-                "a worker process was ended by the system, perhaps for want of memory; what "
-                "was written so far is whole: run it again, with fewer jobs"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+    else:
+        with new_pool(jobs) as pool:
+            try:
+                # Processes take a while to start; meanwhile the first files are scanned here.
+                yield from _in_order(_Processes(pool, jobs), waiting, _OWN_TASKS)
+            except BrokenProcessPool as error:
+                raise IngestError(
+                    "a worker process was ended by the system, perhaps for want of memory; what "
+                    "was finished is kept: run it again, with fewer jobs"
+                ) from error
+            finally:
+                pool.shutdown(cancel_futures=True)
 
 
-def _in_order(pool: Executor, waiting: Waiting, ahead: int) -> Iterator[tuple[Task, Scanned]]:
+class _Processes:
+    """Processes of our own."""
+
+    def __init__(self, pool: ProcessPoolExecutor, jobs: int) -> None:
+        self._pool = pool
+        self._jobs = jobs
+
+    def submit(self, task: Task) -> Future[Scanned]:
+        with starting():
+            return self._pool.submit(scan_many, task)
+
+    def result(self, task: Task, future: Future[Scanned]) -> Scanned:  # noqa: ARG002
+        return future.result()
+
+    def have_enough(self, n_tasks: int, n_bytes: int) -> bool:
+        return n_tasks >= _AHEAD * self._jobs and n_bytes >= _AHEAD_BYTES
+
+
+def _in_order(workers: Workers, waiting: Waiting, n_own: int = 0) -> Iterator[tuple[Task, Scanned]]:
+    """Have tasks done; the first of them are done here, while others are under way."""
     under_way: deque[tuple[Task, int, Future[Scanned]]] = deque()
     under_way_bytes = 0
 
-    def submit(more: Iterable[tuple[Task, int]]) -> None:
+    def submit() -> None:
         nonlocal under_way_bytes
-        for task, size in more:
-            with starting():
-                under_way.append((task, size, pool.submit(scan_many, task)))
+        for task, size in waiting:
+            under_way.append((task, size, workers.submit(task)))
             under_way_bytes += size
-            if len(under_way) >= ahead and under_way_bytes >= _AHEAD_BYTES:
+            if workers.have_enough(len(under_way), under_way_bytes):
                 return
 
-    # Processes take a while to start; meanwhile the first files are scanned here.
-    own = list(islice(waiting, _OWN_TASKS))
-    submit(waiting)
-    for task, _ in own:
-        yield task, scan_many(task)
-    while under_way:
-        task, size, future = under_way.popleft()
-        done = future.result()
-        under_way_bytes -= size
-        submit(waiting)
-        yield task, done
+    own = list(islice(waiting, n_own))
+    try:
+        submit()
+        for task, _ in own:
+            yield task, scan_many(task)
+        while under_way:
+            task, size, future = under_way.popleft()
+            done = workers.result(task, future)
+            under_way_bytes -= size
+            submit()
+            yield task, done
+    finally:
+        for _, _, future in under_way:
+            future.cancel()

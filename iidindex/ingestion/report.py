@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from iidindex.plural import counted
+
+# Files of each kind that are named.
+_MOST_NAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,10 @@ class IngestReport:
 
     Attributes
     ----------
-    added, updated, touched, moved, unchanged, missing, failed : int
-        Files that were new, had other content, had only a new modification time, were found
-        under another path, were skipped, are gone, or could not be read.
+    added, updated, touched, moved, returned, unchanged, missing, failed : int
+        Files that were new, had other content or could not be read before, had only a new
+        modification time, were found under another path, were missing and are back, are as they
+        were, are gone, or could not be read.
     kept : int
         Files that are gone together with all others, and so are not taken for missing: their
         disk may not be mounted.
@@ -43,19 +47,25 @@ class IngestReport:
     failures : dict of str to str
         Location of each file that could not be read, and why.
     unreadable : dict of str to str
-        Location of each directory that could not be listed, and why.
+        Location of each directory that could not be listed, or is not there, and why.
     moves : dict of str to str
         Location of each file that moved, and where it was.
     gone : list of str
         Location of each file that is missing since now.
+    names : dict of str to list of str
+        Locations of the files that were added, updated, touched, moved, returned, missing or
+        failed since the last time: of each kind, the first thousand.
     absent : dict of str to str
         Name and location of each root, of all there are, whose directory is not there.
+    relocated : dict of str to str
+        Name of each root that was found elsewhere by its files, and where it is now.
     """
 
     added: int = 0
     updated: int = 0
     touched: int = 0
     moved: int = 0
+    returned: int = 0
     unchanged: int = 0
     missing: int = 0
     failed: int = 0
@@ -66,4 +76,19 @@ class IngestReport:
     unreadable: dict[str, str] = field(default_factory=dict)
     moves: dict[str, str] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
+    names: dict[str, list[str]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
+    relocated: dict[str, str] = field(default_factory=dict)
+
+    def note(self, kind: str, location: str) -> None:
+        """Count a file among those of a kind, and name it, unless it is unchanged."""
+        setattr(self, kind, getattr(self, kind) + 1)
+        if kind != "unchanged":
+            names = self.names.setdefault(kind, [])
+            if len(names) < _MOST_NAMES:
+                names.append(location)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many files became what."""
+        return {name: value for name, value in asdict(self).items() if isinstance(value, int)}

@@ -25,6 +25,7 @@ from iidindex.query.question.asking import Question, original, places_of
 from iidindex.query.question.filters import Where, with_filters
 from iidindex.query.question.nearest import NearestQuestion
 from iidindex.rows import ENTRY, FILE, NEAREST, Kind
+from iidindex.storage.places import storage_at
 
 if TYPE_CHECKING:
     import pyarrow
@@ -208,7 +209,7 @@ class Entries(Tabular):
         """
         with self._asked() as question:
             rows = [row for part in question.rows() for row in part]
-        segments = Segments.of([row[:10] for row in rows])
+        segments = Segments.of([(*row[:10], row[16]) for row in rows])
         columns: dict[str, npt.NDArray[Any]] = {
             "id": segments.id,
             "path": _objects([os.fsdecode(row[12]) for row in rows]),
@@ -222,14 +223,14 @@ class Entries(Tabular):
             "length": segments.length,
         }
         if self._filters.near is not None:
-            columns["distance"] = np.array([row[16] for row in rows], np.float64)
+            columns["distance"] = np.array([row[17] for row in rows], np.float64)
         return columns
 
     def __iter__(self) -> Iterator[Entry]:
         with self._asked() as question:
             for rows in question.rows():
                 chunk = Chunk(self._catalog, self._originals, rows, question.connection)
-                yield from (Entry(row, chunk, *row[16:]) for row in rows)
+                yield from (Entry(row, chunk, *row[17:]) for row in rows)
 
     def _kind_of_rows(self) -> Kind:
         return ENTRY if self._filters.near is None else NEAREST
@@ -431,7 +432,7 @@ def _in_file(question: Entries, path: str) -> list[Entry]:
     """
     question.where(path=path)  # for its checks
     try:
-        place = os.path.realpath(path)
+        place = storage_at(path).real(path)
     except ValueError:
         raise QueryError(f"{path!r}: no file can have this path") from None
     found = [entry for entry in question.where(path=place) if entry.location == place]

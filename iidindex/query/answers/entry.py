@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from itertools import groupby
 from operator import itemgetter
@@ -14,16 +14,16 @@ from sqlalchemy import Connection
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.file_rows import groups_of_entries
-from iidindex.codec.decode import decode_mask
 from iidindex.errors import QueryError
-from iidindex.files.part import naming
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp
 from iidindex.query.pixels.frames import sizes_of
 from iidindex.query.pixels.originals import Originals
-from iidindex.query.pixels.segments import Original
+from iidindex.query.pixels.segments import Original, Segments
+from iidindex.query.pixels.sift import believed_mask
 from iidindex.query.question import compile as sql
 from iidindex.rows import ENTRY, NEAREST
+from iidindex.storage.places import location_of
 
 
 class Entry:
@@ -136,8 +136,12 @@ class Entry:
             If the original is not there or cannot be read.
         StaleFileError
             If it is no longer the file that was indexed.
+        DamagedFileError
+            If the bytes are not those that were indexed: the segment's regions are not valid, its
+            mask has another number of pixels than its area or, where fixity is recorded, any of
+            its bits is another.
         IIDFormatError
-            If the segment's regions are not valid.
+            If the mask does not fit into memory.
         """
         if frame and bbox is not None:
             raise QueryError("bbox and frame exclude each other; name one of them")
@@ -145,9 +149,8 @@ class Entry:
         size = self._frame() if frame else None
         box, place = self.bbox, self.bufloc
         file = Original(self.location, self.stamp)
-        data = self._chunk.originals.read_one(file, self.key, box, self.area, place)
-        with naming(file.location):
-            mask = decode_mask(data, 0, place.length, box, crop)
+        data = self._chunk.originals.read_one(file, self.key, box, self.area, place, self._row[16])
+        mask = believed_mask(file, data, self.key, box, self.area, crop)
         if size is None:
             return mask
         whole = np.zeros(size, np.bool_)
@@ -193,6 +196,11 @@ class Entry:
         )
 
 
+def segments_of(entries: Iterable[Entry]) -> Segments:
+    """Where the segments of entries lie, and what must be found there."""
+    return Segments.of([(*entry._row[:10], entry._row[16]) for entry in entries])
+
+
 class Chunk:
     """Entries that were fetched together, and so are looked up together."""
 
@@ -215,7 +223,7 @@ class Chunk:
         """Where the file of an entry can be opened."""
         found = self._locations.get(row[1])
         if found is None:
-            found = os.path.join(os.fsdecode(row[15]), os.fsdecode(row[12]))
+            found = location_of(os.fsdecode(row[15]), os.fsdecode(row[12]))
             self._locations[row[1]] = found
         return found
 

@@ -9,6 +9,7 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.files.arguments import check_bytes
 from iidindex.model import IID
 from iidindex.query.answers.located import Located, located
+from iidindex.storage.places import location_of
 
 _FILES = (
     "SELECT f.path, count(*), sum(e.area), r.location, i.domain, i.address FROM iids i "
@@ -67,6 +68,6 @@ def links(catalog: Catalog, address: bytes, domain: bytes | None = None) -> list
 
 
 def _link(path: str, entries: int, area: int, root: Any, domain: bytes, address: bytes) -> Link:
-    found = located(Link(path, entries, area), os.path.join(os.fsdecode(root), path))
+    found = located(Link(path, entries, area), location_of(os.fsdecode(root), path))
     found.iid = IID(domain, address)
     return found

@@ -24,6 +24,7 @@ from iidindex.query.question.compile import Way
 from iidindex.query.question.filter_kinds import FEW
 from iidindex.query.question.individual_filter import fits
 from iidindex.query.question.shape import needs_pixels, shape_of, values_of
+from iidindex.storage.places import location_of
 
 Row = Sequence[Any]
 P = TypeVar("P")
@@ -160,12 +161,12 @@ def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:
 
 def original(row: Row) -> Original:
     """From a path, a size, a time and the location of the root."""
-    return Original(os.path.join(os.fsdecode(row[3]), os.fsdecode(row[0])), FileStamp(*row[1:3]))
+    return Original(location_of(os.fsdecode(row[3]), os.fsdecode(row[0])), FileStamp(*row[1:3]))
 
 
 def places_of(rows: Sequence[Row]) -> tuple[Segments, dict[int, Original]]:
     """Where the segments of rows of ``HIT_COLUMNS`` lie, and their files."""
-    segments = Segments.of([row[:10] for row in rows])
+    segments = Segments.of([(*row[:10], row[16]) for row in rows])
     return segments, {row[1]: original(row[12:]) for row in rows}
 
 

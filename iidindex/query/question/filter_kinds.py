@@ -28,6 +28,7 @@ from sqlalchemy import (
 from iidindex.catalog.schema import PathText, files, path_value, roots
 from iidindex.catalog.statement import is_among
 from iidindex.errors import QueryError
+from iidindex.storage.places import is_absolute
 
 # The largest that SQLite holds.
 MAX_INTEGER = 2**63 - 1
@@ -307,8 +308,8 @@ class Path(Filter):
 
     def shape(self, value: Any) -> Hashable:
         """How it is compared: ``exact``, as a ``pattern``, or with where the file lies."""
-        # What begins with a slash is no path inside a root, but where files lie on disk.
-        if value.startswith("/"):
+        # What begins with a slash is no path inside a root, but where files lie.
+        if is_absolute(value):
             return "location"
         return "pattern" if set(value) & set("*?[") else "exact"
 

@@ -11,6 +11,7 @@ from iidindex.catalog.roots import root_directories
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.errors import QueryError
 from iidindex.query.question.near_names import near_path
+from iidindex.storage.places import location_of, storage_at
 
 
 class Span(NamedTuple):
@@ -34,16 +35,17 @@ def file_of(connection: Connection, path: str) -> Span:
     try:
         os.fsencode(path)
         # As it stands first: a link may have been indexed itself.
-        places = dict.fromkeys((os.path.abspath(path), os.path.realpath(path)))
+        storage = storage_at(path)
+        places = dict.fromkeys((storage.absolute(path), storage.real(path)))
     except ValueError:
         raise QueryError(f"{path!r}: no file can have this path") from None
-    known = [(root.id, _below(root.location)) for root in root_directories(connection)]
+    known = root_directories(connection)
     for place in places:
-        inside = {id_: place.removeprefix(top) for id_, top in known if place.startswith(top)}
-        for root_id, relative in inside.items():
-            for span, _ in _spans(connection, [root_id], relative):
+        for root in known:
+            relative = storage.relative(root.location, place)
+            for span, _ in _spans(connection, [root.id], relative) if relative else []:
                 return span
-    found = _spans(connection, [root_id for root_id, _ in known], path)
+    found = _spans(connection, [root.id for root in known], path)
     if len(found) > 1:
         named = ", ".join(sorted(location for _, location in found))
         raise QueryError(f"{path}: several files have this path; name one of {named}")
@@ -62,8 +64,4 @@ def _spans(connection: Connection, root_ids: list[int], path: str) -> list[tuple
         .where(files.c.root_id.in_(root_ids), files.c.path == path, files.c.state == OK)
     )
     rows = connection.execute(statement)
-    return [(Span(*span), os.path.join(location, path)) for *span, location in rows]
-
-
-def _below(location: str) -> str:
-    return os.path.join(location, "")
+    return [(Span(*span), location_of(location, path)) for *span, location in rows]
