@@ -71,8 +71,8 @@ def verify(db: str, /, checksum: bool, fixity: bool, masks: bool, form: Form) ->
         lacking = index.stats().files - index.stats().with_fixity if fixity else 0
     if lacking:
         click.echo(
-            f"iidindex: {counted(lacking, 'file')} could not be compared byte by byte: `iidindex ingest "
-            "--fixity` records what is needed",
+            f"iidindex: {counted(lacking, 'file')} could not be compared byte by byte: "
+            "`iidindex ingest --fixity` records what is needed",
             err=True,
         )
     code = write(problems, form, PROBLEM, ("location", "problem"))

@@ -10,8 +10,8 @@ from iidindex.index.maintaining import Upkeep
 from iidindex.index.picturing import Pictures
 from iidindex.model import IID
 from iidindex.query.answers.entry import Entry
-from iidindex.query.entries import entry_of
 from iidindex.query.holdings.raw_sql import Value, ask
+from iidindex.query.single_entry import entry_of
 
 
 class Index(Pictures, Linkage, Upkeep):
