@@ -317,7 +317,7 @@ def test_every_field_of_a_record_is_a_column(record, kind):
     ]
     names = [name for name in kind.names if name in fields]
     assert names == fields
-    assert set(kind.names) - set(fields) <= {"path", "location"}
+    assert set(kind.names) - set(fields) <= {"path", "location", "domain", "domain_b64"}
 
 
 def test_rows_in_python_are_those_of_the_shell(call, tmp_path):
