@@ -109,13 +109,16 @@ def test_a_table_on_a_terminal_is_as_wide(call, tmp_path):
 def test_only_paths_give_way():
     names = ["path", "address", "location"]
     row = ["a" * 40, "b" * 40, "c" * 30]
-    (found,) = fitted([row], names, 90)
+    ((found,), _) = fitted([row], names, 90)
     assert found[1] == row[1]
     assert sum(map(len, found)) + 4 == 90
     assert abs(len(found[0]) - len(found[2])) <= 1
-    (found,) = fitted([row], names, 20)
+    ((found,), _) = fitted([row], names, 20)
     assert [len(cell) for cell in found] == [12, 40, 12]
-    assert fitted([row], names, 200) == [row]
+    assert fitted([row], names, 200) == ([row], 2)
+    # Before a path gives way, what is free beside headings does.
+    assert fitted([["x", "y"]], ["area", "path"], 14) == ([["x", "y"]], 2)
+    assert fitted([["x", "y"]], ["area", "path"], 13) == ([["x", "y"]], 0)
 
 
 # ------------------------------------------------------- spaces at the ends

@@ -8,8 +8,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-# Between two columns.
-_GAP = 2
+# Between two columns, and beside a heading that is wider than what stands below it.
+_GAP, _PADDING = 2, 2
 # The least of a path that tells something.
 _LEAST = 12
 # What has more digits before the point is not rounded further.
@@ -51,8 +51,10 @@ def seen(text: str) -> str:
     return shlex.quote(text) if text != text.strip() or text.startswith("'") else text
 
 
-def fitted(cells: Sequence[Sequence[str]], names: Sequence[str], room: int) -> list[list[str]]:
-    """Shorten paths in their middle, as far as a table has to be narrower.
+def fitted(
+    cells: Sequence[Sequence[str]], names: Sequence[str], room: int
+) -> tuple[list[list[str]], int]:
+    """Make a table narrower as far as it has to be, by shortening paths in their middle.
 
     Parameters
     ----------
@@ -65,15 +67,23 @@ def fitted(cells: Sequence[Sequence[str]], names: Sequence[str], room: int) -> l
 
     Returns
     -------
-    list of list of str
+    cells : list of list of str
         The rows; other columns stay, also if the table is still too wide.
+    padding : int
+        What may be left free beside a heading.
     """
+    longest = [max(map(len, column)) for column in zip(*cells, strict=True)]
     headings = [len(name) for name in names]
-    widths = [
-        max(heading, *map(len, column))
-        for heading, column in zip(headings, zip(*cells, strict=True), strict=True)
-    ]
-    excess = sum(widths) + _GAP * (len(widths) - 1) - room
+
+    def excess_with(padding: int) -> int:
+        pairs = zip(headings, longest, strict=True)
+        together = sum(max(heading + padding, width) for heading, width in pairs)
+        return together + _GAP * (len(names) - 1) - room
+
+    if excess_with(_PADDING) <= 0:
+        return [list(row) for row in cells], _PADDING
+    widths = [max(pair) for pair in zip(headings, longest, strict=True)]
+    excess = excess_with(0)
     paths = [nth for nth, name in enumerate(names) if {"path", "location"} & {*name.split("_")}]
     while excess > 0 and paths:
         widest = max(paths, key=widths.__getitem__)
@@ -81,10 +91,11 @@ def fitted(cells: Sequence[Sequence[str]], names: Sequence[str], room: int) -> l
             break
         widths[widest] -= 1
         excess -= 1
-    return [
+    shortened = [
         [_shortened(cell, widths[nth]) if nth in paths else cell for nth, cell in enumerate(row)]
         for row in cells
     ]
+    return shortened, 0
 
 
 def _shortened(text: str, width: int) -> str:

@@ -224,9 +224,6 @@ def _write_table(
     import tabulate as layout
 
     room = width_to_fit()
-    if room is not None:
-        # By default, columns are as wide as their headings and a little more.
-        layout.MIN_PADDING = 0
     domains: set[Any] = set()
     written: Sequence[str] = ()
     while part := list(islice(rows, _TABLE_ROWS)):
@@ -238,7 +235,7 @@ def _write_table(
         # Those of somebody's SQL may be named anything.
         names = [printable(name) for name in chosen]
         if room is not None:
-            cells = fitted(cells, names, room)
+            cells, layout.MIN_PADDING = fitted(cells, names, room)
         text = layout.tabulate(cells, headers=names, tablefmt="simple", disable_numparse=True)
         click.echo(text if chosen != written else "\n".join(text.split("\n")[2:]))
         written = chosen
