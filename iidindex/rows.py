@@ -202,9 +202,15 @@ FILE = Kind(
         *_integers("entries", "size"),
     ),
 )
+# Of the same address there may be an IID in every domain.
 LINK = Kind(
     "a file in which an IID appears",
-    (*_text("path"), *_integers("entries", "area"), *_text("location")),
+    (
+        *_text("path"),
+        *_integers("entries", "area"),
+        *_text("location"),
+        *(column for column in _IID if column.name.startswith("domain")),
+    ),
 )
 RELATED = Kind(
     "a file that shares IIDs with another",

@@ -43,6 +43,9 @@ for _module in pkgutil.walk_packages(iidindex.__path__, "iidindex."):
     if not _module.name.endswith("__main__"):
         importlib.import_module(_module.name)
 
+# What pytest imports tells every process that it starts how wide the terminal is.
+os.environ.pop("COLUMNS", None)
+
 # What runs in the background of a shell ignores Ctrl-C, and so would every process started here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -104,6 +104,8 @@ def test_links(call, archive):
         "entries": 1,
         "area": int(disk(20).sum()),
         "location": str(archive / "2020" / "a.iid"),
+        "domain": "garden",
+        "domain_b64": "Z2FyZGVu",
     }
 
 

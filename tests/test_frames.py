@@ -115,7 +115,7 @@ def test_the_schemas():
         (rows.NEAREST, [*entry, real]),
         (rows.OVERLAP, [exact, *pair, *pair, integer, real, real, real, exact]),
         (rows.FILE, [exact, exact, exact, texts, integer, integer]),
-        (rows.LINK, [exact, integer, integer, exact]),
+        (rows.LINK, [exact, integer, integer, exact, texts, exact]),
         (rows.RELATED, [exact, integer, real, exact]),
         (rows.IID_COUNT, [*iid, integer, integer]),
         (rows.GROUP, [exact, integer, integer]),

@@ -17,6 +17,7 @@ from iidindex.cli.terminal import DONE, GONE, SOME_FAILED, printable
 from iidindex.index import Index
 from iidindex.ingestion.diff import places_of
 from iidindex.ingestion.report import IngestReport
+from iidindex.plural import counted
 
 # Files that could not be read, of which each is named on the terminal.
 _MOST_NAMED = 20
@@ -91,15 +92,18 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
     told = ", ".join(f"{count} {name}" for name, count in counts if count) or "no .iid files"
     if dry_run:
         told = f"nothing was changed; this would be done: {told}"
-    click.echo(f"{told}; {report.entries} entries indexed in {report.seconds:.1f} s")
+    click.echo(
+        f"{told}; {counted(report.entries, 'entry', 'entries')} indexed in {report.seconds:.1f} s"
+    )
     for name, place in report.relocated.items():
         click.echo(
             f"the root {printable(name)} was found by its files at {printable(place)}", err=True
         )
     if report.kept:
+        gone = counted(report.kept, "indexed file is gone", "indexed files are gone")
+        they = "it is" if report.kept == 1 else "they are"
         click.echo(
-            f"{report.kept} indexed files are gone, and no other is there: they are kept, in case "
-            "a disk is not mounted",
+            f"{gone}, and no other is there: {they} kept, in case a disk is not mounted",
             err=True,
         )
     for name, location in report.absent.items():
@@ -111,16 +115,17 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
         )
     # Of a dry run, nothing is recorded that `files` could list.
     rest = "--format json names all" if dry_run else "`iidindex files --state failed` lists all"
-    _tell_unread(report.failures, f"files could not be read; {rest}")
-    _tell_unread(report.unreadable, "directories could not be read; --format json names all")
+    _tell_unread(report.failures, ("file", "files"), rest)
+    _tell_unread(report.unreadable, ("directory", "directories"), "--format json names all")
 
 
-def _tell_unread(reasons: dict[str, str], more: str) -> None:
+def _tell_unread(reasons: dict[str, str], what: tuple[str, str], rest: str) -> None:
     """Name what could not be read: some, and how many there are besides."""
     for location, reason in islice(reasons.items(), _MOST_NAMED):
         click.echo(f"could not read {printable(location)}: {printable(reason)}", err=True)
     if len(reasons) > _MOST_NAMED:
-        click.echo(f"and {len(reasons) - _MOST_NAMED} more {more}", err=True)
+        more = counted(len(reasons) - _MOST_NAMED, *(f"more {noun}" for noun in what))
+        click.echo(f"and {more} could not be read; {rest}", err=True)
 
 
 @click.command()
@@ -134,5 +139,10 @@ def status(db: str, /, form: str) -> int:
         click.echo(json.dumps(counts))
     else:
         for name, count in counts.items():
-            click.echo(f"{count:>12,} {name}")
+            click.echo(f"{count:>12,} {_noun(name, count)}")
     return DONE
+
+
+def _noun(name: str, count: int) -> str:
+    """What is counted under a name, which is a plural or no noun."""
+    return {"entries": "entry"}.get(name, name.removesuffix("s")) if count == 1 else name

@@ -63,7 +63,7 @@ VERBS = {
     "graph": ("graph_verbs", "Draw the graph of individuals and files, or write it as GraphML."),
     "sql": ("sql", "Answer a question in SQL, over the index opened read-only."),
     "show": ("show", "Show what is in a .iid file; needs no index."),
-    "mask": ("mask", "Write the mask of an entry as a PNG or NPY file."),
+    "mask": ("mask", "Write the mask of an entry as a PNG or NPY file, and tell whose it is."),
     "render": ("picture_verbs", "Draw the masks of a file over its picture."),
     "sheet": ("picture_verbs", "Draw every appearance of an individual, tile by tile."),
     "heat": ("picture_verbs", "Draw where in the frame masks lie, over all files."),
@@ -127,7 +127,8 @@ def cli(ctx: click.Context, db: str, debug: bool) -> None:
     """Index and search archives of .iid segmentation files.
 
     An individual is named by its address: `tree` is UTF-8 text, `hex:74726565` and
-    `b64:dHJlZQ==` are exact bytes.
+    `b64:dHJlZQ==` are exact bytes. The same address in another domain is another individual;
+    `iid:Z2FyZGVu.dHJlZQ`, domain and address in base64url without padding, is one exactly.
 
     Exit codes: 0 found or done, 1 nothing found, 2 wrong use or error, 3 an original has
     changed since it was indexed or is damaged, 4 done but some files could not be read, 5 the
@@ -207,7 +208,9 @@ def _tell(error: Exception) -> int:
         told = printable(f"{type(error).__name__}: {error}")
         click.echo(f"iidindex: {told} (--debug before the verb tells more)", err=True)
         return ERROR
-    click.echo(f"iidindex: {printable(str(error))}", err=True)
+    from iidindex.cli.iidtext import told as told_of
+
+    click.echo(f"iidindex: {printable(told_of(error))}", err=True)
     if isinstance(error, (StaleFileError, DamagedFileError)):
         return STALE
     return SCHEMA if isinstance(error, SchemaVersionError) else ERROR

@@ -17,7 +17,9 @@ from iidindex.cli.terminal import DONE, NOTHING_FOUND, SOME_FAILED, printable
 from iidindex.query.entries import Entries
 from iidindex.rows import FILE, OVERLAP
 
-_SHOWN = ("path", "a_key", "b_key", "a_address", "b_address", "pixels", "iou")
+_DOMAINS = ("a_domain", "b_domain")
+_SHOWN = ("path", "a_key", "b_key", "a_domain", "a_address", "b_domain", "b_address")
+_FIGURES = ("pixels", "iou")
 
 
 @click.command()
@@ -73,7 +75,7 @@ def overlaps(
                     going_on.overlaps(store=True, jobs=jobs, progress=bar.show)
             return _left_out(questions)
         found = (pair for question in questions for pair in question.overlaps(jobs=jobs))
-        code = write(found, form, OVERLAP, _SHOWN)
+        code = write(found, form, OVERLAP, (*_SHOWN, *_FIGURES), _DOMAINS)
         if code == NOTHING_FOUND:
             hint(*questions)
         return code

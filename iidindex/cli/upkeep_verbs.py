@@ -11,6 +11,7 @@ from iidindex.cli.completion import ROOT as KNOWN_ROOT
 from iidindex.cli.opening import open_to_ask, open_to_change
 from iidindex.cli.output import Form, report_option, row_options, write
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, STALE, printable
+from iidindex.plural import counted
 from iidindex.rows import CHANGE, PROBLEM, ROOT
 
 # Files that cannot be compared byte by byte.
@@ -40,7 +41,9 @@ def relocate(db: str, /, name: str, place: str, dry_run: bool) -> int:
     """
     with open_to_change(db, dry_run=dry_run) as index:
         root = index.relocate(name, place, dry_run=dry_run)
-    click.echo(f"{printable(root.name)}: {root.files} files, at {printable(root.location)}")
+    click.echo(
+        f"{printable(root.name)}: {counted(root.files, 'file')}, at {printable(root.location)}"
+    )
     return DONE
 
 
@@ -71,8 +74,8 @@ def verify(db: str, /, checksum: bool, fixity: bool, masks: bool, form: Form) ->
         lacking = sum(1 for _ in index.sql(_LACKING)) if fixity else 0
     if lacking:
         click.echo(
-            f"iidindex: {lacking} files could not be compared byte by byte: `iidindex ingest "
-            "--fixity` records what is needed",
+            f"iidindex: {counted(lacking, 'file')} could not be compared byte by byte: "
+            "`iidindex ingest --fixity` records what is needed",
             err=True,
         )
     code = write(problems, form, PROBLEM, ("location", "problem"))
@@ -152,7 +155,9 @@ def optimize(db: str, /, dry_run: bool) -> int:
         click.echo(f"would pack the R-tree anew (boxes: {found.boxes}, nodes now: {found.nodes})")
         again = "anew" if found.has_statistics else "for the first time"
         click.echo(f"would gather statistics {again}")
-        click.echo(f"the database has {found.bytes} bytes, of which {found.free_bytes} are free")
+        click.echo(
+            f"the database has {counted(found.bytes, 'byte')}, of which {found.free_bytes} are free"
+        )
     return DONE
 
 

@@ -14,6 +14,7 @@ from iidindex.codec.reader import Ints, heads_at
 from iidindex.errors import IIDFormatError
 from iidindex.masks.regions import Regions
 from iidindex.model import BBox
+from iidindex.plural import counted
 
 
 class RegionTable(NamedTuple):
@@ -186,7 +187,7 @@ def _follow_chain(data: Bytes, at: int, stop: int) -> list[int]:
         if length < layout.REGION_HEAD_SIZE or length > left:
             raise IIDFormatError(
                 f"a region's length is {length}; expected {layout.REGION_HEAD_SIZE} to the "
-                f"{left} bytes left of its segment",
+                f"{counted(left, 'byte')} left of its segment",
                 section="segs",
                 offset=at,
             )

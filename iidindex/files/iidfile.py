@@ -18,6 +18,7 @@ from iidindex.files.metadata import Metadata
 from iidindex.files.saving import encode_file
 from iidindex.masks.regions import as_binary
 from iidindex.model import IID, BBox, BBoxLike
+from iidindex.plural import counted
 from iidindex.storage.atomic import write_atomically
 from iidindex.storage.given import open_source
 from iidindex.storage.local import LocalFile
@@ -165,5 +166,5 @@ class IIDFile(Contents):
         self.close()
 
     def __repr__(self) -> str:
-        holds = "closed" if self._records.closed else f"{len(self)} entries"
+        holds = "closed" if self._records.closed else counted(len(self), "entry", "entries")
         return f"<IIDFile {self.name!r}, {holds}>"

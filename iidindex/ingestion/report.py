@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
+from iidindex.plural import counted
+
 # Files of each kind that are named.
 _MOST_NAMES = 1000
 
@@ -22,7 +24,8 @@ class Progress:
 
     def __str__(self) -> str:
         rate = self.entries / self.seconds if self.seconds else 0.0
-        return f"{self.files} of {self.total} files, {self.entries} entries, {rate:,.0f} entries/s"
+        done = f"{self.files} of {counted(self.total, 'file')}"
+        return f"{done}, {counted(self.entries, 'entry', 'entries')}, {rate:,.0f} entries/s"
 
 
 @dataclass(slots=True)

@@ -25,7 +25,6 @@ from iidindex.query.question.asking import Question, original, places_of
 from iidindex.query.question.filters import Where, with_filters
 from iidindex.query.question.nearest import NearestQuestion
 from iidindex.rows import ENTRY, FILE, NEAREST, Kind
-from iidindex.storage.places import storage_at
 
 if TYPE_CHECKING:
     import pyarrow
@@ -389,30 +388,3 @@ def _objects(values: list[Any]) -> npt.NDArray[Any]:
     column = np.empty(len(values), object)
     column[:] = values
     return column
-
-
-def entry_of(entries: Entries, path: str, key: int) -> Entry | None:
-    """One entry of one file, or None if there is none.
-
-    Where the file lies on disk comes first; a path inside a root must fit one root only.
-
-    Raises
-    ------
-    QueryError
-        If files of several roots have that path.
-    """
-    question = entries.where(key=key)
-    question.where(path=path)  # for its checks
-    try:
-        place = storage_at(path).real(path)
-    except ValueError:
-        raise QueryError(f"{path!r}: no file can have this path") from None
-    for entry in question.where(path=place):
-        if entry.location == place:
-            return entry
-    # A path is a pattern to `where`; here it is meant as it stands.
-    found = [entry for entry in question.where(path=path) if entry.path == path]
-    places = sorted({entry.location for entry in found})
-    if len(places) > 1:
-        raise QueryError(f"{path}: several files have this path; name one of {', '.join(places)}")
-    return found[0] if found else None

@@ -9,6 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection
 
 from iidindex.catalog.catalogue import Catalog
@@ -16,6 +17,7 @@ from iidindex.catalog.file_rows import groups_of_entries
 from iidindex.errors import QueryError
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp
+from iidindex.query.pixels.frames import sizes_of
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Original, Segments
 from iidindex.query.pixels.sift import believed_mask
@@ -109,7 +111,7 @@ class Entry:
         """
         return self._chunk.groups_of(self.id)
 
-    def mask(self, bbox: BBoxLike | None = None) -> Bool2D:
+    def mask(self, bbox: BBoxLike | None = None, *, frame: bool = False) -> Bool2D:
         """Read the mask from the original file, now.
 
         Parameters
@@ -117,14 +119,19 @@ class Entry:
         bbox : sequence of int, optional
             ``(minr, minc, maxr, maxc)`` in image coordinates; only what lies inside is
             decoded.
+        frame : bool
+            Lay the mask on the whole frame, whose height and width the file's metadata state.
 
         Returns
         -------
         ndarray of bool, shape (height, width)
-            Of the entry's box, or of what it has in common with `bbox`.
+            Of the entry's box, of what it has in common with `bbox`, or of the frame.
 
         Raises
         ------
+        QueryError
+            If the frame is asked for and the metadata state none, or the entry's box reaches
+            outside it; or together with `bbox`.
         SourceNotFoundError, SourceError
             If the original is not there or cannot be read.
         StaleFileError
@@ -136,11 +143,33 @@ class Entry:
         IIDFormatError
             If the mask does not fit into memory.
         """
+        if frame and bbox is not None:
+            raise QueryError("bbox and frame exclude each other; name one of them")
         crop = None if bbox is None else BBox.of(bbox)
+        size = self._frame() if frame else None
         box, place = self.bbox, self.bufloc
         file = Original(self.location, self.stamp)
         data = self._chunk.originals.read_one(file, self.key, box, self.area, place, self._row[16])
-        return believed_mask(file, data, self.key, box, self.area, crop)
+        mask = believed_mask(file, data, self.key, box, self.area, crop)
+        if size is None:
+            return mask
+        whole = np.zeros(size, np.bool_)
+        whole[box.minr : box.maxr, box.minc : box.maxc] = mask
+        return whole
+
+    def _frame(self) -> tuple[int, int]:
+        """Height and width of the frame, which holds the entry's box."""
+        size = self._chunk.frame_of(self.file_id)
+        if size is None:
+            raise QueryError(
+                f"{self.location}: the metadata state no frame; expected height and width in pixels"
+            )
+        if self.bbox.maxr > size[0] or self.bbox.maxc > size[1]:
+            raise QueryError(
+                f"{self.location}: the box of key {self.key} reaches to row {self.bbox.maxr}, "
+                f"column {self.bbox.maxc}; the metadata state {size[0]} x {size[1]}"
+            )
+        return size
 
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON can hold it.
@@ -197,6 +226,12 @@ class Chunk:
             found = location_of(os.fsdecode(row[15]), os.fsdecode(row[12]))
             self._locations[row[1]] = found
         return found
+
+    def frame_of(self, file_id: int) -> tuple[int, int] | None:
+        """Height and width of a file's frame, if its metadata state them."""
+        streaming = not self._connection.closed
+        with nullcontext(self._connection) if streaming else self._catalog.reading() as connection:
+            return next(sizes_of(connection, np.array([file_id], np.int64)), None)
 
     def groups_of(self, entry_id: int) -> tuple[str, ...]:
         """The groups of one of the entries.

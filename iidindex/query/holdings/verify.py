@@ -12,6 +12,7 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.errors import IIDFormatError, SourceError, SourceNotFoundError
 from iidindex.files.scan import fixity_of, scan
+from iidindex.plural import counted
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Original, Segments
 from iidindex.query.pixels.sift import read_masks
@@ -40,7 +41,7 @@ class Verified(NamedTuple):
     total: int
 
     def __str__(self) -> str:
-        return f"{self.files} of {self.total} files"
+        return f"{self.files} of {counted(self.total, 'file')}"
 
 
 def verify(

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import files, overlap_files
 from iidindex.errors import QueryError, SourceError
+from iidindex.plural import counted
 from iidindex.query.answers.indexed_file import IndexedFile, listed_files
 from iidindex.query.overlaps.counting import check_order, counted_files, kept_files
 from iidindex.query.overlaps.pairs import Pairs
@@ -36,7 +37,7 @@ class Progress(NamedTuple):
     total: int
 
     def __str__(self) -> str:
-        return f"{self.files} of {self.total} files"
+        return f"{self.files} of {counted(self.total, 'file')}"
 
 
 Tell = Callable[[Progress], object]

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from iidindex.catalog.statement import Statement
-from iidindex.model import BBox, FileStamp
+from iidindex.model import IID, BBox, FileStamp
 from iidindex.processes import in_order
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Ints, Original, Segments, concatenate
@@ -22,6 +22,7 @@ from iidindex.query.question.asked import Filters
 from iidindex.query.question.choice import choose
 from iidindex.query.question.compile import Way
 from iidindex.query.question.filter_kinds import FEW
+from iidindex.query.question.individual_filter import fits
 from iidindex.query.question.shape import needs_pixels, shape_of, values_of
 from iidindex.storage.places import location_of
 
@@ -180,18 +181,24 @@ def _resolved(connection: Connection, filters: Filters) -> list[int] | None:
     if max(len(addresses or ()), len(domains or ())) <= FEW:
         return None
     wanted = None if domains is None else set(domains)
+    named = set(addresses or ())
     if addresses is None:
         every = connection.exec_driver_sql("SELECT id, domain, address FROM iids")
         found = [row for row in every if row[1] in (wanted or ())]
     else:
         found = []
-        for low in range(0, len(addresses), _PARAMETERS):
-            part = addresses[low : low + _PARAMETERS]
+        distinct = tuple({one.address if isinstance(one, IID) else one for one in addresses})
+        for low in range(0, len(distinct), _PARAMETERS):
+            part = distinct[low : low + _PARAMETERS]
             marks = ", ".join("?" * len(part))
             rows = connection.exec_driver_sql(
                 f"SELECT id, domain, address FROM iids WHERE address IN ({marks})",  # noqa: S608
                 part,
             )
-            found += [row for row in rows if wanted is None or row[1] in wanted]
+            found += [
+                row
+                for row in rows
+                if fits(row[1], row[2], named) and (wanted is None or row[1] in wanted)
+            ]
     prefix = filters.get("prefix") or b""
     return sorted(row[0] for row in found if row[2].startswith(prefix))

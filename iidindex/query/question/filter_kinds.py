@@ -151,7 +151,7 @@ class AnyOf(Filter):
 
     def shape(self, value: Any) -> int:
         """How many are asked for, or the next power of two, so that there are few shapes."""
-        return MANY if len(value) > FEW else _rounded(len(value))
+        return MANY if len(value) > FEW else rounded(len(value))
 
     def conditions(self, name: str, shape: Any) -> list[Condition]:
         """The column has one of the values, be they none, few or many."""
@@ -166,7 +166,7 @@ class AnyOf(Filter):
         if len(value) > FEW:
             return {name: list(value)}
         # The last of them fills what is left, which changes nothing.
-        filled = [*value, *[value[-1]] * (_rounded(len(value)) - len(value))] if value else []
+        filled = [*value, *[value[-1]] * (rounded(len(value)) - len(value))] if value else []
         return {f"{name}{place}": one for place, one in enumerate(filled)}
 
 
@@ -179,7 +179,7 @@ def _integers(name: str, given: Any, listed: Sequence[Any]) -> tuple[int, ...]:
     return tuple(value for value in integers if abs(value) <= MAX_INTEGER)
 
 
-def _rounded(number: int) -> int:
+def rounded(number: int) -> int:
     """The next power of two; 0 for none."""
     return 1 << (number - 1).bit_length() if number else 0
 

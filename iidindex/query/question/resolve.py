@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select
 from iidindex.catalog.roots import root_directories
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.errors import QueryError
+from iidindex.query.question.near_names import near_path
 from iidindex.storage.places import location_of, storage_at
 
 
@@ -49,10 +50,8 @@ def file_of(connection: Connection, path: str) -> Span:
         named = ", ".join(sorted(location for _, location in found))
         raise QueryError(f"{path}: several files have this path; name one of {named}")
     if not found:
-        raise QueryError(
-            f"{path}: no indexed file has this path; `iidindex files` lists those that are, and "
-            "why others failed"
-        )
+        _, hint = near_path(connection, path)
+        raise QueryError(f"{path}: no indexed file has this path; {hint}")
     return found[0][0]
 
 
