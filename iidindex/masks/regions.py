@@ -243,3 +243,30 @@ def pixel_in(regions: Regions, row: int, col: int) -> npt.NDArray[np.bool_]:
     byte = regions.data[regions.start[which] + (bit >> 3)]
     inside[which] = (byte >> (7 - (bit & 7)).astype(np.uint8)) & 1
     return inside
+
+
+def set_pixels(regions: Regions) -> tuple[Ints, Ints, Ints]:
+    """Find the set pixels of small regions, all together.
+
+    Returns
+    -------
+    region, row, col : ndarray of int64, shape (n,)
+        For each pixel, whose it is, and where it lies in the image. For each pixel of the
+        regions, set or not, some ten bytes are needed.
+    """
+    minr, minc, maxr, maxc = regions.bbox.T
+    width = maxc - minc
+    n_pixels = (maxr - minr) * width
+    n_bytes = (n_pixels + 7) // 8
+    first = np.cumsum(n_bytes) - n_bytes
+    region_of_byte = np.repeat(np.arange(len(regions)), n_bytes)
+    byte = np.arange(len(region_of_byte)) + (regions.start - first)[region_of_byte]
+    bit = np.flatnonzero(np.unpackbits(regions.data[byte]))
+    region = region_of_byte[bit >> 3]
+    bit -= 8 * first[region]
+    # A careless program may have set bits after the last one.
+    within = bit < n_pixels[region]
+    bit, region = bit[within], region[within]
+    row = bit // width[region]
+    col = bit - row * width[region]
+    return region, row + minr[region], col + minc[region]
