@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.file_rows import failures, files_of_root, some_files
+from iidindex.catalog.file_rows import failures, files_of_root
 from iidindex.catalog.roots import (
     RootDirectory,
     add_root,
     keep_fixity_of,
-    move_root,
-    relocated,
     root_directories,
     root_over,
 )
-from iidindex.errors import IngestError, SourceError
+from iidindex.errors import IngestError
 from iidindex.ingestion.discover import discover, is_iid
 from iidindex.ingestion.plan import Known, Plan, plan
+from iidindex.ingestion.reappearing import reappeared
 from iidindex.ingestion.report import IngestReport
 from iidindex.model import FileStamp
 from iidindex.storage.places import location_of, storage_at
@@ -53,6 +51,12 @@ class Unread:
     path: str
     stamp: FileStamp
     known: Known | None
+
+    @property
+    def has_fixity(self) -> bool:
+        """Whether fixity is to be recorded: what has it once is never without."""
+        known = self.known
+        return self.root.has_fixity or (known is not None and known.fixity is not None)
 
     @property
     def location(self) -> str:
@@ -165,9 +169,10 @@ def _roots_of(
 ) -> list[tuple[RootDirectory, str]]:
     """The root of each place: one that it lies in, or else itself."""
     directories = [_directory_of(place) for place in places]
+    whole = [place for place in places if place in directories]
     with catalog.reading() as connection:
         known = root_directories(connection)
-    known = _reappeared(catalog, known, directories, report, asked.dry_run)
+    known = reappeared(catalog, known, whole, report, asked.dry_run)
     new = [directory for directory in directories if root_over(known, directory) is None]
     if new and not asked.dry_run:
         with catalog.writing() as connection:
@@ -191,52 +196,6 @@ def _roots_of(
 def _directory_of(place: str) -> str:
     storage = storage_at(place)
     return place if storage.is_dir(place) else storage.parent(place)
-
-
-# Files of a root that are looked for where it may have gone; which part has to be there.
-_LOOKED_FOR = 100
-_MOST_OF_IT = 0.5
-
-
-def _reappeared(
-    catalog: Catalog,
-    known: list[RootDirectory],
-    directories: list[str],
-    report: IngestReport,
-    dry_run: bool,
-) -> list[RootDirectory]:
-    """Roots as they lie now: one that is gone, and whose files lie in a new directory, is there.
-
-    Otherwise all of them would be indexed twice.
-    """
-    new = [place for place in dict.fromkeys(directories) if root_over(known, place) is None]
-    gone = [root for root in known if new and not _share_in(catalog, root, root.location)]
-    for directory in new:
-        if root_over(known, directory) is not None:
-            continue
-        fitting = [root for root in gone if _share_in(catalog, root, directory) >= _MOST_OF_IT]
-        if len(fitting) != 1:
-            continue  # nobody can tell which of several it is
-        (root,) = fitting
-        gone.remove(root)
-        report.relocated[root.name] = directory
-        if not dry_run:
-            with catalog.writing() as connection:
-                move_root(connection, relocated(connection, root.name, directory))
-        known = [one._replace(location=directory) if one.id == root.id else one for one in known]
-    return known
-
-
-def _share_in(catalog: Catalog, root: RootDirectory, directory: str) -> float:
-    """Which part of some files of a root lie in a directory, as large as they were."""
-    with catalog.reading() as connection:
-        files = some_files(connection, root.id, _LOOKED_FOR)
-    storage = storage_at(directory)
-    found = 0
-    for path, size in files:
-        with suppress(SourceError):
-            found += storage.stamp(storage.join(directory, path)).size == size
-    return found / max(1, len(files))
 
 
 def _asked(root: RootDirectory, fixity: bool) -> RootDirectory:

@@ -62,6 +62,14 @@ class LocalStorage:
         """Whether it is a directory."""
         return os.path.isdir(location)
 
+    def has_any(self, location: str) -> bool:
+        """Whether anything lies in a directory; True if nobody can tell."""
+        try:
+            with os.scandir(location) as inside:
+                return next(inside, None) is not None
+        except OSError:
+            return True
+
     def walk(self, root: str, below: str, suffix: str) -> Listing:
         """List files, following symbolic links once."""
         return walk(root, below, suffix)

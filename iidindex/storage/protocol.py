@@ -160,6 +160,10 @@ class Storage(Protocol):
         """Whether files may lie below it; where there are no directories, an empty one may be."""
         ...
 
+    def has_any(self, location: str) -> bool:
+        """Whether anything lies in a directory; True if nobody can tell."""
+        ...
+
     def walk(self, root: str, below: str, suffix: str) -> Listing:
         """List the files of a name that ends in `suffix`, in any case, opening none.
 
