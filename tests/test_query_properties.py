@@ -229,7 +229,7 @@ def check_filters(index, slow, data):
 def vars_of(question):
     """What was asked for so far."""
     filters = question._filters
-    return [name for name in ("path", "root", "prefix") if getattr(filters, name) is not None]
+    return [name for name in ("path", "root", "prefix") if filters.get(name) is not None]
 
 
 def leaves(meta, names=()):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from typing import SupportsIndex
+from typing import SupportsIndex, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from iidindex.errors import EncodeError, QueryError
+from iidindex.model import check_bytes
+
+# One value, though it can be iterated over.
+BYTES_LIKE = (bytes, bytearray, memoryview, str)
 
 
 def what_to_load(iids: bool | None, segs: bool | None) -> tuple[bool, bool]:
@@ -81,21 +85,12 @@ def all_bytes(values: bytes | Iterable[bytes], name: str) -> list[bytes]:
         If something else than bytes is among them.
     """
     try:
-        listed = [values] if isinstance(values, (bytes, str)) else list(values)
+        listed: list[object] = [values] if isinstance(values, BYTES_LIKE) else list(values)
     except TypeError:
         raise QueryError(f"{name} must be bytes or several of it, not {values!r}") from None
     for value in listed:
         check_bytes(value, name)
-    return listed
-
-
-def check_bytes(
-    value: object, name: str, error: type[QueryError] | type[EncodeError] = QueryError
-) -> None:
-    """Refuse what is not bytes; text gets a hint, as no encoding is taken for granted."""
-    if not isinstance(value, bytes):
-        hint = f" (try {value!r}.encode())" if isinstance(value, str) else ""
-        raise error(f"{name} must be bytes, not {type(value).__name__}: {value!r}{hint}")
+    return cast("list[bytes]", listed)
 
 
 def within(

@@ -10,14 +10,14 @@ import numpy.typing as npt
 
 from iidindex.codec.encode import check_segment, encode_iid, encode_meta
 from iidindex.errors import EncodeError, QueryError
-from iidindex.files.arguments import all_texts, check_bytes
+from iidindex.files.arguments import all_texts
 from iidindex.files.contents import Contents
 from iidindex.files.file_records import Records
 from iidindex.files.groups import check_name
 from iidindex.files.metadata import Metadata
 from iidindex.files.saving import encode_file
 from iidindex.masks.regions import as_binary
-from iidindex.model import IID, BBox, BBoxLike
+from iidindex.model import IID, BBox, BBoxLike, check_bytes
 from iidindex.storage.local import LocalFile, open_source, write_atomically
 
 

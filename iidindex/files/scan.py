@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -216,7 +217,9 @@ def _digest(front: Bytes, header: Header, heads: npt.NDArray[np.void]) -> bytes:
 def _as_json(meta: Any, header: Header) -> str:
     """Write the metadata as JSON that every database reads.
 
-    Python reads the words NaN and Infinity, which JSON does not have; they become null.
+    Python reads the words NaN and Infinity, which JSON does not have. What has such a value is
+    left out, as if it were not said: null would be found by those who ask for null. In a list,
+    where a question does not reach, null keeps the places of the others.
     """
     try:
         try:
@@ -231,9 +234,11 @@ def _as_json(meta: Any, header: Header) -> str:
 
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
+        return {name: _without_nan(item) for name, item in value.items() if not _is_nan(item)}
     if isinstance(value, list):
         return [_without_nan(item) for item in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
+    return None if _is_nan(value) else value
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and not isfinite(value)

@@ -6,6 +6,8 @@ import os
 import stat
 from dataclasses import dataclass, field
 
+from iidindex.model import time_in_64_bits
+
 SUFFIX = ".iid"
 
 
@@ -80,7 +82,8 @@ def _list(place: str, before: str, result: Discovery) -> list[str]:
                 elif name.endswith(SUFFIX) or is_iid(name):
                     status = item.stat()
                     if stat.S_ISREG(status.st_mode):
-                        found[before + name] = status.st_size, status.st_mtime_ns
+                        mtime_ns = time_in_64_bits(status.st_mtime_ns)
+                        found[before + name] = status.st_size, mtime_ns
             except OSError as error:  # a link to nothing, or to itself
                 if is_iid(name):
                     result.unreadable[before + name] = error.strerror or str(error)

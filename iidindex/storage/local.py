@@ -13,7 +13,7 @@ import numpy as np
 
 from iidindex.codec.reader import Bytes, as_bytes
 from iidindex.errors import SourceError, SourceNotFoundError
-from iidindex.model import FileStamp
+from iidindex.model import FileStamp, time_in_64_bits
 
 
 class Source(Protocol):
@@ -188,7 +188,7 @@ def _status_of(path: str | os.PathLike[str]) -> os.stat_result:
 
 
 def _stamp(status: os.stat_result) -> FileStamp:
-    return FileStamp(status.st_size, status.st_mtime_ns)
+    return FileStamp(status.st_size, time_in_64_bits(status.st_mtime_ns))
 
 
 class MemoryFile:

@@ -26,8 +26,8 @@ from iidindex.catalog.lookup import (
     ok_files,
 )
 from iidindex.errors import QueryError
-from iidindex.files.arguments import check_bytes, check_number
-from iidindex.model import IID
+from iidindex.files.arguments import check_number
+from iidindex.model import IID, check_bytes
 from iidindex.query.overlaps.counting import kept_files, with_kept
 from iidindex.query.overlaps.pairs import NOTHING, count_pairs, whole_files
 from iidindex.query.pixels.originals import Originals

@@ -15,8 +15,8 @@ from sqlalchemy import Connection
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.lookup import Ids, iid_ids, iids_of, numbers, roots_and_paths
 from iidindex.errors import QueryError
-from iidindex.files.arguments import check_bytes, check_number
-from iidindex.model import IID
+from iidindex.files.arguments import check_number
+from iidindex.model import IID, check_bytes
 from iidindex.query.linkage.neighbourhood import Neighbourhood, neighbourhood
 from iidindex.query.linkage.neighbourhood import Nodes as Around
 from iidindex.query.question.resolve import file_of

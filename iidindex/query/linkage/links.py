@@ -6,7 +6,7 @@ import os
 from typing import NamedTuple
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.files.arguments import check_bytes
+from iidindex.model import check_bytes
 from iidindex.query.answers.located import Located, located
 
 _FILES = (

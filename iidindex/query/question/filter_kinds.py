@@ -28,6 +28,8 @@ from sqlalchemy import (
 from iidindex.catalog.schema import PathText, files, path_value, roots
 from iidindex.catalog.statement import is_among
 from iidindex.errors import QueryError
+from iidindex.files.arguments import BYTES_LIKE
+from iidindex.model import check_bytes
 
 # The largest that SQLite holds.
 MAX_INTEGER = 2**63 - 1
@@ -126,16 +128,17 @@ class AnyOf(Filter):
 
     def read(self, name: str, given: Any) -> tuple[Any, ...]:
         """One value or several, each of one kind, without repetition."""
-        one = isinstance(given, (bytes, str)) or not isinstance(given, Iterable)
+        one = isinstance(given, BYTES_LIKE) or not isinstance(given, Iterable)
         listed = (given,) if one else tuple(given)
         if self.type is int:
             return _integers(name, given, listed)
         for value in listed:
-            if not isinstance(value, self.type):
-                hint = f" (try {value!r}.encode())" if isinstance(value, str) else ""
+            if self.type is bytes:
+                check_bytes(value, name)
+            elif not isinstance(value, self.type):
                 raise QueryError(
                     f"{name} must be {self.type.__name__}, not {type(value).__name__}: "
-                    f"{value!r}{hint}"
+                    f"{value!r:.200}"
                 )
             if self.check is not None:
                 self.check(value)
@@ -193,9 +196,8 @@ class Prefix(Filter):
 
     def read(self, name: str, given: Any) -> bytes:
         """Bytes."""
-        if not isinstance(given, bytes):
-            raise QueryError(f"{name} must be bytes, not {type(given).__name__}: {given!r}")
-        return given
+        check_bytes(given, name)
+        return bytes(given)
 
     def shape(self, value: Any) -> Hashable:
         """Whether anything lies behind all that begin so."""
