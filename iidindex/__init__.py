@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         CatalogLockedError,
         CatalogNotFoundError,
         EncodeError,
+        FileNameWarning,
         IIDFormatError,
         IIDIndexError,
         IngestError,
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         SourceError,
         SourceNotFoundError,
         StaleFileError,
+        WrongTypeError,
     )
     from iidindex.files.iidfile import IIDFile
     from iidindex.index import Index, open  # noqa: A004
@@ -49,6 +51,7 @@ __all__ = [
     "EncodeError",
     "Entries",
     "Entry",
+    "FileNameWarning",
     "FileStamp",
     "GroupCount",
     "Heat",
@@ -68,6 +71,7 @@ __all__ = [
     "SourceError",
     "SourceNotFoundError",
     "StaleFileError",
+    "WrongTypeError",
     "open",
 ]
 

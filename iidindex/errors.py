@@ -6,6 +6,7 @@
      ├── IIDFormatError (ValueError)   the bytes are not a valid .iid file
      ├── EncodeError (ValueError)      the caller asks for what the format cannot hold
      ├── QueryError (ValueError)       a question that makes no sense, or names what is not there
+     │    └── WrongTypeError (TypeError)   … because something was given that is of no use there
      ├── SourceError (OSError)         an original file cannot be read
      │    ├── SourceNotFoundError (FileNotFoundError)   … because it is not there
      │    └── StaleFileError            … because it is not the file that was indexed
@@ -16,6 +17,7 @@
      └── IngestError                   an ingest cannot go on
 
 Every message names the file, the field, what was found and what was expected.
+`FileNameWarning` (UserWarning) is a warning: what was asked for was done.
 """
 
 from __future__ import annotations
@@ -85,6 +87,10 @@ class QueryError(IIDIndexError, ValueError):
     """A question that makes no sense, or that names something which is not there."""
 
 
+class WrongTypeError(QueryError, TypeError):
+    """Something was given that is of no use where it was given."""
+
+
 class SourceError(IIDIndexError, OSError):
     """An original file cannot be read."""
 
@@ -115,3 +121,7 @@ class CatalogLockedError(CatalogError):
 
 class IngestError(IIDIndexError):
     """An ingest cannot go on; what was committed so far is whole."""
+
+
+class FileNameWarning(UserWarning):
+    """A file was saved under a name that nothing takes for that of a ``.iid`` file."""

@@ -10,11 +10,12 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.file_rows import failures, files_of_root
 from iidindex.catalog.roots import RootDirectory, add_root, root_directories, root_over
 from iidindex.errors import IngestError
-from iidindex.ingestion.discover import discover, is_iid
+from iidindex.ingestion.discover import discover
 from iidindex.ingestion.plan import Known, Plan, plan
 from iidindex.ingestion.report import IngestReport
 from iidindex.model import FileStamp
 from iidindex.storage.local import stamp_of
+from iidindex.storage.paths import is_iid
 
 
 @dataclass(frozen=True, slots=True)

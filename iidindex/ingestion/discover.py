@@ -7,13 +7,7 @@ import stat
 from dataclasses import dataclass, field
 
 from iidindex.model import time_in_64_bits
-
-SUFFIX = ".iid"
-
-
-def is_iid(name: str) -> bool:
-    """Whether a file is taken for a ``.iid`` file, by its name."""
-    return name.endswith(SUFFIX) or name.lower().endswith(SUFFIX)
+from iidindex.storage.paths import SUFFIX, is_iid
 
 
 @dataclass(slots=True)

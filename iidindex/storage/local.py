@@ -6,14 +6,16 @@ import contextlib
 import mmap
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
 
 from iidindex.codec.reader import Bytes, as_bytes
-from iidindex.errors import SourceError, SourceNotFoundError
+from iidindex.errors import SourceError, SourceNotFoundError, StaleFileError, WrongTypeError
 from iidindex.model import FileStamp, time_in_64_bits
+from iidindex.storage.paths import absolute, as_path
 
 
 class Source(Protocol):
@@ -69,7 +71,7 @@ class LocalFile:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._fd = -1
         self._map: mmap.mmap | None = None
-        self.name = os.fsdecode(path)
+        self.name = as_path(path)
         try:
             # Opening a named pipe would wait for a writer, were it not for O_NONBLOCK.
             self._fd = os.open(self.name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -155,6 +157,12 @@ class LocalFile:
         if self._fd < 0:
             raise SourceError(f"{self.name}: the file is closed")
 
+    def __reduce__(self) -> tuple[Callable[..., LocalFile], tuple[str, str, FileStamp]]:
+        # The number of a descriptor stands for nothing elsewhere, and two who have it both close
+        # it: a copy opens the file anew.
+        self._check_open()
+        return _opened_again, (self.name, absolute(self.name), self.stamp)
+
     def __enter__(self) -> Self:
         return self
 
@@ -163,6 +171,27 @@ class LocalFile:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _opened_again(name: str, place: str, stamp: FileStamp) -> LocalFile:
+    """Open a file that was open before, here or in another process.
+
+    Raises
+    ------
+    SourceNotFoundError, SourceError
+        If it is not there, cannot be read, or is not what it was.
+    """
+    file = LocalFile(place)
+    if file.stamp != stamp:
+        now = file.stamp
+        file.close()
+        raise StaleFileError(
+            f"{place}: has changed since it was opened, so that no copy can be had: size "
+            f"{stamp.size} then and {now.size} now, mtime_ns {stamp.mtime_ns} then and "
+            f"{now.mtime_ns} now"
+        )
+    file.name = name
+    return file
 
 
 def stamp_of(path: str | os.PathLike[str]) -> FileStamp:
@@ -225,7 +254,9 @@ def open_source(file: object) -> Source:
 
     Raises
     ------
-    TypeError
+    SourceNotFoundError, SourceError
+        If it is not there or cannot be read.
+    WrongTypeError
         If `file` is none of these.
     """
     if isinstance(file, (str, os.PathLike)):
@@ -237,10 +268,12 @@ def open_source(file: object) -> Source:
         content = read()
         if isinstance(content, bytes):
             return MemoryFile(content, name=str(getattr(file, "name", "<file object>")))
-        raise TypeError(
+        raise WrongTypeError(
             f"the file object gives {type(content).__name__}, not bytes; open it with mode 'rb'"
         )
-    raise TypeError(f"expected a path, bytes or a binary file object, not {type(file).__name__}")
+    raise WrongTypeError(
+        f"expected a path, bytes or a binary file object, not {type(file).__name__}"
+    )
 
 
 def write_atomically(path: str | os.PathLike[str], chunks: list[bytes]) -> None:
@@ -254,7 +287,7 @@ def write_atomically(path: str | os.PathLike[str], chunks: list[bytes]) -> None:
     SourceError
         If the directory or the disk refuses; what was at `path` is untouched.
     """
-    name = os.fsdecode(path)
+    name = as_path(path)
     try:
         # Through a symbolic link, the file it points to is replaced, not the link.
         target = Path(os.path.realpath(name, strict=False))

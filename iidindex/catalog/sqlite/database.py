@@ -10,7 +10,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +55,23 @@ class Database:
         self.name = os.fspath(url.database)
         self.location = str(self.path)
         self.read_only = read_only
+        # By process. Those of parents are kept, as to forget one would close its connections.
+        self._engines: dict[int, Engine] = {}
 
-    @cached_property
+    @property
     def engine(self) -> Engine:
-        """What makes connections."""
-        return make_engine(self.path, self.read_only)
+        """What makes connections, in this process.
+
+        A forked process must neither use nor close those of its parent: SQLite says that either
+        can damage the database (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+        """
+        process = os.getpid()
+        found = self._engines.get(process)
+        if found is None:
+            made = make_engine(self.path, self.read_only)
+            # Another thread may have been quicker; what was made has no connections yet.
+            found = self._engines.setdefault(process, made)
+        return found
 
     def exists(self) -> bool:
         """Whether there is anything at the path."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection
 
-from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.catalogue import Catalog, Elsewhere
 from iidindex.catalog.file_rows import groups_of_entries
 from iidindex.codec.decode import decode_mask
 from iidindex.errors import QueryError
@@ -139,6 +139,11 @@ class Entry:
         with naming(file.location):
             return decode_mask(data, 0, place.length, box, crop)
 
+    def __reduce__(self) -> tuple[Callable[..., Entry], tuple[Any, ...]]:
+        # Rows of SQLAlchemy refer to what they came from.
+        chunk, row = self._chunk, tuple(self._row)
+        return _arrived, (row, self.distance, chunk.elsewhere, chunk.originals)
+
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON can hold it.
 
@@ -164,23 +169,47 @@ class Entry:
         )
 
 
+def _arrived(
+    row: tuple[Any, ...], distance: float | None, catalog: Elsewhere, originals: Originals
+) -> Entry:
+    """An entry that comes from another process; its catalogue is asked only for its groups."""
+    return Entry(row, Chunk(catalog, originals, [row]), distance)
+
+
 class Chunk:
-    """Entries that were fetched together, and so are looked up together."""
+    """Entries that were fetched together, and so are looked up together.
+
+    Parameters
+    ----------
+    catalog : Catalog or Elsewhere
+    originals : Originals
+    rows : sequence of sequence
+    connection : Connection, optional
+        Where they are being fetched from. While they are, their groups come from the same view
+        of the catalogue.
+    """
 
     def __init__(
         self,
-        catalog: Catalog,
+        catalog: Catalog | Elsewhere,
         originals: Originals,
         rows: Sequence[Sequence[Any]],
-        connection: Connection,
+        connection: Connection | None = None,
     ) -> None:
         self._catalog = catalog
-        # While the hits are streamed, their groups come from the same view of the catalogue.
         self._connection = connection
+        # A forked process must not use what its parent has open.
+        self._process = os.getpid()
         self._places = [(row[1], row[0]) for row in rows]
         self._groups: dict[int, list[str]] | None = None
         self._locations: dict[int, str] = {}
         self.originals = originals
+
+    @property
+    def elsewhere(self) -> Elsewhere:
+        """The catalogue as it is sent to another process."""
+        catalog = self._catalog
+        return catalog if isinstance(catalog, Elsewhere) else catalog.elsewhere
 
     def location_of(self, row: Sequence[Any]) -> str:
         """Where the file of an entry can be opened."""
@@ -213,8 +242,12 @@ class Chunk:
             )
         ]
         ids = [entry_id for _, entry_id in self._places]
-        streaming = not self._connection.closed
-        with nullcontext(self._connection) if streaming else self._catalog.reading() as connection:
+        known = self._connection
+        if known is None or known.closed or self._process != os.getpid():
+            looking: AbstractContextManager[Connection] = self._catalog.reading()
+        else:
+            looking = nullcontext(known)
+        with looking as connection:
             found: dict[int, list[str]] = {
                 row[0]: [] for row in sql.which_exist().run(connection, {"ids": ids})
             }

@@ -12,6 +12,7 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.errors import IIDFormatError
 from iidindex.files.scan import scan
+from iidindex.model import time_in_64_bits
 
 # How often progress is told.
 _FILES_BETWEEN = 100
@@ -89,7 +90,7 @@ def changed_files(
 def _compare(location: str, size: int, mtime_ns: int, digest: bytes | None) -> str | None:
     try:
         status = os.stat(location)
-        if (status.st_size, status.st_mtime_ns) != (size, mtime_ns):
+        if (status.st_size, time_in_64_bits(status.st_mtime_ns)) != (size, mtime_ns):
             return "has changed since it was indexed; ingest it again"
         if digest is not None and scan(location).digest != digest:
             return "has other content than when it was indexed, though not another time"
