@@ -1,4 +1,4 @@
-"""Copies of files, entries and indexes, here and in other processes: each has handles of its own."""
+"""Copies of files, entries and indexes, here and elsewhere: each has handles of its own."""
 
 import copy
 import gc

@@ -16,6 +16,7 @@ from iidindex.model import IID
 from iidindex.query.entries import Entries
 from iidindex.render.write import encode
 from iidindex.storage.local import write_atomically
+from iidindex.storage.paths import as_path
 
 
 class Question(NamedTuple):
@@ -36,7 +37,9 @@ class Tour(NamedTuple):
 
 def places(directory: str) -> Tour:
     """Where a tour puts everything, below a directory."""
-    return Tour(*(os.path.join(directory, name) for name in ("archive", "demo.db", "demo.png")))
+    return Tour(
+        *(os.path.join(as_path(directory), name) for name in ("archive", "demo.db", "demo.png"))
+    )
 
 
 def tour(directory: str, say: Callable[[str], object], ask: Callable[[Question], object]) -> Tour:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.file_rows import failures, files_of_root
 from iidindex.catalog.roots import RootDirectory, add_root, root_directories, root_over
-from iidindex.errors import IngestError
+from iidindex.errors import IngestError, SourceError
 from iidindex.ingestion.discover import discover
+from iidindex.ingestion.linked import chosen
 from iidindex.ingestion.plan import Known, Plan, plan
 from iidindex.ingestion.report import IngestReport
 from iidindex.model import FileStamp
 from iidindex.storage.local import stamp_of
-from iidindex.storage.paths import is_iid
+from iidindex.storage.paths import is_iid, ways_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +54,24 @@ class Findings:
     lost: dict[Known, str]
 
 
-def places_of(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+def places_of(paths: Iterable[str | os.PathLike[str]], catalog: Catalog | None = None) -> list[str]:
     """Absolute places of paths, without those that lie inside another.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+    catalog : Catalog, optional
+        Which may know places under the names of links that lead to them.
 
     Raises
     ------
     IngestError
         If something is not there, or is neither a directory nor a ``.iid`` file.
     """
-    places = sorted({_checked(path) for path in paths})
+    ways = [_checked(path) for path in paths]
+    tops = [one[-1] for one in ways if os.path.isdir(one[-1])]
+    with nullcontext() if catalog is None else catalog.reading() as connection:
+        places = sorted({chosen(one, connection, tops) for one in ways})
     kept: list[str] = []
     for place in places:
         if not any(place.startswith(os.path.join(other, "")) for other in kept):
@@ -68,17 +79,20 @@ def places_of(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     return kept
 
 
-def _checked(path: str | os.PathLike[str]) -> str:
+def _checked(path: str | os.PathLike[str]) -> list[str]:
     try:
-        place = os.path.realpath(os.fsdecode(path))
-        os.fsencode(place)
+        ways = ways_to(path)
+        os.fsencode(ways[-1])
+    except SourceError as error:
+        raise IngestError(str(error)) from None
     except (TypeError, ValueError):
-        raise IngestError(f"{path!r}: is no path") from None
+        raise IngestError(f"{path!r:.200}: is no path") from None
+    place = ways[-1]
     if not os.path.exists(place):
         raise IngestError(f"{os.fsdecode(path)}: there is no such file or directory")
-    if not os.path.isdir(place) and not is_iid(place):
+    if not os.path.isdir(place) and not any(map(is_iid, ways)):
         raise IngestError(f"{os.fsdecode(path)}: is no directory, and does not end in .iid")
-    return place
+    return ways
 
 
 def look(

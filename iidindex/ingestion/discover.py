@@ -29,7 +29,7 @@ class Discovery:
 
 
 def discover(directory: str, below: str = "") -> Discovery:
-    """Walk a directory for ``.iid`` files, following symbolic links once.
+    """Walk a directory for ``.iid`` files, following symbolic links that lead out of it once.
 
     Parameters
     ----------
@@ -40,8 +40,10 @@ def discover(directory: str, below: str = "") -> Discovery:
     Returns
     -------
     Discovery
-        A directory that several links lead to is walked once, so cycles are harmless.
+        A directory that several links lead to is walked once, so cycles are harmless. One that
+        lies inside `directory` itself is walked where it lies, whatever links lead to it.
     """
+    real = os.path.join(os.path.realpath(directory), "")
     result = Discovery()
     walked: set[tuple[int, int]] = set()
     waiting = [below]
@@ -52,13 +54,13 @@ def discover(directory: str, below: str = "") -> Discovery:
             identity = os.stat(place)
             if (identity.st_dev, identity.st_ino) not in walked:
                 walked.add((identity.st_dev, identity.st_ino))
-                waiting += _list(place, f"{relative}/" if relative else "", result)
+                waiting += _list(place, f"{relative}/" if relative else "", real, result)
         except OSError as error:
             result.unreadable[relative] = error.strerror or str(error)
     return result
 
 
-def _list(place: str, before: str, result: Discovery) -> list[str]:
+def _list(place: str, before: str, real: str, result: Discovery) -> list[str]:
     """Note the files of one directory; return its subdirectories, the last by name first.
 
     They are followed in the order of names, so that of two links to a directory it is the same
@@ -72,7 +74,8 @@ def _list(place: str, before: str, result: Discovery) -> list[str]:
             name = item.name
             try:
                 if item.is_dir():
-                    subdirectories.append(before + name)
+                    if not (item.is_symlink() and _lies_in(item.path, real)):
+                        subdirectories.append(before + name)
                 elif name.endswith(SUFFIX) or is_iid(name):
                     status = item.stat()
                     if stat.S_ISREG(status.st_mode):
@@ -82,3 +85,7 @@ def _list(place: str, before: str, result: Discovery) -> list[str]:
                 if is_iid(name):
                     result.unreadable[before + name] = error.strerror or str(error)
     return sorted(subdirectories, reverse=True)
+
+
+def _lies_in(link: str, directory: str) -> bool:
+    return os.path.join(os.path.realpath(link), "").startswith(directory)

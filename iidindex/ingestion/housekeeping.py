@@ -18,7 +18,8 @@ from iidindex.catalog.roots import (
     relocated,
     root_named,
 )
-from iidindex.errors import CatalogError
+from iidindex.errors import CatalogError, IIDIndexError
+from iidindex.storage.paths import ways_to
 
 # Files of a root of which one at least must lie where it is said to be now.
 _LOOKED_FOR = 100
@@ -41,9 +42,12 @@ def relocate(
         If there is no root of that name, `place` is no directory, none of the root's files is
         there, or it meets another root.
     """
-    location = os.path.realpath(place)
+    try:
+        location = ways_to(place)[-1]
+    except (IIDIndexError, ValueError) as error:
+        raise CatalogError(f"{place!r:.200}: there is no such directory: {error}") from None
     if not os.path.isdir(location):
-        raise CatalogError(f"{os.fspath(place)}: there is no such directory")
+        raise CatalogError(f"{os.fsdecode(place)}: there is no such directory")
     if dry_run:
         with catalog.reading() as connection:
             return _relocated(connection, name, location)

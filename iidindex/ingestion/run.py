@@ -78,7 +78,7 @@ def ingest(
     KeyboardInterrupt
         After an interrupt; what was read until then is committed.
     """
-    places = places_of(paths)
+    places = places_of(paths, catalog)
     if jobs is not None and not (hasattr(jobs, "__index__") and jobs >= 1):
         raise IngestError(f"jobs is {jobs!r}; expected an integer from 1")
     borrowed = checked_executor(executor, jobs)

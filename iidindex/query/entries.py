@@ -24,6 +24,7 @@ from iidindex.query.question.asked import Filters
 from iidindex.query.question.asking import Question, original, places_of
 from iidindex.query.question.filters import Where, with_filters
 from iidindex.query.question.nearest import NearestQuestion
+from iidindex.query.question.resolve import places_meant
 from iidindex.rows import ENTRY, FILE, NEAREST, Kind
 
 if TYPE_CHECKING:
@@ -415,13 +416,10 @@ def entry_of(entries: Entries, path: str, key: int) -> Entry | None:
     """
     question = entries.where(key=key)
     question.where(path=path)  # for its checks
-    try:
-        place = os.path.realpath(path)
-    except ValueError:
-        raise QueryError(f"{path!r}: no file can have this path") from None
-    for entry in question.where(path=place):
-        if entry.location == place:
-            return entry
+    for place in places_meant(path):
+        for entry in question.where(path=place):
+            if entry.location == place:
+                return entry
     # A path is a pattern to `where`; here it is meant as it stands.
     found = [entry for entry in question.where(path=path) if entry.path == path]
     places = sorted({entry.location for entry in found})

@@ -288,9 +288,10 @@ def write_atomically(path: str | os.PathLike[str], chunks: list[bytes]) -> None:
         If the directory or the disk refuses; what was at `path` is untouched.
     """
     name = as_path(path)
+    place = absolute(path)
     try:
         # Through a symbolic link, the file it points to is replaced, not the link.
-        target = Path(os.path.realpath(name, strict=False))
+        target = Path(os.path.realpath(place, strict=False))
         mode = _mode_to_keep(target)
         _replace(target, chunks, mode)
     except (OSError, ValueError) as error:

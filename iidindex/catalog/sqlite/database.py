@@ -51,7 +51,13 @@ class Database:
         if url.database in (None, "", ":memory:"):
             raise CatalogError("a catalogue in memory is not supported; give a path")
         # Connections are made later, and the program may be in another directory then.
-        self.path = Path(url.database).absolute()
+        try:
+            self.path = Path(url.database).absolute()
+        except FileNotFoundError:
+            raise CatalogError(
+                f"{url.database}: the working directory is not there any more; name an absolute "
+                "path"
+            ) from None
         self.name = os.fspath(url.database)
         self.location = str(self.path)
         self.read_only = read_only

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, func, select
 
 from iidindex.catalog.roots import root_directories
 from iidindex.catalog.schema import OK, files, roots
-from iidindex.errors import QueryError
+from iidindex.errors import QueryError, SourceError
+from iidindex.storage.paths import ways_to
 
 
 class Span(NamedTuple):
@@ -28,14 +29,7 @@ def file_of(connection: Connection, path: str) -> Span:
     QueryError
         If files of several roots have that path, or none has it.
     """
-    if not isinstance(path, str):
-        raise QueryError(f"path must be text, not {type(path).__name__}: {path!r}")
-    try:
-        os.fsencode(path)
-        # As it stands first: a link may have been indexed itself.
-        places = dict.fromkeys((os.path.abspath(path), os.path.realpath(path)))
-    except ValueError:
-        raise QueryError(f"{path!r}: no file can have this path") from None
+    places = places_meant(path)
     known = [(root.id, _below(root.location)) for root in root_directories(connection)]
     for place in places:
         inside = {id_: place.removeprefix(top) for id_, top in known if place.startswith(top)}
@@ -52,6 +46,28 @@ def file_of(connection: Connection, path: str) -> Span:
             "why others failed"
         )
     return found[0][0]
+
+
+def places_meant(path: str) -> list[str]:
+    """Where on disk a file of this path may lie, as it stands first.
+
+    A link may have been indexed itself, or a directory on the way may be one.
+
+    Raises
+    ------
+    QueryError
+        If no file can have this path.
+    """
+    if not isinstance(path, str):
+        raise QueryError(f"path must be text, not {type(path).__name__}: {path!r:.200}")
+    try:
+        os.fsencode(path)
+        return ways_to(path)
+    except ValueError:
+        raise QueryError(f"{path!r}: no file can have this path") from None
+    except SourceError:
+        # It is empty, or the working directory is gone: it may be a path inside a root.
+        return []
 
 
 def _spans(connection: Connection, root_ids: list[int], path: str) -> list[tuple[Span, str]]:
