@@ -22,9 +22,21 @@ Every message names the file, the field, what was found and what was expected.
 
 from __future__ import annotations
 
+import re
+
 
 class IIDIndexError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of every error this package raises on purpose. As text, it is one line."""
+
+    def __str__(self) -> str:
+        return _in_one_line(super().__str__())
+
+
+def _in_one_line(text: str) -> str:
+    """Text without breaks: of an array they are joined, in a file's name they are written."""
+    if "\n" not in text and "\r" not in text:
+        return text
+    return re.sub(r"\n +", " ", text).replace("\n", "\\n").replace("\r", "\\r")
 
 
 class IIDFormatError(IIDIndexError, ValueError):
@@ -66,7 +78,7 @@ class IIDFormatError(IIDIndexError, ValueError):
         if self.section is not None:
             place = self.section if self.section == "header" else f"section {self.section}"
             where.append(place if self.offset is None else f"{place} at byte {self.offset}")
-        return ": ".join([*where, self.problem])
+        return _in_one_line(": ".join([*where, self.problem]))
 
     def in_file(self, source: str) -> IIDFormatError:
         """Return the same error naming the file it was found in."""

@@ -158,9 +158,7 @@ def test_an_empty_path_is_no_directory(index, archive, tmp_path, monkeypatch):
     for wrong in ("", b"", ["archive", ""]):
         with pytest.raises(IngestError, match="the path is empty"):
             index.ingest(wrong)
-    with pytest.raises(
-        iidindex.CatalogError, match="directory: the path is empty"
-    ):
+    with pytest.raises(iidindex.CatalogError, match="directory: the path is empty"):
         index.relocate("archive", "")
     with pytest.raises(iidindex.SourceNotFoundError, match="the path is empty"):
         iidindex.IIDFile("")

@@ -12,6 +12,7 @@ import click
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.drawing_options import font_option, nothing_drawn, number_option
 from iidindex.cli.opening import open_to_ask
+from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, printable
 from iidindex.query.linkage.link_graph import MOST_NODES
 from iidindex.storage.local import write_atomically
@@ -68,6 +69,7 @@ def graph(
             return nothing_drawn(hits)
     content = _encoded(found, output, size, font)
     if output is None:
+        require_output()
         sys.stdout.buffer.write(content)
     else:
         write_atomically(output, [content])

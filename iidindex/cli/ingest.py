@@ -12,6 +12,7 @@ import click
 from iidindex.cli.bar import Bar
 from iidindex.cli.opening import open_to_ask, open_to_try
 from iidindex.cli.output import report_option
+from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, SOME_FAILED, printable
 from iidindex.index import Index
 from iidindex.ingestion.diff import places_of
@@ -103,6 +104,7 @@ def _tell_unread(reasons: dict[str, str], more: str) -> None:
 @click.pass_obj
 def status(db: str, /, form: str) -> int:
     """Tell how much the index holds."""
+    require_output()
     with open_to_ask(db) as index:
         counts = index.stats()._asdict()
     if form == "json":

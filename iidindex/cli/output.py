@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from iidindex.cli.iidtext import show
+from iidindex.cli.streams import is_terminal, require_output
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.cli.waiting import Waiting
 from iidindex.errors import QueryError
@@ -178,9 +179,10 @@ def write(
     if first is None:
         if form.name == "json":
             click.echo("[]")
-        if form.name == "table" and sys.stdout.isatty():
+        if form.name == "table" and is_terminal(sys.stdout):
             click.echo("nothing found", err=True)
         return NOTHING_FOUND
+    require_output()
     columns, needed = _columns(form, kind, shown)
     found = kind.select(needed).rows(chain([first], records))
     if form.name == "paths":
@@ -277,7 +279,7 @@ def _write_paths(rows: Iterator[Row], column: str, end: str) -> None:
 
 def _echo(text: str, end: str = "\n") -> None:
     """Write text that may be no Unicode as the bytes it stands for; shown, it is harmless."""
-    if sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         click.echo("\n".join(map(printable, text.split("\n"))) + end, nl=False)
     else:
         click.echo(text.encode("utf-8", "surrogateescape") + end.encode(), nl=False)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
+# What an error adds for those who called a function.
+_FOR_PYTHON = re.compile(r" \(in Python: [^()]*(\([^()]*\)[^()]*)*\)")
+
 # Exit codes.
 DONE, NOTHING_FOUND, ERROR, STALE, SOME_FAILED, SCHEMA, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
 
@@ -19,3 +24,14 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def for_shell(text: str) -> str:
+    """An error as the shell tells it: without what it adds for Python.
+
+    Examples
+    --------
+    >>> for_shell("use one: --jobs 1 (in Python: jobs=1)")
+    'use one: --jobs 1'
+    """
+    return _FOR_PYTHON.sub("", text)

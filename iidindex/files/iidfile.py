@@ -88,7 +88,8 @@ class IIDFile(Contents):
             ``(minr, minc, maxr, maxc)``, half-open, in image pixels, 0 … 65535. Need not be
             tight.
         mask : array_like of bool or int, shape (maxr - minr, maxc - minc)
-            Every value but 0 is inside.
+            Of integers, 0 is outside and one other value inside: several are labels, of which
+            ``mask == label`` is one.
         group : str or iterable of str, optional
             Groups to put the entry in.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 import warnings
 from collections import OrderedDict
@@ -22,7 +23,8 @@ from iidindex.model import BBox, BufLoc, FileStamp
 from iidindex.query.pixels.segments import Original, Segments
 from iidindex.storage.local import LocalFile, stamp_of
 
-# Files held open at a time, and bytes between two segments that are read along with them.
+# Files held open at a time, if a process may have four times as many; and bytes between two
+# segments that are read along with them.
 _MAX_OPEN = 64
 _GAP = 4096
 # More than any offset in a file can be.
@@ -51,6 +53,8 @@ class Originals:
 
     def __init__(self) -> None:
         self._open: OrderedDict[Original, LocalFile] = OrderedDict()
+        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._most = min(_MAX_OPEN, allowed // 4) or 1 if allowed >= 0 else _MAX_OPEN
         self._lock = threading.Lock()
         # The last file whose segments repeat other keys than its lookup table has.
         self._odd: tuple[Original, FileColumns] | None = None
@@ -199,7 +203,7 @@ class Originals:
                 found = known.stamp
                 known.close()
                 raise _stale(file, found)
-            while len(self._open) >= _MAX_OPEN:
+            while len(self._open) >= self._most:
                 self._open.popitem(last=False)[1].close()
         self._open[file] = known
         return known
