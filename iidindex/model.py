@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping, Sequence, Set
+from numbers import Integral
 from typing import NamedTuple, Self, SupportsIndex, TypeAlias
 
 from iidindex.errors import EncodeError, QueryError
@@ -156,8 +157,8 @@ def told_with_hint(value: object) -> str:
         hint = f" (try {value!r:.200}.encode())"
     elif isinstance(value, (bytearray, memoryview)):
         hint = " (try bytes(…) of it)"
-    elif hasattr(value, "__index__") and not isinstance(value, bool):
-        hint = f" (try {str(operator.index(value)).encode()!r:.200})"
+    elif isinstance(value, Integral) and not isinstance(value, bool):
+        hint = f" (try {str(int(value)).encode()!r:.200})"
     return f"{type(value).__name__}: {value!r:.200}{hint}"
 
 

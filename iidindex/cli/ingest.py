@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
 import click
 
+from iidindex.catalog.stores import store_at
 from iidindex.cli.bar import Bar
 from iidindex.cli.opening import open_to_ask, open_to_try
 from iidindex.cli.output import report_option
@@ -16,10 +18,14 @@ from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, SOME_FAILED, printable
 from iidindex.index import Index
 from iidindex.ingestion.diff import places_of
+from iidindex.ingestion.discover import has_iid
 from iidindex.ingestion.report import IngestReport
 
 # Files that could not be read, of which each is named on the terminal.
 _MOST_NAMED = 20
+# Suffixes of other files that are named, and those of which one can make .iid files.
+_MOST_SUFFIXES = 5
+_IMPORTED = {".png", ".tif", ".tiff", ".json"}
 
 
 @click.command()
@@ -48,10 +54,12 @@ def ingest(
     """Bring the index up to date with files and directories.
 
     Directories are searched for .iid files. Files that have not changed are not opened. The
-    index is made if there is none. Originals are never written to.
+    index is made if there is none and a file was found. Originals are never written to.
     """
-    places_of(paths)  # for its checks: a wrong path should not leave an empty index behind
-    opened = open_to_try(db) if dry_run else Index(db, create=True)
+    # Neither a wrong path nor a directory of other files should leave an empty index behind.
+    places = places_of(paths)
+    is_idle = not store_at(db).exists() and not any(map(_has_iid, places))
+    opened = open_to_try(db) if dry_run or is_idle else Index(db, create=True)
     with opened as index, Bar("ingesting") as bar:
         report = index.ingest(
             paths, jobs=jobs, checksum=checksum, dry_run=dry_run, progress=bar.show
@@ -63,6 +71,10 @@ def ingest(
     return SOME_FAILED if report.failed or report.unreadable else DONE
 
 
+def _has_iid(place: str) -> bool:
+    return not os.path.isdir(place) or has_iid(place)
+
+
 def _tell(report: IngestReport, dry_run: bool) -> None:
     counts: list[tuple[str, Any]] = [
         (name, getattr(report, name))
@@ -72,6 +84,8 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
     if dry_run:
         told = f"nothing was changed; this would be done: {told}"
     click.echo(f"{told}; {report.entries} entries indexed in {report.seconds:.1f} s")
+    if report.others:
+        click.echo(f"found {_told(report.others)}", err=True)
     if report.kept:
         click.echo(
             f"{report.kept} indexed files are gone, and no other is there: they are kept, in case "
@@ -89,6 +103,17 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
     rest = "--format json names all" if dry_run else "`iidindex files --state failed` lists all"
     _tell_unread(report.failures, f"files could not be read; {rest}")
     _tell_unread(report.unreadable, "directories could not be read; --format json names all")
+
+
+def _told(others: dict[str, int]) -> str:
+    """What was found instead of .iid files, and what may be done with it."""
+    named = [f"{count} {printable(suffix) or 'without suffix'}" for suffix, count in others.items()]
+    told = ", ".join(named[:_MOST_SUFFIXES])
+    if len(named) > _MOST_SUFFIXES:
+        told += " and others"
+    if _IMPORTED & set(others):
+        told += ": `iidindex import` makes .iid files of label images"
+    return told
 
 
 def _tell_unread(reasons: dict[str, str], more: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from numbers import Integral, Real
 from typing import SupportsIndex, cast
 
 import numpy as np
@@ -129,3 +130,29 @@ def check_number(value: object, name: str) -> int | None:
     if not 0 <= number < 2**63:
         raise QueryError(f"{name} is {number}; expected 0 … {2**63 - 1}")
     return number
+
+
+def is_one_of(value: object, *known: str) -> bool:
+    """Whether a value is one of some words, or None.
+
+    An array, say, has no answer to being compared with them.
+    """
+    return value is None or (isinstance(value, str) and value in known)
+
+
+def is_positive(value: object) -> bool:
+    """Whether a value is an integer from 1."""
+    return isinstance(value, Integral) and int(value) >= 1
+
+
+def is_between(value: object, low: float, high: float) -> bool:
+    """Whether a value is a number in a range, both ends included."""
+    return isinstance(value, Real) and low <= float(value) <= high
+
+
+def has_none(values: object) -> bool:
+    """Whether these are no values, or None."""
+    try:
+        return values is None or not len(values)  # type: ignore[arg-type]
+    except TypeError:
+        return False

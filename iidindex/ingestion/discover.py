@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from iidindex.model import time_in_64_bits
 from iidindex.storage.paths import SUFFIX, is_iid
+
+# Files without the right suffix that are counted, to tell what was found in their stead.
+_MOST_COUNTED = 100_000
 
 
 @dataclass(slots=True)
@@ -43,8 +49,27 @@ def discover(directory: str, below: str = "") -> Discovery:
         A directory that several links lead to is walked once, so cycles are harmless. One that
         lies inside `directory` itself is walked where it lies, whatever links lead to it.
     """
-    real = os.path.join(os.path.realpath(directory), "")
     result = Discovery()
+    for _ in _walk(directory, below, result):
+        pass
+    return result
+
+
+def has_iid(directory: str) -> bool:
+    """Whether `discover` would find any file; it looks no further than to the first."""
+    result = Discovery()
+    return any(result.found for _ in _walk(directory, "", result))
+
+
+def suffixes_below(directory: str) -> Counter[str]:
+    """How many files of each suffix, in lower case, lie below a directory; links stay aside."""
+    names = (name for _, _, files in os.walk(directory) for name in files)
+    return Counter(os.path.splitext(name)[1].lower() for name in islice(names, _MOST_COUNTED))
+
+
+def _walk(directory: str, below: str, result: Discovery) -> Iterator[None]:
+    """Note what lies below a directory, and yield after each directory."""
+    real = os.path.join(os.path.realpath(directory), "")
     walked: set[tuple[int, int]] = set()
     waiting = [below]
     while waiting:
@@ -57,7 +82,7 @@ def discover(directory: str, below: str = "") -> Discovery:
                 waiting += _list(place, f"{relative}/" if relative else "", real, result)
         except OSError as error:
             result.unreadable[relative] = error.strerror or str(error)
-    return result
+        yield
 
 
 def _list(place: str, before: str, real: str, result: Discovery) -> list[str]:

@@ -47,6 +47,8 @@ class IngestReport:
         Location of each file that is missing since now.
     absent : dict of str to str
         Name and location of each root, of all there are, whose directory is not there.
+    others : dict of str to int
+        If no ``.iid`` file was found nor is known: how many files of each suffix were.
     """
 
     added: int = 0
@@ -64,3 +66,10 @@ class IngestReport:
     moves: dict[str, str] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
+    others: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def has_found_none(self) -> bool:
+        """Whether nothing was found or known that could have been ingested."""
+        counts = (self.added, self.updated, self.touched, self.moved, self.unchanged)
+        return not (any(counts) or self.missing or self.failed or self.kept or self.unreadable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
@@ -16,8 +17,10 @@ from iidindex.catalog.contract import Intake
 from iidindex.catalog.load import Loader, Place
 from iidindex.catalog.roots import roots_in_use
 from iidindex.errors import IngestError
+from iidindex.files.arguments import is_positive
 from iidindex.ingestion.borrowed_executor import checked_executor
 from iidindex.ingestion.diff import Findings, Unread, look, places_of
+from iidindex.ingestion.discover import suffixes_below
 from iidindex.ingestion.interrupt import Interrupt
 from iidindex.ingestion.plan import Matcher, Outcome
 from iidindex.ingestion.pool import processes, scan_all
@@ -79,7 +82,7 @@ def ingest(
         After an interrupt; what was read until then is committed.
     """
     places = places_of(paths, catalog)
-    if jobs is not None and not (hasattr(jobs, "__index__") and jobs >= 1):
+    if jobs is not None and not is_positive(jobs):
         raise IngestError(f"jobs is {jobs!r}; expected an integer from 1")
     borrowed = checked_executor(executor, jobs)
     report = IngestReport()
@@ -93,6 +96,9 @@ def ingest(
             for root in roots_in_use(connection)
             if not os.path.isdir(root.location)
         }
+    if report.has_found_none:
+        counts = sum((suffixes_below(place) for place in places), Counter())
+        report.others = dict(counts.most_common())
     report.seconds = time.perf_counter() - begin
     return report
 

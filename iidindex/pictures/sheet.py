@@ -11,6 +11,7 @@ import numpy as np
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError
+from iidindex.files.arguments import is_between
 from iidindex.masks.cells import Grid
 from iidindex.model import BBox
 from iidindex.pictures.drawing import Drawing
@@ -50,7 +51,7 @@ def sheet(
     """Draw appearances, one tile each; see `Index.sheet`."""
     check_size(tile, "tile", 1024)
     check_size(limit, "limit", MOST_TILES)
-    if not 0 <= margin <= 100:
+    if not is_between(margin, 0, 100):
         raise QueryError(f"margin is {margin!r}; expected 0 … 100 times the size of the mask")
     total = entries.count()
     chosen = list(entries.order_by("path", "key").limit(limit))

@@ -81,7 +81,10 @@ class Database:
 
     def exists(self) -> bool:
         """Whether there is anything at the path."""
-        return self.path.exists()
+        try:
+            return self.path.exists()
+        except OSError as error:
+            raise CatalogError(f"{self.name}: cannot be opened: {error.strerror}") from error
 
     def is_blank(self) -> bool:
         """Whether it holds nothing: its making may have been interrupted."""
@@ -103,8 +106,9 @@ class Database:
             raise CatalogNotFoundError(
                 f"{self.path}: there is no directory {self.path.parent}"
             ) from None
-        except OSError as error:
-            raise CatalogError(f"{self.path}: cannot be made: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CatalogError(f"{self.path}: cannot be made: {reason}") from error
         with self.translated(), self.engine.connect() as connection:
             # Cannot be changed within a transaction, which SQLAlchemy has begun.
             driver = connection.connection.driver_connection

@@ -26,7 +26,7 @@ from iidindex.catalog.lookup import (
     ok_files,
 )
 from iidindex.errors import QueryError
-from iidindex.files.arguments import check_number
+from iidindex.files.arguments import check_number, is_one_of
 from iidindex.model import IID, check_bytes
 from iidindex.query.overlaps.counting import kept_files, with_kept
 from iidindex.query.overlaps.pairs import NOTHING, count_pairs, whole_files
@@ -111,7 +111,7 @@ def cooccurring(
     if domain is not None:
         check_bytes(domain, "domain")
     k = check_number(k, "k")
-    if by not in ("file", "group", "overlap"):
+    if not is_one_of(by, "file", "group", "overlap") or not by:
         raise QueryError(f"by is {by!r}; expected 'file', 'group' or 'overlap'")
     if by == "overlap":
         found = _by_overlap(catalog, originals, address, domain)
