@@ -23,6 +23,9 @@ T = TypeVar("T")
 P = TypeVar("P")
 Task = tuple[P, tuple[Any, ...]]
 
+# So many are never started: one begins when there is work for it.
+MOST_JOBS = 1 << 15
+
 # Tasks that each process may be ahead of whoever takes the results.
 _AHEAD = 3
 

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from enum import Enum
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 from iidindex.errors import QueryError
 from iidindex.model import IID, BBox, BufLoc
@@ -100,10 +100,13 @@ class Kind:
 
 
 def _names(fields: object) -> list[str]:
-    if isinstance(fields, str) or not isinstance(fields, Iterable):
+    try:
+        names = [] if isinstance(fields, str) else list(cast("Iterable[object]", fields))
+    except TypeError:
+        names = []
+    if not names:
         told = f"{type(fields).__name__}: {fields!r:.200}"
         raise QueryError(f"fields must be a list of names, not {told}")
-    names = list(fields)
     for name in names:
         if not isinstance(name, str):
             told = f"{type(name).__name__}: {name!r:.200}"

@@ -77,6 +77,14 @@ def all_texts(
         raise error(f"{name} must be text or several of it, not {values!r}") from None
 
 
+def several(values: Iterable[object]) -> tuple[object, ...]:
+    """What can be iterated over as a tuple; an array of one value and no dimension cannot."""
+    try:
+        return tuple(values)
+    except TypeError:
+        return (values,)
+
+
 def all_bytes(values: bytes | Iterable[bytes], name: str) -> list[bytes]:
     """One value or several as a list.
 

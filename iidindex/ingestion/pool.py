@@ -12,7 +12,7 @@ from typing import Protocol
 from iidindex.errors import IngestError
 from iidindex.ingestion.borrowed_executor import Borrowed
 from iidindex.ingestion.work import Scanned, scan_many
-from iidindex.processes import can_start, new_pool, processors, starting
+from iidindex.processes import MOST_JOBS, can_start, new_pool, processors, starting
 
 # Files, and bytes of them, that a worker is given at a time.
 _TASK_FILES = 256
@@ -50,7 +50,7 @@ class Workers(Protocol):
 def processes(jobs: int | None, n_files: int) -> int:
     """How many processes to use: what was asked for, or what pays."""
     if jobs is not None:
-        return jobs
+        return min(jobs, MOST_JOBS)
     return processors() if n_files >= _FEW_FILES and can_start() else 1
 
 

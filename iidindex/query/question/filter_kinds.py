@@ -28,7 +28,7 @@ from sqlalchemy import (
 from iidindex.catalog.schema import PathText, files, path_value, roots
 from iidindex.catalog.statement import is_among
 from iidindex.errors import QueryError
-from iidindex.files.arguments import BYTES_LIKE
+from iidindex.files.arguments import BYTES_LIKE, several
 from iidindex.model import check_bytes
 
 # The largest that SQLite holds.
@@ -129,7 +129,7 @@ class AnyOf(Filter):
     def read(self, name: str, given: Any) -> tuple[Any, ...]:
         """One value or several, each of one kind, without repetition."""
         one = isinstance(given, BYTES_LIKE) or not isinstance(given, Iterable)
-        listed = (given,) if one else tuple(given)
+        listed = (given,) if one else several(given)
         if self.type is int:
             return _integers(name, given, listed)
         for value in listed:
