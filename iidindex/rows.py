@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from enum import Enum
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self
 
 from iidindex.errors import QueryError
 from iidindex.model import IID, BBox, BufLoc
@@ -99,14 +99,14 @@ class Kind:
         return type(self)(self.name, tuple(by_name[name] for name in fields))
 
 
-def _names(fields: object) -> list[str]:
+def _names(fields: Any) -> list[str]:
     try:
-        names = [] if isinstance(fields, str) else list(cast("Iterable[object]", fields))
+        if isinstance(fields, str):
+            raise TypeError
+        names = list(fields)
     except TypeError:
-        names = []
-    if not names:
         told = f"{type(fields).__name__}: {fields!r:.200}"
-        raise QueryError(f"fields must be a list of names, not {told}")
+        raise QueryError(f"fields must be a list of names, not {told}") from None
     for name in names:
         if not isinstance(name, str):
             told = f"{type(name).__name__}: {name!r:.200}"
