@@ -292,7 +292,7 @@ def test_metadata_that_hold_themselves():
     file = new_file()
     file.meta.data = {"a": []}
     file.meta.data["a"].append(file.meta.data)
-    with pytest.raises(EncodeError, match=r"Circular reference: meta\['a'\]\[0\] holds what it lies in"):
+    with pytest.raises(EncodeError, match=r"Circular reference: meta\['a'\]\[0\] holds what"):
         file.to_bytes()
 
 
