@@ -212,7 +212,8 @@ class BufLoc(NamedTuple):
 class FileStamp(NamedTuple):
     """What tells one version of a file from another without reading it.
 
-    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch, from ``time_in_64_bits``.
+    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch; a time before 1678 or after
+    2262, which 64 bits do not hold, is taken modulo 2^64.
     """
 
     size: int

@@ -139,7 +139,8 @@ def encode_meta(meta: Any) -> bytes:
         encoded = json.dumps(meta, default=_as_python).encode("utf-8")
         too_deep = is_too_deep(encoded, json.loads(encoded))
     except (TypeError, ValueError, RecursionError) as error:
-        raise EncodeError(_not_json(meta) or f"meta cannot be written as JSON: {error}") from error
+        told = _not_json(meta) or error
+        raise EncodeError(f"meta cannot be written as JSON: {told}") from error
     if too_deep:
         raise EncodeError(f"meta is nested deeper than the limit of {layout.MAX_JSON_DEPTH} levels")
     return encoded
@@ -157,13 +158,13 @@ def _as_python(value: object) -> object:
 def _not_json(value: Any, name: str = "meta", within: tuple[int, ...] = ()) -> str | None:
     """Name the first field that JSON cannot hold, and what it holds."""
     if id(value) in within:
-        return f"{name} holds itself, and cannot be written as JSON"
+        return f"Circular reference: {name} holds what it lies in"
     if len(within) > layout.MAX_JSON_DEPTH:
-        return f"meta is nested deeper than the limit of {layout.MAX_JSON_DEPTH} levels"
+        return f"it is nested deeper than the limit of {layout.MAX_JSON_DEPTH} levels"
     if isinstance(value, dict):
         for key in value:
             if not isinstance(key, _PLAIN):
-                return f"{name} has the key {key!r:.80} of type {_type(key)}; JSON has text as keys"
+                return f"{name} has the key {key!r:.80} of type {_type(key)}; expected text"
         inside = [(f"{name}[{key!r:.80}]", item) for key, item in value.items()]
     elif isinstance(value, (list, tuple)):
         inside = [(f"{name}[{place}]", item) for place, item in enumerate(value)]
@@ -183,10 +184,7 @@ def _no_scalar(value: Any, name: str) -> str | None:
         _as_python(value)
     except TypeError:
         hint = "; try .tolist()" if isinstance(value, np.ndarray) else ""
-        return (
-            f"{name} is of type {_type(value)}, which cannot be written as JSON: "
-            f"{value!r:.80}{hint}"
-        )
+        return f"{name} is of type {_type(value)}: {value!r:.80}{hint}"
     return None
 
 
