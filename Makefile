@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 60
 
-.PHONY: demo test torture lint bench bench-quick docs clean
+.PHONY: demo test nightly torture lint bench bench-quick docs clean
 .DEFAULT_GOAL := demo
 
 # A Python without ensurepip (Debian parts it off) cannot put pip into the environment; then
@@ -40,6 +40,9 @@ demo: $(VENV)/.installed  ## build a small archive, index it, ask it three quest
 
 test: $(VENV)/.installed-test  ## run all tests
 	$(BIN)/python -m pytest -n auto
+
+nightly: $(VENV)/.installed-test  ## run all tests, with other draws each time
+	$(BIN)/python -m pytest -n auto --hypothesis-profile nightly
 
 torture: $(VENV)/.installed-test  ## try every fault for so many minutes: make torture MINUTES=60
 	IIDINDEX_TORTURE=$(MINUTES) $(BIN)/python -m pytest -n auto --dist worksteal -o faulthandler_timeout=0 tests/torture

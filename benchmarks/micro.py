@@ -17,8 +17,9 @@ import numpy.typing as npt
 from benchmarks import archive
 from benchmarks.archive import FRAME, MIXED
 from benchmarks.runner import Contender, Job, duration, measure, ratio
+from iidindex.buffers import as_bytes
 from iidindex.codec import region_table as codec_regions
-from iidindex.codec.reader import as_bytes, read_header, read_lut, read_segments
+from iidindex.codec.reader import read_header, read_lut, read_segments
 from iidindex.codec.region_table import read_regions
 from iidindex.files.iidfile import IIDFile
 from iidindex.masks import boxes

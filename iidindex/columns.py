@@ -39,6 +39,10 @@ class FileColumns:
         The IID of each entry.
     groups : dict of str to ndarray of int64
         For each group, the rows of its entries, ascending.
+    fixity : bytes, optional
+        BLAKE2b of all bytes, 32 bytes, if it was asked for.
+    checksum : ndarray of int64, shape (n,), optional
+        Of the bytes of each segment, from 1, if it was asked for.
     """
 
     stamp: FileStamp
@@ -52,6 +56,8 @@ class FileColumns:
     length: Ints
     iids: IIDRecords
     groups: dict[str, Ints]
+    fixity: bytes | None = None
+    checksum: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.key)
@@ -65,6 +71,7 @@ class FileFacts(NamedTuple):
     sections: tuple[BufLoc, ...]
     meta: str
     n_entries: int
+    fixity: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +82,9 @@ class Batch:
     ----------
     files : list of FileFacts
         In the order in which their entries follow.
-    key, bbox, area, offset, length : ndarray
-        As in `FileColumns`, for the entries of all files.
+    key, bbox, area, offset, length, checksum : ndarray
+        As in `FileColumns`, for the entries of all files; checksums are 0 where none were asked
+        for.
     iids : IIDWords
         The IID of each entry.
     group_names : list of str
@@ -94,6 +102,7 @@ class Batch:
     area: npt.NDArray[np.uint32]
     offset: Ints
     length: Ints
+    checksum: Ints
     iids: IIDWords
     group_names: list[str]
     group_of: Ints
@@ -118,12 +127,21 @@ def gather(files: Sequence[FileColumns]) -> Batch:
     group_of, member = _pairs([np.concatenate(parts) for parts in members.values()])
     file_group_of, file_member = _pairs([np.array(which, np.int64) for which in of_files.values()])
     return Batch(
-        [FileFacts(file.stamp, file.digest, file.sections, file.meta, len(file)) for file in files],
+        [
+            FileFacts(file.stamp, file.digest, file.sections, file.meta, len(file), file.fixity)
+            for file in files
+        ],
         np.concatenate([file.key for file in files]),
         np.concatenate([file.bbox for file in files]),
         np.concatenate([file.area for file in files]),
         np.concatenate([file.offset for file in files]),
         np.concatenate([file.length for file in files]),
+        np.concatenate(
+            [
+                np.zeros(len(file), np.int64) if file.checksum is None else file.checksum
+                for file in files
+            ]
+        ),
         IIDWords.of(file.iids for file in files),
         list(members),
         group_of,

@@ -6,10 +6,12 @@
      ├── IIDFormatError (ValueError)   the bytes are not a valid .iid file
      ├── EncodeError (ValueError)      the caller asks for what the format cannot hold
      ├── QueryError (ValueError)       a question that makes no sense, or names what is not there
-     │    └── WrongTypeError (TypeError)   … because something was given that is of no use there
+     │    ├── WrongTypeError (TypeError)   … because something was given that is of no use there
+     │    └── SeveralDomainsError       … because its address is that of several individuals
      ├── SourceError (OSError)         an original file cannot be read
      │    ├── SourceNotFoundError (FileNotFoundError)   … because it is not there
-     │    └── StaleFileError            … because it is not the file that was indexed
+     │    ├── StaleFileError            … because it is not the file that was indexed
+     │    └── DamagedFileError          … because its bytes are not those that were indexed
      ├── CatalogError                  the database cannot be used
      │    ├── CatalogNotFoundError       … because it is not there
      │    ├── SchemaVersionError         … because it is older or newer than this program
@@ -23,6 +25,7 @@ Every message names the file, the field, what was found and what was expected.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
 
 class IIDIndexError(Exception):
@@ -103,6 +106,47 @@ class WrongTypeError(QueryError, TypeError):
     """Something was given that is of no use where it was given."""
 
 
+class SeveralDomainsError(QueryError):
+    """An address stands in several domains, so in each of them for another individual.
+
+    Parameters
+    ----------
+    address : bytes
+    domains : sequence of bytes
+        ``b""`` for none.
+    keys : sequence of sequence of int, optional
+        For each domain the keys of its entries, if the question is about one file.
+    """
+
+    def __init__(
+        self,
+        address: bytes,
+        domains: Sequence[bytes],
+        keys: Sequence[Sequence[int]] | None = None,
+    ) -> None:
+        super().__init__(address, domains, keys)
+        self.address = address
+        self.domains = domains
+        self.keys = keys
+
+    def told(self, show: Callable[[bytes], str], choice: str) -> str:
+        """The message, with bytes as `show` writes them, and the `choice` that there is."""
+        named = [show(domain) for domain in self.domains]
+        if self.keys is not None:
+            named = [
+                f"{domain} ({'key' if len(keys) == 1 else 'keys'} {', '.join(map(str, keys))})"
+                for domain, keys in zip(named, self.keys, strict=True)
+            ]
+            choice = f"{choice}, or a key"
+        return (
+            f"the address {show(self.address)} is in several domains: {', '.join(named)}; "
+            f"name one with {choice}"
+        )
+
+    def __str__(self) -> str:
+        return self.told(repr, "domain=")
+
+
 class SourceError(IIDIndexError, OSError):
     """An original file cannot be read."""
 
@@ -113,6 +157,10 @@ class SourceNotFoundError(SourceError, FileNotFoundError):
 
 class StaleFileError(SourceError):
     """An original file is no longer the one that was indexed."""
+
+
+class DamagedFileError(SourceError):
+    """The bytes of an original file are not those that were indexed, though its time is."""
 
 
 class CatalogError(IIDIndexError):

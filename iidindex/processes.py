@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import warnings
@@ -18,6 +17,7 @@ from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from iidindex.errors import IIDIndexError
+from iidindex.system.spawning import ignore_interrupts, interrupts_held
 
 T = TypeVar("T")
 P = TypeVar("P")
@@ -28,11 +28,6 @@ MOST_JOBS = 1 << 15
 
 # Tasks that each process may be ahead of whoever takes the results.
 _AHEAD = 3
-
-
-def processors() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def new_pool(jobs: int) -> ProcessPoolExecutor:
@@ -138,19 +133,6 @@ def _recorded(function: Callable[..., T], arguments: tuple[Any, ...]) -> tuple[T
 
 
 @contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment; processes started meanwhile never receive it.
-
-    A terminal sends it to every process, and one that is just importing would die of it.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
 def _main_hidden() -> Iterator[None]:
     """Keep processes that are started meanwhile from importing the program's own script.
 
@@ -171,6 +153,7 @@ def _main_hidden() -> Iterator[None]:
 
 def _begin() -> None:
     """Prepare a worker process."""
+    ignore_interrupts()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -216,9 +216,15 @@ FILE = Kind(
         *_integers("entries", "size"),
     ),
 )
+# Of the same address there may be an IID in every domain.
 LINK = Kind(
     "a file in which an IID appears",
-    (*_text("path"), *_integers("entries", "area"), *_text("location")),
+    (
+        *_text("path"),
+        *_integers("entries", "area"),
+        *_text("location"),
+        *(column for column in _IID if column.name.startswith("domain")),
+    ),
 )
 RELATED = Kind(
     "a file that shares IIDs with another",
@@ -252,12 +258,15 @@ PROBLEM = Kind(
     "something that is not as it should be",
     (Column("path", Type.TEXT, attrgetter("location")), *_text("location", "problem")),
 )
+CHANGE = Kind(
+    "what became of a file", (*_text("time", "kind", "path"), *_text("old_path", nullable=True))
+)
 
 _KINDS = {
     kind.name: kind
     for kind in (
         *(FILE_ENTRY, ENTRY, NEAREST, OVERLAP, FILE, LINK, RELATED, IID_ALONE, IID_COUNT),
-        *(COOCCURRENCE, GROUP, STEP, ROOT, PROBLEM),
+        *(COOCCURRENCE, GROUP, STEP, ROOT, PROBLEM, CHANGE),
     )
 }
 

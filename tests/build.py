@@ -11,6 +11,7 @@ Any number can be wrong: give it by name, or cut and paste the bytes.
 """
 
 import json
+import os
 import struct
 from dataclasses import dataclass, field
 
@@ -168,3 +169,9 @@ def row_of(key, domain, address, bbox, mask):
         corner = (bbox[0], bbox[1], bbox[0], bbox[1])
         placed.append(region([a + b for a, b in zip(box, corner, strict=True)], part))
     return Row(key, domain, address, tuple(bbox), placed, int(np.count_nonzero(mask)))
+
+
+def write_long_ago(path, data):
+    """Write a file that nobody has to wait for: a scan waits until the clock has moved on."""
+    path.write_bytes(data)
+    os.utime(path, (1.5, 1.5))

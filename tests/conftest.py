@@ -1,6 +1,8 @@
 """What the tests share: archives made by hand, and the place of the real ones."""
 
+import importlib
 import os
+import pkgutil
 import signal
 from collections import Counter
 from pathlib import Path
@@ -25,9 +27,24 @@ settings.register_profile(
     deadline=None,
     max_examples=50,
     database=None,
+    # Who changes nothing gets the answer that was there before.
+    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# What no run drew before may fail here, and says how it is met again.
+settings.register_profile(
+    "nightly", settings.get_profile("iidindex"), derandomize=False, print_blob=True
+)
 settings.load_profile("iidindex")
+
+# Hypothesis draws from the constants of whatever is loaded; what is imported late would let its
+# draws depend on the tests that ran before.
+for _module in pkgutil.walk_packages(iidindex.__path__, "iidindex."):
+    if not _module.name.endswith("__main__"):
+        importlib.import_module(_module.name)
+
+# What pytest imports tells every process that it starts how wide the terminal is.
+os.environ.pop("COLUMNS", None)
 
 # What runs in the background of a shell ignores Ctrl-C, and so would every process started here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -69,6 +86,10 @@ def archive(tmp_path):
     write_garden(root / "2020" / "a.iid")
     write_garden(root / "2020" / "b.iid", shift=15, extra=[b"\xff\x00bin", "über".encode()])
     write_garden(root / "2021" / "c.iid", shift=200)
+    # What was written just now would be waited for, by each test that takes it up.
+    for path in root.rglob("*.iid"):
+        written = path.stat().st_mtime_ns - 10**9
+        os.utime(path, ns=(written, written))
     return root
 
 
@@ -155,7 +176,7 @@ def check(tmp_path):
 
     def read(data):
         errors = read_everything(data)
-        path.write_bytes(data)
+        build.write_long_ago(path, data)
         reader = Reader(str(path))
         with no_hang():
             try:

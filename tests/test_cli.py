@@ -24,7 +24,7 @@ def test_ingest_tells_what_it_did(call, archive):
     assert out.startswith("3 unchanged; 0 entries")
     code, out, _ = call("ingest", archive, "--format", "json", "--checksum", "-j", 2)
     assert code == 0
-    assert json.loads(out)["touched"] == 3
+    assert (json.loads(out)["unchanged"], json.loads(out)["touched"]) == (3, 0)
 
 
 def test_ingest_of_a_broken_file(call, archive):
@@ -104,6 +104,8 @@ def test_links(call, archive):
         "entries": 1,
         "area": int(disk(20).sum()),
         "location": str(archive / "2020" / "a.iid"),
+        "domain": "garden",
+        "domain_b64": "Z2FyZGVu",
     }
 
 

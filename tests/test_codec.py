@@ -12,6 +12,7 @@ import brute
 import build
 import strategies
 from iidindex import IIDFile, IIDFormatError
+from iidindex.buffers import as_bytes
 from iidindex.codec import attributes, decode, layout, reader
 from iidindex.codec import encode as writer
 from iidindex.codec import region_table as regions
@@ -169,7 +170,7 @@ def test_coordinates_at_the_limit():
     box = BBox(65534, 0, 65535, 65535)
     mask = np.ones((1, 65535), bool)
     record = writer.encode_segment(0, box, mask)
-    assert np.array_equal(decode.decode_mask(reader.as_bytes(record), 0, len(record), box), mask)
+    assert np.array_equal(decode.decode_mask(as_bytes(record), 0, len(record), box), mask)
     with pytest.raises(EncodeError, match=r"entry 0 .* 65535, 65536.*0 … 65535"):
         writer.encode_segment(0, BBox(65535, 65535, 65535, 65536), np.ones((0, 1), bool))
     with pytest.raises(EncodeError, match="-1"):
@@ -253,7 +254,7 @@ def test_segments_are_found_however_long_their_chains_are():
     pixel = [build.region((r, c, r + 1, c + 1), b"\x80") for r in range(30) for c in range(30)]
     counts = [0, 1, 2, 3, 900, 1, 0, 5] * 8
     records = [build.segment(0, (0, 0, 30, 30), pixel[:n], n) for n in counts]
-    data = reader.as_bytes(b"".join(records))
+    data = as_bytes(b"".join(records))
     length = np.array([len(record) for record in records])
     bbox = np.tile(np.array([0, 0, 30, 30], np.uint16), (len(records), 1))
     table = regions.read_regions(data, np.cumsum(length) - length, length, bbox)
@@ -267,6 +268,6 @@ def test_group_names_of_a_list_are_united():
     raw = build.odd_file(
         [build.Row(3), build.Row(1)], groups=[("a", [3]), ("b", []), ("a", [1, 3, 1])]
     )
-    data = reader.as_bytes(raw)
+    data = as_bytes(raw)
     found = attributes.read_groups(data, reader.read_header(data), np.array([3, 1]))
     assert {name: keys.tolist() for name, keys in found.items()} == {"a": [1, 3], "b": []}

@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-import iidindex
 from iidindex import IIDFile, IIDIndexError
 from iidindex.cli.terminal import for_shell
 from iidindex.processes import new_pool
+from iidindex.storage.local_storage import LocalRanges
 
 PROGRAM = f"{sys.executable} -m iidindex"
 
@@ -116,15 +116,14 @@ def test_few_descriptors(shell, tmp_path):
     assert (code, told.count("\n")) == (2, 1)
 
 
-def test_originals_keep_to_what_a_process_may_have_open(index):
+def test_no_more_originals_are_open_than_a_process_may_have():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert LocalRanges().most == 64
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (40, hard))
-        with iidindex.open(index._catalog.store.location) as other:
-            assert other._originals._most == 10
+        assert LocalRanges().most == 10
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert index._originals._most == 64
 
 
 def test_no_memory_in_common(shell):

@@ -32,7 +32,8 @@ def test_where_tells_of_every_filter():
         assert filter_.told in " ".join(told.split())
     assert "FILTERS" not in told
     # As `help` shows it: no modules, no quotes.
-    assert "address: bytes | Iterable[bytes] | None = None" in str(inspect.signature(Entries.where))
+    told = str(inspect.signature(Entries.where))
+    assert "address: bytes | IID | Iterable[bytes | IID] | None = None" in told
 
 
 @pytest.mark.parametrize("verb", ["find", "at", "region", "nearest", "overlaps", "sheet", "heat"])

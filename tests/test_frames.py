@@ -13,7 +13,7 @@ import iidindex
 from conftest import write_garden
 from iidindex import IIDFile, QueryError
 from iidindex.query.answers import arrow
-from iidindex.query.overlaps import pairs
+from iidindex.query.overlaps import pair_columns, pairs
 from iidindex.query.question import asking as question
 
 pa = pytest.importorskip("pyarrow")
@@ -115,7 +115,7 @@ def test_the_schemas():
         (rows.NEAREST, [*entry, real]),
         (rows.OVERLAP, [exact, *pair, *pair, integer, real, real, real, exact]),
         (rows.FILE, [exact, exact, exact, texts, integer, integer]),
-        (rows.LINK, [exact, integer, integer, exact]),
+        (rows.LINK, [exact, integer, integer, exact, texts, exact]),
         (rows.RELATED, [exact, integer, real, exact]),
         (rows.IID_COUNT, [*iid, integer, integer]),
         (rows.GROUP, [exact, integer, integer]),
@@ -134,7 +134,8 @@ def test_the_schema_is_the_same_without_rows(index):
 
 
 def test_many_batches(index, monkeypatch):
-    monkeypatch.setattr(arrow, "_BATCH_ROWS", 1)
+    monkeypatch.setattr(arrow, "BATCH_ROWS", 1)
+    monkeypatch.setattr(pair_columns, "BATCH_ROWS", 1)
     monkeypatch.setattr(question, "_ROWS", 2)
     monkeypatch.setattr(pairs, "_BATCH_BYTES", 1)
     for name in ("entries", "ordered", "overlaps", "iids"):
@@ -211,7 +212,8 @@ def test_a_stale_original(archive, index):
 
 
 def test_a_stream_that_is_not_read_to_its_end(index, monkeypatch):
-    monkeypatch.setattr(arrow, "_BATCH_ROWS", 1)
+    monkeypatch.setattr(arrow, "BATCH_ROWS", 1)
+    monkeypatch.setattr(pair_columns, "BATCH_ROWS", 1)
     monkeypatch.setattr(pairs, "_BATCH_BYTES", 1)
     reader = pa.RecordBatchReader.from_stream(index.overlaps())
     assert reader.read_next_batch().num_rows == 1

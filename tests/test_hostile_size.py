@@ -23,6 +23,7 @@ def in_child(code, data, address_space=None):
         import resource, sys
         import numpy as np
         import rtree.index
+        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
         from iidindex import IIDFile, IIDFormatError
         file = IIDFile(sys.stdin.buffer.read())
         def peak():
@@ -36,7 +37,6 @@ def in_child(code, data, address_space=None):
         [sys.executable, "-c", textwrap.dedent(prologue) + textwrap.dedent(code)],
         input=data,
         capture_output=True,
-        timeout=60,
         check=False,
     )
     assert result.returncode == 0, result.stderr.decode()

@@ -20,7 +20,7 @@ from iidindex.model import FileStamp
 
 
 def counts(report):
-    names = ("added", "updated", "touched", "moved", "unchanged", "missing", "failed")
+    names = ("added", "updated", "touched", "moved", "returned", "unchanged", "missing", "failed")
     return {name: getattr(report, name) for name in names if getattr(report, name)}
 
 
@@ -107,7 +107,7 @@ def test_missing_file_is_marked_and_comes_back(index, archive):
     assert not index.entries.where(path="2020/a.iid").exists()
     assert counts(index.ingest(archive)) == {"unchanged": 2}
     aside.rename(archive / "2020" / "a.iid")
-    assert counts(index.ingest(archive)) == {"touched": 1, "unchanged": 2}
+    assert counts(index.ingest(archive)) == {"returned": 1, "unchanged": 2}
     assert index.entries.where(path="2020/a.iid").count() == 3
     assert {file.reason for file in index.files()} == {None}
 
@@ -125,10 +125,15 @@ def test_empty_root_marks_nothing_missing(index, archive):
     assert states == {"2020/a.iid": "missing", "2020/b.iid": "failed", "2021/c.iid": "ok"}
 
 
-def test_absent_path_is_an_error_and_changes_nothing(index, archive):
+def test_absent_paths_do_not_stop_the_others(index, archive, tmp_path):
+    write_garden(archive / "new.iid")
+    nowhere = tmp_path / "nowhere"
+    report = index.ingest([nowhere, archive])
+    assert counts(report) == {"added": 1, "unchanged": 3}
+    assert report.unreadable == {str(nowhere): "there is no such file or directory"}
     with pytest.raises(IngestError, match="no such file"):
-        index.ingest([archive, archive / "nowhere"])
-    assert index.stats().files == 3
+        index.ingest([nowhere, tmp_path / "nor here"])
+    assert index.stats().files == 4
 
 
 def test_broken_file_is_recorded_and_tried_again_when_it_changes(index, archive):
@@ -259,17 +264,18 @@ def test_a_file_of_another_century(tmp_path, archive, seconds):
 
 def test_plan():
     rows = [
-        ("same", 1, *S, b"d1", "ok"),
-        ("newer", 2, *S, b"d2", "ok"),
-        ("gone", 3, *S, b"d3", "ok"),
-        ("missing", 4, *S, b"d4", "missing"),
-        ("back", 5, *S, b"d5", "missing"),
-        ("bad", 6, *S, None, "failed"),
-        ("hidden/x", 7, *S, b"d7", "ok"),
+        ("same", 1, *S, b"d1", "ok", b"f1"),
+        ("newer", 2, *S, b"d2", "ok", None),
+        ("gone", 3, *S, b"d3", "ok", None),
+        ("missing", 4, *S, b"d4", "missing", None),
+        ("back", 5, *S, b"d5", "missing", None),
+        ("bad", 6, *S, None, "failed", None),
+        ("hidden/x", 7, *S, b"d7", "ok", None),
+        ("plain", 8, *S, b"d8", "ok", None),
     ]
-    found = {"same": S, "newer": FileStamp(10, 21), "new": S, "back": S, "bad": S}
+    found = {"same": S, "newer": FileStamp(10, 21), "new": S, "back": S, "bad": S, "plain": S}
     result = plan(dict(found), rows, unreadable=["hidden"])
-    assert result.unchanged == 1
+    assert result.unchanged == 2
     assert result.scan == {"new": S, "newer": FileStamp(10, 21), "back": S}
     assert result.failed == ["bad"]
     assert result.gone == ["gone"]
@@ -277,15 +283,35 @@ def test_plan():
     assert "same" not in result.known
     assert set(plan(dict(found), rows, checksum=True).scan) == set(found)
     assert plan({}, rows).gone == []
+    # What has no fixity yet is read for it.
+    again = plan(dict(found), rows, unreadable=["hidden"], fixity=True)
+    assert again.scan == {**result.scan, "plain": S}
+    assert again.unchanged == 1
 
 
 def test_matcher_takes_each_old_path_once():
     old, here = Known(1, S, b"d", "ok"), Known(2, S, b"e", "ok")
     matcher = Matcher([old])
-    assert matcher.match(here, b"e") == (Outcome.TOUCHED, here)
-    assert matcher.match(here, b"f") == (Outcome.UPDATED, here)
-    assert matcher.match(None, b"d") == (Outcome.MOVED, old)
-    assert matcher.match(None, b"d") == (Outcome.ADDED, None)
+    later = FileStamp(10, 21)
+    assert matcher.match(here, later, b"e") == (Outcome.TOUCHED, here)
+    assert matcher.match(here, S, b"e") == (Outcome.UNCHANGED, here)
+    assert matcher.match(here, S, b"f") == (Outcome.UPDATED, here)
+    assert matcher.match(None, S, b"d") == (Outcome.MOVED, old)
+    assert matcher.match(None, S, b"d") == (Outcome.ADDED, None)
+
+
+def test_matcher_looks_at_the_masks_where_their_fixity_is_known():
+    missing = Known(1, S, b"d", "missing")
+    assert Matcher([]).match(missing, S, b"d") == (Outcome.RETURNED, missing)
+    assert Matcher([]).match(missing, S, b"x") == (Outcome.UPDATED, missing)
+    here = Known(2, S, b"d", "ok", b"fixity")
+    assert Matcher([]).match(here, S, b"d", b"fixity") == (Outcome.UNCHANGED, here)
+    assert Matcher([]).match(here, S, b"d", b"other") == (Outcome.UPDATED, here)
+    one, other = Known(3, S, b"d", "ok", b"1"), Known(4, S, b"d", "ok", b"2")
+    matcher = Matcher([one, other])
+    assert matcher.match(None, S, b"d", b"2") == (Outcome.MOVED, other)
+    assert matcher.match(None, S, b"d", b"3") == (Outcome.ADDED, None)
+    assert matcher.match(None, S, b"d", b"1") == (Outcome.MOVED, one)
 
 
 def test_moving_between_two_roots_of_one_ingest(tmp_path):
@@ -403,11 +429,11 @@ def test_what_fails_is_tried_again_only_where_that_may_help(archive, tmp_path, m
     """A disk may come to its senses; a file whose bytes are wrong has them until it changes."""
     real, asked = work.scan, []
 
-    def scan(location):
+    def scan(location, *, fixity):
         asked.append(Path(location).name)
         if asked.count("a.iid") == 1 and location.endswith("a.iid"):
             raise OSError(5, "Input/output error", location)
-        return real(location)
+        return real(location, fixity=fixity)
 
     (archive / "bad.iid").write_bytes(b"no iid file at all" * 9)
     monkeypatch.setattr(work, "scan", scan)

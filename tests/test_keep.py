@@ -9,7 +9,7 @@ import pytest
 
 import iidindex
 from conftest import write_garden
-from iidindex import CatalogError, IngestError, QueryError
+from iidindex import CatalogError, IIDFile, IngestError, QueryError
 from iidindex.catalog import schema
 from iidindex.cli.main import run
 from test_ingest import content, counts, fresh, later
@@ -279,10 +279,53 @@ def test_verify_tells_how_far_it_is(index):
     assert (told[-1].files, told[-1].total, str(told[-1])) == (3, 3, "3 of 3 files")
 
 
-def test_a_root_that_was_renamed_before_anybody_said_so(index, archive, tmp_path):
+def test_a_root_that_was_renamed_is_found_by_its_files(index, archive, tmp_path):
+    before = [(entry.id, entry.path) for entry in index.entries]
+    place = tmp_path / "elsewhere"
+    archive.rename(place)
+    report = index.ingest(place, dry_run=True)
+    assert report.relocated == {"archive": str(place)}
+    assert [root.location for root in index.roots()] == [str(archive)]
+    report = index.ingest(place)
+    assert report.relocated == {"archive": str(place)}
+    assert (report.unchanged, report.added, report.absent) == (3, 0, {})
+    assert [(root.name, root.location) for root in index.roots()] == [("archive", str(place))]
+    assert [(entry.id, entry.path) for entry in index.entries] == before
+    assert index.verify() == []
+    # A copy of what is still there is another root.
+    shutil.copytree(place, tmp_path / "copy")
+    report = index.ingest(tmp_path / "copy")
+    assert (report.relocated, report.added) == ({}, 3)
+
+
+def test_a_root_whose_directory_is_empty_now_is_found_elsewhere(index, archive, tmp_path):
+    """Where a disk was mounted, a directory stays."""
+    shutil.move(archive, tmp_path / "elsewhere")
+    archive.mkdir()
+    assert index.ingest(tmp_path / "elsewhere").relocated == {
+        "archive": str(tmp_path / "elsewhere")
+    }
+    assert index.entries.count() == 11
+
+
+def test_nobody_guesses_which_of_two_roots_it_is(archive, tmp_path):
+    shutil.copytree(archive, tmp_path / "twin")
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest([archive, tmp_path / "twin"])
+        archive.rename(tmp_path / "elsewhere")
+        shutil.rmtree(tmp_path / "twin")
+        report = index.ingest(tmp_path / "elsewhere")
+        assert (report.relocated, report.added, len(report.absent)) == ({}, 3, 2)
+
+
+def test_a_root_of_which_too_little_is_found_elsewhere(index, archive, tmp_path):
     """Its files are in the index twice, until the old root is forgotten."""
     before = index.entries.count()
     archive.rename(tmp_path / "elsewhere")
+    for name in ("2020/a.iid", "2020/b.iid"):
+        file = IIDFile(tmp_path / "elsewhere" / name)
+        file.meta.data["note"] = "makes it longer"
+        file.save(tmp_path / "elsewhere" / name)
     report = index.ingest(tmp_path / "elsewhere")
     assert report.absent == {"archive": str(archive)}
     assert index.entries.count() == 2 * before

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 import build
 import iidindex
 from conftest import write_garden
-from iidindex import IID, IIDFile, QueryError
+from iidindex import IID, IIDFile, QueryError, SeveralDomainsError
 from iidindex.catalog import lookup
 from iidindex.query.linkage import chain as chain_module
+from iidindex.query.linkage import cooccurring as cooccurring_module
 from iidindex.query.linkage import sharing as linkage
 
 TREE, POND, GHOST = IID(b"garden", b"tree"), IID(b"garden", b"pond"), IID(None, b"ghost")
@@ -153,7 +154,7 @@ def test_everything(archive, data, small):
     patch = pytest.MonkeyPatch()
     if small:
         patch.setattr(lookup, "BLOCK", 2)
-        patch.setattr(linkage, "BLOCK", 2)
+        patch.setattr(cooccurring_module, "BLOCK", 2)
         patch.setattr(linkage, "_IIDS_AT_A_TIME", 2)
         patch.setattr(chain_module, "_IDS_AT_A_TIME", 2)
     try:
@@ -190,9 +191,13 @@ def check_iids(index, archive, sets):
     ]
     known = sorted(set().union(*sets.values(), {IID(b"no", b"where")}), key=order)
     for iid in known:
-        same = {other for other in known if other.address == iid.address}
-        for domain, asked in ((iid.domain or b"", {iid}), (None, same)):
+        there = {one for iids in sets.values() for one in iids if one.address == iid.address}
+        for domain, asked in ((iid.domain or b"", {iid}), (None, there)):
             for by, places in (("file", sets.values()), ("group", in_groups)):
+                if domain is None and len(there) > 1:
+                    with pytest.raises(SeveralDomainsError):
+                        index.cooccurring(iid.address, by=by)
+                    continue
                 found = index.cooccurring(iid.address, domain=domain, by=by)
                 assert found == slow_cooccurring(places, asked)
                 top = index.cooccurring(iid.address, domain=domain, by=by, k=2)

@@ -11,6 +11,7 @@ import iidindex
 from conftest import write_garden
 from iidindex import CatalogLockedError, IIDFile, QueryError
 from iidindex.catalog.sqlite.lock import sole_writer
+from iidindex.system import positioned
 
 
 def test_overlaps_of_a_file_and_between_some(blobs):
@@ -48,13 +49,13 @@ def test_what_meets_nothing_is_not_read(tmp_path, monkeypatch):
         index.ingest(tmp_path / "archive")
         far_away = list(index.entries)[-1]
         reads = []
-        real = os.pread
+        real = positioned.read_at
 
         def counted(fd, length, offset):
             reads.append((offset, offset + length))
             return real(fd, length, offset)
 
-        monkeypatch.setattr(os, "pread", counted)
+        monkeypatch.setattr(positioned, "read_at", counted)
         assert [(o.a.key, o.b.key, o.pixels) for o in index.overlaps()] == [(0, 1, 45)]
         assert max(end for _, end in reads) <= far_away.bufloc.offset
 

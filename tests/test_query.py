@@ -11,6 +11,7 @@ import iidindex
 from conftest import disk, write_garden
 from iidindex import IID, QueryError, SourceNotFoundError, StaleFileError
 from iidindex.storage.local import LocalFile
+from iidindex.system import positioned
 
 
 @pytest.mark.parametrize(
@@ -179,14 +180,14 @@ def test_metadata_questions_open_no_original(index, monkeypatch):
 
 def test_one_mask_reads_its_own_bytes(index, monkeypatch):
     reads = []
-    real = os.pread
+    real = positioned.read_at
 
     def counted(fd, length, offset):
         reads.append((offset, length))
         return real(fd, length, offset)
 
     entry = index.entries.where(path="2020/a.iid", key=0).first()
-    monkeypatch.setattr(os, "pread", counted)
+    monkeypatch.setattr(positioned, "read_at", counted)
     entry.mask()
     assert reads == [(entry.bufloc.offset, entry.bufloc.length)]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import brute
 import iidindex
 import strategies
+from iidindex import IID
 from iidindex.query.question import asking as asking
 from iidindex.query.question.choice import Plan
 from iidindex.query.question.compile import Way, ways
@@ -169,7 +170,9 @@ def check_overlaps(index, slow):
 def check_filters(index, slow, data):
     entries = [entry for file in slow.values() for entry in file.entries]
     some = data.draw(st.sampled_from(entries)) if entries else None
-    address = some.address if some else b"x"
+    address, domain = (some.address, some.domain) if some else (b"x", b"")
+    mine, iid = (domain, address), IID(domain, address)
+    others = [IID(domain, address + b"-%d" % number) for number in range(600)]
     prefix = data.draw(st.sampled_from([address[:1], address, b"\xff"]))
     low, high = sorted(data.draw(st.tuples(st.integers(0, 40), st.integers(0, 40))))
     groups = sorted({name for file in slow.values() for name in file.groups}) or ["none"]
@@ -187,6 +190,12 @@ def check_filters(index, slow, data):
         ({"prefix": prefix}, lambda p, e: e.address.startswith(prefix)),
         ({"address": address}, lambda p, e: e.address == address),
         ({"address": many}, lambda p, e: e.address == address),
+        ({"address": iid}, lambda p, e: (e.domain, e.address) == mine),
+        ({"address": [iid, *others]}, lambda p, e: (e.domain, e.address) == mine),
+        (
+            {"address": [iid, b"", IID(b"", b"a")]},
+            lambda p, e: e.address == b"" or (e.domain, e.address) in {mine, (b"", b"a")},
+        ),
         ({"address": many, "domain": b""}, lambda p, e: (e.domain, e.address) == (b"", address)),
         ({"domain": b""}, lambda p, e: e.domain == b""),
         ({"area": (low, high)}, lambda p, e: low <= e.area <= high),

@@ -50,7 +50,7 @@ CONTRACT = {
     "show": (["archive/2020/a.iid"], FILE_ENTRY),
     "overlaps": ([], f"path {PAIR} pixels iou a_in_b b_in_a location"),
     "files": ([], "path location state reason entries size"),
-    "links": (["tree"], "path entries area location"),
+    "links": (["tree"], "path entries area location domain domain_b64"),
     "iids": ([], f"{IIDS} files entries"),
     "groups": ([], "name files entries"),
     "shared": (["2020/a.iid", "2021/c.iid"], IIDS),
@@ -59,6 +59,7 @@ CONTRACT = {
     "chain": (["tree", "hex:ff0062696e"], f"path {IIDS} location"),
     "roots": ([], "path id name location files"),
     "verify": ([], "path location problem"),
+    "changes": ([], "time kind path old_path"),
 }
 SQL = ["sql", "SELECT path, address_bytes AS who, area FROM found"]
 
@@ -317,7 +318,7 @@ def test_every_field_of_a_record_is_a_column(record, kind):
     ]
     names = [name for name in kind.names if name in fields]
     assert names == fields
-    assert set(kind.names) - set(fields) <= {"path", "location"}
+    assert set(kind.names) - set(fields) <= {"path", "location", "domain", "domain_b64"}
 
 
 def test_rows_in_python_are_those_of_the_shell(call, tmp_path):

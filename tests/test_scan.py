@@ -38,7 +38,7 @@ def is_nan(value):
 
 
 def assert_scanned(path, data):
-    path.write_bytes(data)
+    build.write_long_ago(path, data)
     expected, columns = brute.read(data), scan(path)
     # The catalogue numbers entries in the order of their keys.
     entries = sorted(expected.entries, key=lambda entry: entry.key)
@@ -125,7 +125,7 @@ def test_columns_pickle(path):
 
 
 def digest(path, data):
-    path.write_bytes(data)
+    build.write_long_ago(path, data)
     return scan(path).digest
 
 
@@ -178,9 +178,9 @@ def meddle(monkeypatch):
         left = list(events)
         original = scan_module._scan
 
-        def scan_and_meddle(source):
+        def scan_and_meddle(source, fixity):
             try:
-                return original(source)
+                return original(source, fixity)
             finally:
                 if left:
                     left.pop(0)()

@@ -18,10 +18,10 @@ def test_a_sheet_has_a_tile_for_each_appearance(pond):
     assert tiles_of(found.picture, color) == 3
     # All three show a square of 63 pixels, one pixel each.
     assert (found.picture == color).all(axis=2).sum() == 3 * disk(20).sum()
-    both = pond.sheet(b"frog", image=False, alpha=1, tile=64)
-    assert both.drawn == 4
+    both = [IID(b"pond", b"frog"), IID(None, b"frog")]
+    assert pond.sheet(both, image=False, alpha=1, tile=64).drawn == 4
     assert pond.sheet(b"frog", pond.entries.where(path="one/*")).drawn == 2
-    assert pond.sheet([b"frog", b"lily"]).drawn == 5
+    assert pond.sheet([*both, b"lily"]).drawn == 5
     nobody = pond.sheet(b"nobody")
     assert (nobody.drawn, nobody.picture.size) == (0, 0)
 
@@ -33,8 +33,8 @@ def tiles_of(picture, color):
 
 
 def test_a_sheet_is_bounded(pond):
-    found = pond.sheet(b"frog", limit=2)
-    assert (found.drawn, found.left_out) == (2, 2)
+    found = pond.sheet(b"frog", domain=b"pond", limit=2)
+    assert (found.drawn, found.left_out) == (2, 1)
     for wrong in ({"limit": 0}, {"limit": 10**6}, {"tile": 0}, {"margin": -1}):
         with pytest.raises(QueryError, match=next(iter(wrong))):
             pond.sheet(b"frog", **wrong)

@@ -18,7 +18,8 @@ from iidindex import (
     SourceNotFoundError,
 )
 from iidindex.files.scan import scan
-from iidindex.storage.local import LocalFile, MemoryFile, stamp_of
+from iidindex.storage.local import LocalFile, stamp_of
+from iidindex.storage.memory import MemoryFile
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iidindex.masks.blocks import columns, count_shared, words_needed, words_shared
@@ -100,7 +100,12 @@ def boxes_meet(a, b):
     return bool(np.all(low < high))
 
 
+# Wide masks far to the right once lay beyond a canvas that was not measured by them.
+FULL_ROW = ((0, 70, 1, 241), np.ones((1, 171), bool))
+
+
 @given(st.lists(near_masks(max_side=90, spread=140), min_size=2, max_size=6))
+@example([FULL_ROW, FULL_ROW])
 def test_counting_in_columns(placed):
     regions = compact(regions_of(placed))
     pairs = [
@@ -111,7 +116,7 @@ def test_counting_in_columns(placed):
     ]
     i, j = np.array(pairs, np.int64).reshape(-1, 2).T
     cut = columns(regions)
-    box = BBox(0, 0, 240, 240)
+    box = around(placed)
     dense = [canvas([one], box) for one in placed]
     expected = [np.count_nonzero(dense[a] & dense[b]) for a, b in pairs]
     assert count_shared(cut, i, j).tolist() == expected

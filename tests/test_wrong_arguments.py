@@ -82,6 +82,9 @@ OF_INDEXES = {
     "prune": lambda index, wrong: index.prune(root=wrong, dry_run=True),
     "entry": lambda index, wrong: index.entry(wrong, 0),
     "entry key": lambda index, wrong: index.entry("2020/a.iid", wrong),
+    "entry address": lambda index, wrong: index.entry("2020/a.iid", address=wrong),
+    "individual": lambda index, wrong: index.individual(wrong),
+    "changes": lambda index, wrong: index.changes(since=wrong),
     "sql": lambda index, wrong: list(index.sql(wrong)),
     "sql parameters": lambda index, wrong: list(index.sql("SELECT :a", wrong)),
     "sql value": lambda index, wrong: list(index.sql("SELECT :a", {"a": wrong})),
@@ -272,7 +275,7 @@ def test_numpy_in_metadata():
     [
         ({"a": {"b": [0, b"x"]}}, r": meta\['a'\]\['b'\]\[1\] is of type bytes: b'x'$"),
         ({"a": np.eye(3)}, r": meta\['a'\] is of type ndarray of shape \(3, 3\): .*try .tolist"),
-        ({"a": {1}}, r"^meta cannot be written as JSON: meta\['a'\] is of type set: {1}$"),
+        ({"a": {1}}, r"^meta cannot be written as JSON: meta\['a'\] is of type set: \{1\}$"),
         ({"a": np.datetime64("2020-01-01")}, r": meta\['a'\] is of type datetime64"),
         ({"a": 1j}, r": meta\['a'\] is of type complex"),
         ({"a": {(1, 2): 3}}, r": meta\['a'\] has the key \(1, 2\) of type tuple; expected text"),

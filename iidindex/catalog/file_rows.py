@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from iidindex.catalog.schema import FAILED, MISSING, OK, files, path_value
 from iidindex.catalog.statement import run
@@ -13,8 +13,8 @@ from iidindex.catalog.statement import run
 
 def files_of_root(
     connection: Connection, root_id: int, below: str = ""
-) -> Iterator[tuple[str, int, int, int, bytes | None, str]]:
-    """Files of a root: path, id, size, mtime_ns, digest, state.
+) -> Iterator[tuple[str, int, int, int, bytes | None, str, bytes | None]]:
+    """Files of a root: path, id, size, mtime_ns, digest, state, fixity.
 
     Parameters
     ----------
@@ -25,7 +25,9 @@ def files_of_root(
     """
     # A million rows are read here every night, past all that makes a row comfortable. The plus
     # keeps SQLite from going through the index, which would fetch them in another order.
-    statement = "SELECT path, id, size, mtime_ns, digest, state FROM files WHERE +root_id = ?"
+    statement = (
+        "SELECT path, id, size, mtime_ns, digest, state, fixity FROM files WHERE +root_id = ?"
+    )
     asked: list[tuple[str, tuple[object, ...]]] = [(statement, (root_id,))]
     if below:
         statement = statement.replace("+", "")
@@ -47,6 +49,15 @@ def some_paths(connection: Connection, root_id: int, most: int) -> list[str]:
     """Paths of some files of a root that are there."""
     statement = select(files.c.path).where(files.c.root_id == root_id, files.c.state == OK)
     return list(connection.execute(statement.limit(most)).scalars())
+
+
+def some_files(connection: Connection, root_id: int, most: int) -> list[tuple[str, int]]:
+    """Paths and sizes of some files of a root that were there, from all over it."""
+    fits = (files.c.root_id == root_id, files.c.state != FAILED)
+    total = connection.execute(select(func.count()).select_from(files).where(*fits)).scalar_one()
+    step = max(1, total // most)
+    statement = select(files.c.path, files.c.size).where(*fits).order_by(files.c.id)
+    return [(row[0], row[1]) for row in connection.execute(statement).all()[::step][:most]]
 
 
 def failures(connection: Connection, root_id: int) -> dict[str, str]:

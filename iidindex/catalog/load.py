@@ -14,16 +14,18 @@ import numpy.typing as npt
 
 from iidindex.catalog.contract import Target
 from iidindex.catalog.forget import RemoveBoxes, forget_entries, forget_overlaps
+from iidindex.catalog.journal import Noted
 from iidindex.catalog.schema import (
     FAILED,
     MISSING,
     OK,
     SECTION_COLUMNS,
+    changes,
     entries,
     files,
     path_value,
 )
-from iidindex.catalog.statement import execute
+from iidindex.catalog.statement import execute, execute_many
 from iidindex.columns import Batch, FileFacts
 from iidindex.model import FileStamp
 
@@ -32,6 +34,7 @@ Ints = npt.NDArray[np.int64]
 # Rows are made in the order of these.
 _FILE_COLUMNS = [column.name for column in files.columns]
 _ENTRY_COLUMNS = [column.name for column in entries.columns]
+_CHANGE_COLUMNS = [column.name for column in changes.columns if not column.primary_key]
 
 # Entries are held back until there are so many of them, and written no more than these at a
 # time: a transaction has only some ten images.
@@ -57,12 +60,18 @@ class Loader:
         That of the store.
     now : int
         What `indexed_at` is to say, in seconds since the epoch.
+    ingest_id : int
+        Of the ingest that changes are noted of.
     """
 
-    def __init__(self, target: Target, remove_boxes: RemoveBoxes, now: int) -> None:
+    def __init__(
+        self, target: Target, remove_boxes: RemoveBoxes, now: int, ingest_id: int = 0
+    ) -> None:
         self._target = target
         self._remove_boxes = remove_boxes
         self._now = now
+        self._ingest_id = ingest_id
+        self._changes: list[object] = []
         known_groups = target.connection.exec_driver_sql("SELECT name, id FROM groups").all()
         self._groups: dict[str, int] = {row.name: row.id for row in known_groups}
         self._entry_rows: list[Ints] = []
@@ -117,14 +126,14 @@ class Loader:
                 None,
             ]
             nothing = [None] * len(SECTION_COLUMNS)
-            self._file_rows += [*row, *nothing, FAILED, reason, self._now]
+            self._file_rows += [*row, *nothing, FAILED, reason, self._now, None, None]
             return
         forget_entries(self._target.connection, file_id, self._remove_boxes)
         execute(
             self._target.connection,
             "UPDATE files SET size = ?, mtime_ns = ?, digest = NULL, n_entries = 0, "
-            "first_entry_id = NULL, meta = NULL, state = ?, reason = ?, indexed_at = ? "
-            "WHERE id = ?",
+            "first_entry_id = NULL, meta = NULL, fixity = NULL, state = ?, reason = ?, "
+            "indexed_at = ? WHERE id = ?",
             (*stamp, FAILED, reason, self._now, file_id),
         )
 
@@ -145,6 +154,35 @@ class Loader:
             (root_id, path_value(path), *stamp, OK, self._now, file_id),
         )
 
+    def keep_fixity(self, file_id: int, fixity: bytes, checksums: Ints) -> None:
+        """Record the fixity of a file whose entries are as they were.
+
+        Parameters
+        ----------
+        file_id : int
+        fixity : bytes
+        checksums : ndarray of int64, shape (n,)
+            Of the segments, in the order of the entries.
+        """
+        connection = self._target.connection
+        execute(connection, "UPDATE files SET fixity = ? WHERE id = ?", (fixity, file_id))
+        first = execute(
+            connection, "SELECT first_entry_id FROM files WHERE id = ?", (file_id,)
+        ).scalar_one()
+        if len(checksums):
+            ids = range(first, first + len(checksums))
+            execute_many(
+                connection,
+                "UPDATE entries SET checksum = ? WHERE id = ?",
+                [*zip(checksums.tolist(), ids, strict=True)],
+            )
+
+    def note(self, change: Noted) -> None:
+        """Note in the journal what became of a file."""
+        kind, root, path, old_path = change
+        old = None if old_path is None else path_value(old_path)
+        self._changes += [self._ingest_id, kind, root, path_value(path), old]
+
     def miss(self, file_ids: Iterable[int]) -> None:
         """Record that files are no longer there; nothing is deleted."""
         for file_id in file_ids:
@@ -160,6 +198,9 @@ class Loader:
         self._target.entries_end()
         self._target.insert_rows("files", _FILE_COLUMNS, self._file_rows)
         self._file_rows = []
+        if self._changes:
+            self._target.insert_rows("changes", _CHANGE_COLUMNS, self._changes)
+            self._changes = []
         if self._members:
             members, file_groups = np.concatenate(self._members), np.concatenate(self._file_groups)
             self._insert("entry_groups", ["group_id", "entry_id"], members)
@@ -185,6 +226,8 @@ class Loader:
             OK,
             None,
             self._now,
+            None,
+            file.fixity,
         ]
         file_id = place.file_id
         if file_id is None:
@@ -218,6 +261,7 @@ class Loader:
             batch.area[chosen],
             batch.offset[chosen],
             batch.length[chosen],
+            batch.checksum[chosen],
         )
         rows = np.column_stack(columns).astype(np.int64, copy=False)
         self._entry_rows.append(rows)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from iidindex.catalog.dialect import Text, dialect_of, marked
 from iidindex.catalog.statement import Cursor, run
 from iidindex.model import IID
+from iidindex.storage.places import location_of
 
 Ids: TypeAlias = npt.NDArray[np.int64]
 
@@ -104,7 +105,7 @@ def places_of(connection: Connection, file_ids: Ids) -> list[tuple[str, str]]:
     """Paths of files inside their roots, and where they lie, in the order of their ids."""
     rows = asked(connection, _PLACES, [file_ids])
     named = ((os.fsdecode(path), os.fsdecode(root)) for path, root, _ in rows)
-    return [(path, os.path.join(root, path)) for path, root in named]
+    return [(path, location_of(root, path)) for path, root in named]
 
 
 def roots_and_paths(connection: Connection, file_ids: Ids) -> list[tuple[str, bytes]]:

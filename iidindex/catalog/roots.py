@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,14 +9,16 @@ from sqlalchemy import Connection, delete, exists, func, insert, select, update
 
 from iidindex.catalog.schema import files, path_value, roots
 from iidindex.errors import CatalogError
+from iidindex.storage.places import storage_at
 
 
 class RootDirectory(NamedTuple):
-    """A directory that files are recorded relative to."""
+    """A directory that files are recorded relative to; whether their fixity is recorded."""
 
     id: int
     name: str
     location: str
+    has_fixity: bool = False
 
 
 class Root(NamedTuple):
@@ -29,7 +30,9 @@ class Root(NamedTuple):
     files: int
 
 
-_DIRECTORIES = select(roots.c.id, roots.c.name, roots.c.location).order_by(roots.c.id)
+_DIRECTORIES = select(
+    roots.c.id, roots.c.name, roots.c.location, func.coalesce(roots.c.fixity, 0)
+).order_by(roots.c.id)
 
 
 def root_directories(connection: Connection) -> list[RootDirectory]:
@@ -70,6 +73,11 @@ def root_named(connection: Connection, name: str) -> Root:
     raise CatalogError(f"there is no root {name!r}; the roots are {names}")
 
 
+def keep_fixity_of(connection: Connection, root_id: int) -> None:
+    """Record the fixity of a root's files from now on."""
+    connection.execute(update(roots).where(roots.c.id == root_id).values(fixity=1))
+
+
 def forget_root(connection: Connection, root_id: int) -> None:
     """Delete a root that has no files any more."""
     connection.execute(delete(roots).where(roots.c.id == root_id))
@@ -78,7 +86,7 @@ def forget_root(connection: Connection, root_id: int) -> None:
 def root_over(known: Sequence[RootDirectory], directory: str) -> RootDirectory | None:
     """The root that a directory is, or lies in."""
     for root in known:
-        if directory == root.location or directory.startswith(_below(root.location)):
+        if _inside(root.location, directory) is not None:
             return root
     return None
 
@@ -97,9 +105,10 @@ def add_root(connection: Connection, location: str) -> None:
         An absolute directory that no root lies over.
     """
     known = root_directories(connection)
-    inside = [root for root in known if root.location.startswith(_below(location))]
+    inside = [(root, _inside(location, root.location)) for root in known]
     taken = {root.name for root in known}
-    stem = location.rstrip("/").rpartition("/")[2].encode("utf-8", "replace").decode() or "root"
+    last = _inside(storage_at(location).parent(location), location) or ""
+    stem = last.encode("utf-8", "replace").decode() or "root"
     name, number = stem, 1
     while name in taken:
         number += 1
@@ -107,8 +116,9 @@ def add_root(connection: Connection, location: str) -> None:
     result = connection.execute(insert(roots).values(name=name, location=location))
     assert result.inserted_primary_key is not None
     root_id = result.inserted_primary_key[0]
-    for child in inside:
-        _absorb(connection, child, root_id, child.location.removeprefix(_below(location)))
+    for child, prefix in inside:
+        if prefix:
+            _absorb(connection, child, root_id, prefix)
 
 
 def _absorb(connection: Connection, child: RootDirectory, root_id: int, prefix: str) -> None:
@@ -144,8 +154,9 @@ def relocated(connection: Connection, name: str, location: str) -> Root:
 
 
 def _meet(one: str, other: str) -> bool:
-    return one == other or one.startswith(_below(other)) or other.startswith(_below(one))
+    return _inside(one, other) is not None or _inside(other, one) is not None
 
 
-def _below(location: str) -> str:
-    return location if location.endswith(os.sep) else location + os.sep
+def _inside(root: str, location: str) -> str | None:
+    """The path of a location inside a root, empty for the root itself; None if it is not."""
+    return storage_at(root).relative(root, location)

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 # The newest revision under migrations/; a database of any other is not opened.
-HEAD = "0002"
+HEAD = "0003"
 
 # What the state column of `files` may say.
 OK, MISSING, FAILED = "ok", "missing", "failed"
@@ -62,6 +62,8 @@ roots = Table(
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("location", PathText, nullable=False),
+    # Whether the fixity of its files is recorded; null for no.
+    Column("fixity", Integer),
 )
 
 SECTION_COLUMNS = [
@@ -89,6 +91,10 @@ files = Table(
     Column("reason", Text),
     # Seconds since the epoch.
     Column("indexed_at", Integer, nullable=False),
+    # What an object store calls this content of the file; null for a file on a disk.
+    Column("etag", Text),
+    # BLAKE2b of all bytes, 32 of them; null if it was not asked for.
+    Column("fixity", LargeBinary),
     Index("ix_files_root_id_path", "root_id", "path", unique=True),
 )
 
@@ -119,6 +125,8 @@ entries = Table(
     # Of the segment, from the start of the file, in bytes.
     Column("offset", BigInteger, nullable=False),
     Column("length", BigInteger, nullable=False),
+    # Of the segment's bytes, from 1; 0 if it was not asked for.
+    Column("checksum", BigInteger, nullable=False, server_default="0"),
     Index("ix_entries_iid_id_file_id", "iid_id", "file_id"),
 )
 
@@ -171,6 +179,31 @@ last_ids = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("id", BigInteger, nullable=False),
+)
+
+# Every ingest, and by name what it changed. Paths are what they were then.
+ingests = Table(
+    "ingests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # Seconds since the epoch; one that was cut off has no end.
+    Column("started", BigInteger, nullable=False),
+    Column("finished", BigInteger),
+    # What it was to look at, and how many files became what: JSON.
+    Column("paths", Text, nullable=False),
+    Column("counts", Text),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ingest_id", Integer, ForeignKey("ingests.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("path", PathText, nullable=False),
+    Column("old_path", PathText),
+    Index("ix_changes_ingest_id", "ingest_id"),
 )
 
 # SQLite's R*Tree over integers. Its boxes are closed: maxr and maxc are the last row and

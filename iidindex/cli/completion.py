@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem, get_completion_class
 from sqlalchemy import Column, LargeBinary
 
 from iidindex.catalog.schema import files, iids, roots
-from iidindex.cli.iidtext import IIDText, parse, show
+from iidindex.cli.iidtext import AddressText, IIDText, parse, show
 from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE
 from iidindex.errors import IIDIndexError
@@ -82,17 +82,25 @@ class _KnownIID(_Known, IIDText):
         return show(value)
 
 
+class _KnownAddress(AddressText, _KnownIID):
+    """An address, or an individual, which is not completed."""
+
+
 # What else must hold of the values of a column. The first lets an index over addresses end early.
 _CONDITIONS = {"iids.address": "address >= :low", "files.path": "state = 'ok'"}
 
 
+def _values_of(column: Column[Any]) -> str:
+    return _beginning(column.name, column.table.name, _CONDITIONS.get(str(column), "1"))
+
+
 def known(column: Column[Any]) -> click.ParamType:
     """The type of an argument or option that names a value of a column."""
-    statement = _beginning(column.name, column.table.name, _CONDITIONS.get(str(column), "1"))
-    return (_KnownIID if isinstance(column.type, LargeBinary) else _Known)(statement)
+    return (_KnownIID if isinstance(column.type, LargeBinary) else _Known)(_values_of(column))
 
 
-ADDRESS, DOMAIN = known(iids.c.address), known(iids.c.domain)
+ADDRESS = _KnownAddress(_values_of(iids.c.address))
+PREFIX, DOMAIN = known(iids.c.address), known(iids.c.domain)
 PATH, ROOT = known(files.c.path), known(roots.c.name)
 
 

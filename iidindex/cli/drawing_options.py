@@ -11,9 +11,10 @@ from iidindex.cli.filter_options import F
 from iidindex.cli.hint import hint
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.pictures.drawing import Drawing
+from iidindex.plural import counted
 from iidindex.query.entries import Entries
 from iidindex.render.write import encode, suffix_of
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 
 class _Output(click.Path):
@@ -78,7 +79,7 @@ def nothing_drawn(hits: Entries) -> int:
     return NOTHING_FOUND
 
 
-def written(drawn: Drawing, output: str, told: str, left_out: str) -> int:
+def written(drawn: Drawing, output: str, told: str, nouns: tuple[str, str], left_out: str) -> int:
     """Write a picture; say how large it is and what is not on it; return the exit code.
 
     Parameters
@@ -88,8 +89,10 @@ def written(drawn: Drawing, output: str, told: str, left_out: str) -> int:
         Name of the file, with a suffix that is known.
     told : str
         What is on it.
+    nouns : (str, str)
+        What is called one that was left out, and several.
     left_out : str
-        What is said behind the number of what was left out, if anything was.
+        What is said of what was left out, if anything was.
     """
     write_atomically(output, [encode(drawn.picture, str(suffix_of(output)))])
     height, width, _ = drawn.picture.shape
@@ -102,5 +105,5 @@ def written(drawn: Drawing, output: str, told: str, left_out: str) -> int:
             err=True,
         )
     if drawn.left_out:
-        click.echo(f"iidindex: {drawn.left_out} {left_out}", err=True)
+        click.echo(f"iidindex: {counted(drawn.left_out, *nouns)} {left_out}", err=True)
     return DONE

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 import click
 
-from iidindex.cli.completion import known
+from iidindex.cli.completion import ADDRESS, known
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.originals import OnStale
 from iidindex.query.question.asked import ORDERS
 from iidindex.query.question.filter_kinds import Between, Filter
 from iidindex.query.question.filters import FILTERS
+from iidindex.query.question.individual_filter import AnyIndividual
 from iidindex.query.question.metadata_filter import Metadata
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,6 +68,8 @@ class MetaValue(click.ParamType):
 
 def _type_of(filter_: Filter) -> click.ParamType:
     """How a value of a filter is typed."""
+    if isinstance(filter_, AnyIndividual):
+        return ADDRESS
     if filter_.known is not None:
         return known(filter_.known)
     if isinstance(filter_, Between):

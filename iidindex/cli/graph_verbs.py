@@ -11,11 +11,13 @@ import click
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.drawing_options import font_option, nothing_drawn, number_option
+from iidindex.cli.iidtext import address_and_domain
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, printable
+from iidindex.plural import counted
 from iidindex.query.linkage.link_graph import MOST_NODES
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 # Endings of pictures that are not made; what ends otherwise is GraphML.
 _NOT_DRAWN = {".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pdf", ".npy"}
@@ -62,6 +64,10 @@ def graph(
     """
     if around["domain"] is not None and around["address"] is None:
         raise click.UsageError("--domain is that of --address; name one")
+    if around["address"] is not None:
+        around["address"], around["domain"] = address_and_domain(
+            around["address"], around["domain"]
+        )
     with open_to_ask(db) as index:
         found = index.link_graph(depth=depth, **around)
         if not len(found):
@@ -73,12 +79,13 @@ def graph(
         sys.stdout.buffer.write(content)
     else:
         write_atomically(output, [content])
-        told = f"{len(found)} nodes, {found.number_of_edges()} links"
+        told = f"{counted(len(found), 'node')}, {counted(found.number_of_edges(), 'link')}"
         click.echo(f"{printable(output)}: {told}")
-    if found.graph.get("left_out"):
+    left_out = found.graph.get("left_out", 0)
+    if left_out:
+        more = counted(left_out, "node more is", "nodes more are")
         click.echo(
-            f"iidindex: {found.graph['left_out']} nodes more are as near; raise --limit, or "
-            "lower --depth",
+            f"iidindex: {more} as near; raise --limit, or lower --depth",
             err=True,
         )
     return DONE

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import click
 
-from iidindex.cli.iidtext import show
+from iidindex.cli.iidtext import quoted
 from iidindex.cli.terminal import printable
 from iidindex.errors import IIDIndexError
 from iidindex.query.entries import Entries
@@ -25,12 +25,7 @@ def hint(*questions: Entries, before: str = "") -> None:
     told = None
     # Whatever goes wrong here, the answer was that there is nothing.
     with suppress(IIDIndexError):
-        told = next(filter(None, (one.why_nothing(_quoted) for one in questions)), None)
+        told = next(filter(None, (one.why_nothing(quoted) for one in questions)), None)
     line = ": ".join(filter(None, (before, told)))
     if line:
         click.echo(f"iidindex: {printable(line)}", err=True)
-
-
-def _quoted(value: bytes) -> str:
-    """Bytes as they can be typed again."""
-    return f"'{show(value)}'"

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import binascii
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from typing import Any
 
 import click
+
+from iidindex.errors import SeveralDomainsError
+from iidindex.model import IID
+
+# What begins an exact form.
+_EXACT = ("hex:", "b64:", "iid:")
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 
 
 def parse(text: str) -> bytes:
@@ -31,32 +41,121 @@ def parse(text: str) -> bytes:
 def show(value: bytes) -> str:
     r"""Write bytes so that `parse` reads them back, as text where they are printable.
 
+    Spaces at the ends are not seen, so what has some is not written as text.
+
     Examples
     --------
-    >>> show(b"tree"), show(bytes([0, 255])), show(b"hex:00")
-    ('tree', 'hex:00ff', 'hex:6865783a3030')
+    >>> show(b"tree"), show(bytes([0, 255])), show(b"hex:00"), show(b"tree ")
+    ('tree', 'hex:00ff', 'hex:6865783a3030', 'hex:7472656520')
     """
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
         return f"hex:{value.hex()}"
-    if text.isprintable() and not text.startswith(("hex:", "b64:")):
+    if text.isprintable() and text.strip(" ") == text and not text.startswith(_EXACT):
         return text
     return f"hex:{value.hex()}"
 
 
+def parse_named(text: str) -> bytes | IID:
+    """Read an address as `parse` does, or an individual after ``iid:``.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+
+    Examples
+    --------
+    >>> parse_named("tree"), parse_named("iid:Z2FyZGVu.dHJlZQ")
+    (b'tree', IID(domain=b'garden', address=b'tree'))
+    """
+    if not text.startswith("iid:"):
+        return parse(text)
+    parts = text[4:].split(".")
+    if len(parts) != 2:
+        raise ValueError("expected iid:DOMAIN.ADDRESS, both base64url without padding")
+    return IID(*(_from_base64url(part) for part in parts))
+
+
+def show_individual(iid: IID) -> str:
+    """Write an individual so that `parse_named` reads it back; URLs take it as it is.
+
+    Examples
+    --------
+    >>> show_individual(IID(b"garden", b"tree")), show_individual(IID(None, b"tree"))
+    ('iid:Z2FyZGVu.dHJlZQ', 'iid:.dHJlZQ')
+    """
+    return f"iid:{_to_base64url(iid.domain or b'')}.{_to_base64url(iid.address)}"
+
+
+def _to_base64url(value: bytes) -> str:
+    return urlsafe_b64encode(value).rstrip(b"=").decode("ascii")
+
+
+def _from_base64url(text: str) -> bytes:
+    # Python skips what is no base64, and bits that are too many.
+    value = b""
+    if _BASE64URL.fullmatch(text) and len(text) % 4 != 1:
+        value = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if _to_base64url(value) != text:
+        raise ValueError(f"expected base64url without padding, not {text!r}")
+    return value
+
+
+def address_and_domain(
+    named: bytes | IID, domain: bytes | None, option: str = "--domain"
+) -> tuple[bytes, bytes | None]:
+    """The address that was typed, and the domain: its own, or that of an option.
+
+    Raises
+    ------
+    UsageError
+        If the two are not the same.
+    """
+    if not isinstance(named, IID):
+        return named, domain
+    own = named.domain or b""
+    if domain not in (None, own):
+        raise click.UsageError(
+            f"{show_individual(named)} is in the domain {quoted(own)}; {option} names "
+            f"{quoted(domain or b'')}"
+        )
+    return named.address, own
+
+
+def quoted(value: bytes) -> str:
+    """Bytes as they can be typed again."""
+    return f"'{show(value)}'"
+
+
+def told(error: Exception, option: str = "--domain") -> str:
+    """What an error says, with addresses and options as they are typed."""
+    if isinstance(error, SeveralDomainsError):
+        choice = option if error.keys is not None else f"{option} or as iid:DOMAIN.ADDRESS"
+        return error.told(quoted, choice)
+    return str(error)
+
+
 class IIDText(click.ParamType):
-    """An argument in one of the three forms."""
+    """Bytes in one of the three forms."""
 
     name = "text"
+    _parsed: Callable[[str], bytes | IID] = staticmethod(parse)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> bytes:
+    ) -> bytes | IID:
         """Read the argument."""
-        if isinstance(value, bytes):
+        if isinstance(value, (bytes, IID)):
             return value
         try:
-            return parse(value)
+            return self._parsed(value)
         except (ValueError, binascii.Error) as error:
             self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class AddressText(IIDText):
+    """An address in one of the three forms, or an individual after ``iid:``."""
+
+    _parsed = staticmethod(parse_named)

@@ -15,11 +15,12 @@ from iidindex.cli.bar import Bar
 from iidindex.cli.opening import open_to_ask, open_to_try
 from iidindex.cli.output import report_option
 from iidindex.cli.streams import require_output
-from iidindex.cli.terminal import DONE, SOME_FAILED, printable
+from iidindex.cli.terminal import DONE, GONE, SOME_FAILED, printable
 from iidindex.index import Index
 from iidindex.ingestion.diff import places_of
 from iidindex.ingestion.discover import has_iid
 from iidindex.ingestion.report import IngestReport
+from iidindex.plural import counted
 
 # Files that could not be read, of which each is named on the terminal.
 _MOST_NAMED = 20
@@ -39,6 +40,12 @@ _IMPORTED = {".png", ".tif", ".tiff", ".json"}
 @click.option(
     "--checksum", is_flag=True, help="Read every file, even if its size and time are the same."
 )
+@click.option(
+    "--fixity",
+    is_flag=True,
+    help="Record a checksum of every byte, now and at every later ingest of these places, so that "
+    "damage is found.",
+)
 @click.option("--dry-run", is_flag=True, help="Read, and tell what would be done; change nothing.")
 @report_option
 @click.pass_obj
@@ -48,6 +55,7 @@ def ingest(
     paths: tuple[str, ...],
     jobs: int | None,
     checksum: bool,
+    fixity: bool,
     dry_run: bool,
     form: str,
 ) -> int:
@@ -58,16 +66,27 @@ def ingest(
     """
     # Neither a wrong path nor a directory of other files should leave an empty index behind.
     places = places_of(paths)
-    is_idle = not store_at(db).exists() and not any(map(_has_iid, places))
+    is_new = not store_at(db).exists()
+    if is_new and not places.there:
+        raise click.UsageError(f"{printable(paths[0])}: there is no such file or directory")
+    is_idle = is_new and not any(map(_has_iid, places.there))
     opened = open_to_try(db) if dry_run or is_idle else Index(db, create=True)
     with opened as index, Bar("ingesting") as bar:
         report = index.ingest(
-            paths, jobs=jobs, checksum=checksum, dry_run=dry_run, progress=bar.show
+            paths,
+            jobs=jobs,
+            checksum=checksum,
+            fixity=fixity,
+            dry_run=dry_run,
+            progress=bar.show,
         )
     if form == "json":
         click.echo(json.dumps(asdict(report)))
     else:
         _tell(report, dry_run)
+    gone = {location for location in report.absent.values() if location in places.absent}
+    if report.kept or gone:
+        return GONE
     return SOME_FAILED if report.failed or report.unreadable else DONE
 
 
@@ -78,18 +97,27 @@ def _has_iid(place: str) -> bool:
 def _tell(report: IngestReport, dry_run: bool) -> None:
     counts: list[tuple[str, Any]] = [
         (name, getattr(report, name))
-        for name in ("added", "updated", "touched", "moved", "unchanged", "missing", "failed")
+        for name in (
+            *("added", "updated", "touched", "moved", "returned", "unchanged", "missing", "failed"),
+        )
     ]
     told = ", ".join(f"{count} {name}" for name, count in counts if count) or "no .iid files"
     if dry_run:
         told = f"nothing was changed; this would be done: {told}"
-    click.echo(f"{told}; {report.entries} entries indexed in {report.seconds:.1f} s")
+    click.echo(
+        f"{told}; {counted(report.entries, 'entry', 'entries')} indexed in {report.seconds:.1f} s"
+    )
     if report.others:
         click.echo(f"found {_told(report.others)}", err=True)
-    if report.kept:
+    for name, place in report.relocated.items():
         click.echo(
-            f"{report.kept} indexed files are gone, and no other is there: they are kept, in case "
-            "a disk is not mounted",
+            f"the root {printable(name)} was found by its files at {printable(place)}", err=True
+        )
+    if report.kept:
+        gone = counted(report.kept, "indexed file is gone", "indexed files are gone")
+        they = "it is" if report.kept == 1 else "they are"
+        click.echo(
+            f"{gone}, and no other is there: {they} kept, in case a disk is not mounted",
             err=True,
         )
     for name, location in report.absent.items():
@@ -101,8 +129,8 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
         )
     # Of a dry run, nothing is recorded that `files` could list.
     rest = "--format json names all" if dry_run else "`iidindex files --state failed` lists all"
-    _tell_unread(report.failures, f"files could not be read; {rest}")
-    _tell_unread(report.unreadable, "directories could not be read; --format json names all")
+    _tell_unread(report.failures, ("file", "files"), rest)
+    _tell_unread(report.unreadable, ("directory", "directories"), "--format json names all")
 
 
 def _told(others: dict[str, int]) -> str:
@@ -116,12 +144,13 @@ def _told(others: dict[str, int]) -> str:
     return told
 
 
-def _tell_unread(reasons: dict[str, str], more: str) -> None:
+def _tell_unread(reasons: dict[str, str], what: tuple[str, str], rest: str) -> None:
     """Name what could not be read: some, and how many there are besides."""
     for location, reason in islice(reasons.items(), _MOST_NAMED):
         click.echo(f"could not read {printable(location)}: {printable(reason)}", err=True)
     if len(reasons) > _MOST_NAMED:
-        click.echo(f"and {len(reasons) - _MOST_NAMED} more {more}", err=True)
+        more = counted(len(reasons) - _MOST_NAMED, *(f"more {noun}" for noun in what))
+        click.echo(f"and {more} could not be read; {rest}", err=True)
 
 
 @click.command()
@@ -136,5 +165,10 @@ def status(db: str, /, form: str) -> int:
         click.echo(json.dumps(counts))
     else:
         for name, count in counts.items():
-            click.echo(f"{count:>12,} {name}")
+            click.echo(f"{count:>12,} {_noun(name, count)}")
     return DONE
+
+
+def _noun(name: str, count: int) -> str:
+    """What is counted under a name, which is a plural or no noun."""
+    return {"entries": "entry"}.get(name, name.removesuffix("s")) if count == 1 else name

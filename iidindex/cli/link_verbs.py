@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import click
 
-from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
+from iidindex.cli.completion import ADDRESS, DOMAIN, PATH, PREFIX
 from iidindex.cli.filter_options import limit_option
 from iidindex.cli.hint import hint
+from iidindex.cli.iidtext import address_and_domain, told
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.questions import Answer, Answered, Question, question
 from iidindex.cli.terminal import NOTHING_FOUND
+from iidindex.errors import SeveralDomainsError
 from iidindex.index import Index
 from iidindex.model import IID
 from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED, STEP
 
 _domain = click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
-_most = click.option("-k", type=click.IntRange(min=1), help="At most so many.")
+_most = click.option("-k", "--limit", "k", type=click.IntRange(min=1), help="At most so many.")
 
 
 @click.command(cls=Question)
 @click.argument("address", type=ADDRESS)
 @_domain
 @question(LINK)
-def links(index: Index, address: bytes, domain: bytes | None) -> Answered:
+def links(index: Index, address: bytes | IID, domain: bytes | None) -> Answered:
     """List the files in which an individual appears.
 
-    For each file: how many entries carry the IID, and their pixels together.
+    For each file: how many entries carry the IID, and their pixels together. Individuals of one
+    address in several domains have rows of their own.
     """
+    address, domain = address_and_domain(address, domain)
     asked = [index.entries.where(address=address, domain=domain)]
-    return Answer(index.links(address, domain=domain), LINK, ("path", "entries", "area"), asked)
+    shown = ("path", "domain", "entries", "area")
+    found = index.links(address, domain=domain)
+    return Answer(found, LINK, shown, asked, where_several=("domain",))
 
 
 @click.command()
-@click.option("--prefix", type=ADDRESS, help="What the address begins with.")
+@click.option("--prefix", type=PREFIX, help="What the address begins with.")
 @_domain
 @limit_option
 @row_options(IID_COUNT)
@@ -91,8 +97,11 @@ def related(index: Index, path: str, k: int | None) -> Answered:
 )
 @_most
 @question(COOCCURRENCE)
-def cooccur(index: Index, address: bytes, domain: bytes | None, by: str, k: int | None) -> Answered:
+def cooccur(
+    index: Index, address: bytes | IID, domain: bytes | None, by: str, k: int | None
+) -> Answered:
     """List the individuals that appear together with another, most often first."""
+    address, domain = address_and_domain(address, domain)
     found = index.cooccurring(address, domain=domain, by=by, k=k)
     shown = ("domain", "address", "count", *(("pixels",) if by == "overlap" else ()))
     return Answer(found, COOCCURRENCE, shown, [index.entries.where(address=address, domain=domain)])
@@ -104,23 +113,36 @@ def cooccur(index: Index, address: bytes, domain: bytes | None, by: str, k: int 
 @click.option(
     "--domain", type=DOMAIN, help="The domain of both; needed if an address is in several."
 )
+@click.option("--from-domain", type=DOMAIN, help="The domain of A alone; '' for none.")
+@click.option("--to-domain", type=DOMAIN, help="The domain of B alone; '' for none.")
 @question(STEP)
-def chain(index: Index, a: bytes, b: bytes, domain: bytes | None) -> Answered:
+def chain(
+    index: Index,
+    a: bytes | IID,
+    b: bytes | IID,
+    domain: bytes | None,
+    from_domain: bytes | None,
+    to_domain: bytes | None,
+) -> Answered:
     """Find the shortest chain of files that leads from individual A to B.
 
     A file links all individuals that are in it.
     """
-    first, last = [_only(index, address, domain) for address in (a, b)]
+    ends = [
+        (end, domain if own is None else own, "--domain" if own is None else option)
+        for end, own, option in ((a, from_domain, "--from-domain"), (b, to_domain, "--to-domain"))
+    ]
+    named = [address_and_domain(*end) for end in ends]
+    choices = ("--from-domain", "--to-domain")
+    first, last = [_only(index, *one, option) for one, option in zip(named, choices, strict=True)]
     found = None if first is None or last is None else index.chain(first, last)
-    asked = [index.entries.where(address=address, domain=domain) for address in (a, b)]
+    asked = [index.entries.where(address=address, domain=own) for address, own in named]
     return Answer(found or (), STEP, ("domain", "address", "path"), asked)
 
 
-def _only(index: Index, address: bytes, domain: bytes | None) -> IID | None:
-    """The IID with that address; None, if there is none."""
-    if domain is not None:
-        return IID(domain, address)
-    found = [one.iid for one in index.iids(prefix=address) if one.iid.address == address]
-    if len(found) > 1:
-        raise click.UsageError("the address is in several domains; name one with --domain")
-    return found[0] if found else None
+def _only(index: Index, address: bytes, domain: bytes | None, option: str) -> IID | None:
+    """The individual; None, if no file has it."""
+    try:
+        return index.individual(address, domain=domain)
+    except SeveralDomainsError as error:
+        raise click.UsageError(told(error, option)) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -20,6 +21,7 @@ import iidindex
 from iidindex.cli.streams import prepare_streams
 from iidindex.cli.terminal import DONE, ERROR, INTERRUPTED, SCHEMA, STALE, for_shell, printable
 from iidindex.errors import (
+    DamagedFileError,
     IIDIndexError,
     SchemaVersionError,
     StaleFileError,
@@ -33,6 +35,7 @@ VERBS = {
     "roots": ("upkeep_verbs", "List the directories that files are recorded relative to."),
     "relocate": ("upkeep_verbs", "Record that a root now lies elsewhere."),
     "verify": ("upkeep_verbs", "Compare the originals and the index with what was indexed."),
+    "changes": ("upkeep_verbs", "List what ingests changed, by name."),
     "doctor": (
         "upkeep_verbs",
         "Tell versions, what SQLite can do here, and the state of the index.",
@@ -62,7 +65,7 @@ VERBS = {
     "graph": ("graph_verbs", "Draw the graph of individuals and files, or write it as GraphML."),
     "sql": ("sql", "Answer a question in SQL, over the index opened read-only."),
     "show": ("show", "Show what is in a .iid file; needs no index."),
-    "mask": ("mask", "Write the mask of an entry as a PNG or NPY file."),
+    "mask": ("mask", "Write the mask of an entry as a PNG or NPY file, and tell whose it is."),
     "render": ("picture_verbs", "Draw the masks of a file over its picture."),
     "sheet": ("picture_verbs", "Draw every appearance of an individual, tile by tile."),
     "heat": ("picture_verbs", "Draw where in the frame masks lie, over all files."),
@@ -126,11 +129,12 @@ def cli(ctx: click.Context, db: str, debug: bool) -> None:
     """Index and search archives of .iid segmentation files.
 
     An individual is named by its address: `tree` is UTF-8 text, `hex:74726565` and
-    `b64:dHJlZQ==` are exact bytes.
+    `b64:dHJlZQ==` are exact bytes. The same address in another domain is another individual;
+    `iid:Z2FyZGVu.dHJlZQ`, domain and address in base64url without padding, is one exactly.
 
     Exit codes: 0 found or done, 1 nothing found, 2 wrong use or error, 3 an original has
-    changed since it was indexed, 4 done but some files could not be read, 5 the index was made
-    by another version, 130 interrupted.
+    changed since it was indexed or is damaged, 4 done but some files could not be read, 5 the
+    index was made by another version, 6 all files of a place are gone, 130 interrupted.
     """
     ctx.obj = db
     ctx.meta["iidindex.debug"] = debug
@@ -212,8 +216,10 @@ def _tell(error: Exception) -> int:
         told = printable(f"{type(error).__name__}: {error}")
         click.echo(f"iidindex: {told} (--debug before the verb tells more)", err=True)
         return ERROR
-    click.echo(f"iidindex: {printable(for_shell(str(error)))}", err=True)
-    if isinstance(error, StaleFileError):
+    from iidindex.cli.iidtext import told as told_of
+
+    click.echo(f"iidindex: {printable(for_shell(told_of(error)))}", err=True)
+    if isinstance(error, (StaleFileError, DamagedFileError)):
         return STALE
     return SCHEMA if isinstance(error, SchemaVersionError) else ERROR
 
@@ -229,4 +235,7 @@ def main() -> None:
     # `find` takes went into looking for it.
     gc.disable()
     prepare_streams()
-    sys.exit(run())
+    code = run()
+    # All is done: Ctrl-C while Python cleans up would end in a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)

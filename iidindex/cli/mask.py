@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import click
 
-from iidindex.cli.completion import PATH
+from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
+from iidindex.cli.hint import hint
+from iidindex.cli.iidtext import address_and_domain, quoted
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
+from iidindex.index import Index
+from iidindex.model import IID
 from iidindex.render.write import encode, suffix_of
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 
 @click.command()
 @click.argument("path", type=PATH)
-@click.argument("key", type=int)
+@click.argument("key", type=int, required=False)
+@click.option("--address", type=ADDRESS, help="Whose mask to write, instead of a KEY.")
+@click.option("--domain", type=DOMAIN, help="The domain of --address; '' for none.")
+@click.option(
+    "--frame",
+    is_flag=True,
+    help="Write the whole frame, as large as the file's metadata state by height and width.",
+)
 @click.option(
     "--output",
     "-o",
@@ -22,26 +33,54 @@ from iidindex.storage.local import write_atomically
     help="The file to write: .png for a picture, .npy for a NumPy array of bool.",
 )
 @click.pass_obj
-def mask(db: str, /, path: str, key: int, output: str) -> int:
-    """Write the mask of an entry as a PNG or NPY file.
+def mask(
+    db: str,
+    /,
+    path: str,
+    key: int | None,
+    address: bytes | IID | None,
+    domain: bytes | None,
+    frame: bool,
+    output: str,
+) -> int:
+    """Write the mask of an entry as a PNG or NPY file, and tell whose it is.
 
     PATH is the indexed file, as `find` shows it or where it lies on disk; KEY is the entry's
-    key. The picture is as large as its bounding box.
+    key, which is another number than its address. The picture is as large as its bounding box.
     """
     ending = suffix_of(output)
     if ending is None:
         raise click.UsageError(f"{printable(output)}: expected a name that ends in .png or .npy")
+    if (key is None) is (address is None):
+        raise click.UsageError("name the entry by KEY or by --address, and not by both")
+    if domain is not None and address is None:
+        raise click.UsageError("--domain is that of --address; name one")
+    if address is not None:
+        address, domain = address_and_domain(address, domain)
     with open_to_ask(db) as index:
-        entry = index.entry(path, key)
+        entry = index.entry(path, key, address=address, domain=domain)
         if entry is None:
-            click.echo(
-                f"iidindex: {printable(path)}: no entry of key {key} is indexed; `iidindex find "
-                "--path PATH` lists those of a file, `iidindex files` the files",
-                err=True,
-            )
+            _tell_of_none(index, path, key, address, domain)
             return NOTHING_FOUND
-        pixels = entry.mask()
+        pixels = entry.mask(frame=frame)
         write_atomically(output, [encode(pixels, ending)])
-    height, width = entry.bbox.height, entry.bbox.width
-    click.echo(f"{printable(output)}: {height} x {width} pixels, {pixels.sum()} of them set")
+    height, width = pixels.shape
+    named = f"the domain {quoted(entry.iid.domain)}" if entry.iid.domain else "no domain"
+    click.echo(
+        f"{printable(output)}: {height} x {width} pixels, {pixels.sum()} of them set; "
+        f"{quoted(entry.iid.address)} in {named}, key {entry.key}"
+    )
     return DONE
+
+
+def _tell_of_none(
+    index: Index, path: str, key: int | None, address: bytes | None, domain: bytes | None
+) -> None:
+    """Say that there is no such entry, and what may have been meant."""
+    of_file = index.entries.where(path=path)
+    wanted = f"key {key}" if address is None else f"address {quoted(address)}"
+    more = "`iidindex find --path PATH` lists those of a file, `iidindex files` the files"
+    if key is not None and of_file.where(address=str(key).encode()).exists():
+        more = f"{key} is an address there, for which --address {key} asks"
+    asked = (of_file, index.entries.where(address=address, domain=domain))
+    hint(*asked, before=f"{path}: no entry of {wanted} is indexed; {more}")

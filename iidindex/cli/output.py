@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from iidindex.cli.fitting import fitted, rounded, seen, width_to_fit
 from iidindex.cli.iidtext import show
 from iidindex.cli.streams import is_terminal, require_output
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
@@ -154,7 +155,11 @@ def _form(name: str | None, fields: tuple[str, ...] | None, nul: bool) -> Form:
 
 
 def write(
-    records: Iterable[Any], form: Form, kind: Kind, shown: Sequence[str] | None = None
+    records: Iterable[Any],
+    form: Form,
+    kind: Kind,
+    shown: Sequence[str] | None = None,
+    where_several: Sequence[str] = (),
 ) -> int:
     """Write records to standard output.
 
@@ -167,6 +172,8 @@ def write(
     kind : Kind
     shown : sequence of str, optional
         The columns of a table for which no fields are chosen; all by default.
+    where_several : sequence of str
+        Domains among them, which are shown where there is more than one.
 
     Returns
     -------
@@ -190,7 +197,8 @@ def write(
     elif form.name == "table":
         # The columns whose exact form is beside them.
         exact = {name for name in columns if f"{name}_b64" in needed and kind.has_exact_forms}
-        _write_table(found, columns, exact)
+        several = () if form.fields else where_several
+        _write_table(found, columns, exact, several)
     else:
         _WRITERS[form.name](found, columns)
     return DONE
@@ -212,26 +220,40 @@ def _columns(
     return columns, [*columns, *(n for n in exact if n in kind.names and n not in columns)]
 
 
-def _write_table(rows: Iterator[Row], columns: Sequence[str], exact: Set[str]) -> None:
-    from tabulate import tabulate
+def _write_table(
+    rows: Iterator[Row], columns: Sequence[str], exact: Set[str], where_several: Sequence[str]
+) -> None:
+    import tabulate as layout
 
-    is_first = True
+    room = width_to_fit()
+    domains: set[Any] = set()
+    written: Sequence[str] = ()
     while part := list(islice(rows, _TABLE_ROWS)):
-        cells = [[_cell(row, name, name in exact) for name in columns] for row in part]
+        domains.update(row[f"{name}_b64"] for row in part for name in where_several)
+        # Where there is one domain only, all are of it.
+        left_out = where_several if len(domains) < 2 else ()
+        chosen = [name for name in columns if name not in left_out]
+        cells = [[_cell(row, name, name in exact, room) for name in chosen] for row in part]
         # Those of somebody's SQL may be named anything.
-        names = [printable(name) for name in columns]
-        text = tabulate(cells, headers=names, tablefmt="simple", disable_numparse=True)
-        click.echo(text if is_first else "\n".join(text.split("\n")[2:]))
-        is_first = False
+        names = [printable(name) for name in chosen]
+        if room is not None:
+            cells, layout.MIN_PADDING = fitted(cells, names, room)
+        text = layout.tabulate(cells, headers=names, tablefmt="simple", disable_numparse=True)
+        click.echo(text if chosen != written else "\n".join(text.split("\n")[2:]))
+        written = chosen
 
 
-def _cell(row: Row, name: str, has_exact: bool) -> str:
+def _cell(row: Row, name: str, has_exact: bool, room: int | None) -> str:
     value = row.get(name)
     if has_exact and row[f"{name}_b64"] is not None:  # in a form that can be typed again
         return show(b64decode(row[f"{name}_b64"]))
     if isinstance(value, list):
-        return printable((" " if name == "bbox" else ", ").join(map(str, value)))
-    return "" if value is None else printable(str(value))
+        if name == "bbox":
+            return " ".join(map(str, value))
+        return ", ".join(seen(printable(str(one))) or "''" for one in value)
+    if isinstance(value, float) and room is not None:
+        return rounded(value)
+    return "" if value is None else seen(printable(str(value)))
 
 
 def _write_jsonl(rows: Iterator[Row], _: Sequence[str]) -> None:

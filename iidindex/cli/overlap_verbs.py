@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -12,10 +13,13 @@ from iidindex.cli.filter_options import narrowed, reading_option, selection_opti
 from iidindex.cli.hint import hint
 from iidindex.cli.opening import open_to_change
 from iidindex.cli.output import Form, row_options, write
-from iidindex.cli.terminal import DONE, NOTHING_FOUND
+from iidindex.cli.terminal import DONE, NOTHING_FOUND, SOME_FAILED, printable
+from iidindex.query.entries import Entries
 from iidindex.rows import FILE, OVERLAP
 
-_SHOWN = ("path", "a_key", "b_key", "a_address", "b_address", "pixels", "iou")
+_DOMAINS = ("a_domain", "b_domain")
+_SHOWN = ("path", "a_key", "b_key", "a_domain", "a_address", "b_domain", "b_address")
+_FIGURES = ("pixels", "iou")
 
 
 @click.command()
@@ -67,10 +71,20 @@ def overlaps(
         if store:
             with Bar("counting") as bar:
                 for question in questions:
-                    question.overlaps(store=True, jobs=jobs, progress=bar.show)
-            return DONE
+                    going_on = question.reading(on_stale="warn")
+                    going_on.overlaps(store=True, jobs=jobs, progress=bar.show)
+            return _left_out(questions)
         found = (pair for question in questions for pair in question.overlaps(jobs=jobs))
-        code = write(found, form, OVERLAP, _SHOWN)
+        code = write(found, form, OVERLAP, (*_SHOWN, *_FIGURES), _DOMAINS)
         if code == NOTHING_FOUND:
             hint(*questions)
         return code
+
+
+def _left_out(questions: Sequence[Entries]) -> int:
+    """Name the files whose overlaps could not be stored; return the exit code."""
+    files = {file for question in questions for file in question.files_without_overlaps()}
+    for file in sorted(files):
+        told = printable(file.location)
+        click.echo(f"iidindex: {told}: its overlaps are not stored", err=True)
+    return SOME_FAILED if files else DONE

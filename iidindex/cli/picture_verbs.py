@@ -20,10 +20,12 @@ from iidindex.cli.drawing_options import (
 from iidindex.cli.filter_options import narrowed, reading_option, selection_options
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.terminal import DONE, printable
+from iidindex.model import IID
 from iidindex.pictures.sheet import MOST_TILES
+from iidindex.plural import counted
 from iidindex.query.heat.coverage import MOST_CELLS
 from iidindex.render.write import encode, suffix_of
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 
 @click.command()
@@ -73,8 +75,14 @@ def render(
         if not drawn.drawn:
             return nothing_drawn(hits)
     over = "".join(f" over {printable(name)}" for name in drawn.images)
-    more = "labels found no room; --zoom, --size or --crop makes some"
-    return written(drawn, output, f"{drawn.drawn} entries{over}", more)
+    more = "found no room; --zoom, --size or --crop makes some"
+    return written(
+        drawn,
+        output,
+        f"{counted(drawn.drawn, 'entry', 'entries')}{over}",
+        ("label", "labels"),
+        more,
+    )
 
 
 @click.command()
@@ -94,7 +102,14 @@ def render(
 @reading_option
 @selection_options
 @click.pass_obj
-def sheet(db: str, /, named: bytes, address: tuple[bytes, ...], output: str, **options: Any) -> int:
+def sheet(
+    db: str,
+    /,
+    named: bytes | IID,
+    address: tuple[bytes | IID, ...],
+    output: str,
+    **options: Any,
+) -> int:
     """Draw every appearance of an individual, tile by tile.
 
     Each tile shows the mask over the picture that the file's metadata name, if it is there.
@@ -108,10 +123,8 @@ def sheet(db: str, /, named: bytes, address: tuple[bytes, ...], output: str, **o
         drawn = index.sheet(wanted, hits, **drawing)
         if not drawn.drawn:
             return nothing_drawn(hits.where(address=wanted))
-    more = (
-        f"appearances more; raise --limit (at most {MOST_TILES}), or narrow them down with --path"
-    )
-    return written(drawn, output, f"{drawn.drawn} tiles", more)
+    more = f"more; raise --limit (at most {MOST_TILES}), or narrow them down with --path"
+    return written(drawn, output, counted(drawn.drawn, "tile"), ("appearance", "appearances"), more)
 
 
 @click.command()
@@ -153,9 +166,8 @@ def heat(
         content = encode(draw_heat(found, font=font).picture, ".png")
     write_atomically(output, [content])
     height, width = found.counts.shape
-    told = (
-        f"{height} x {width} cells, {found.entries} masks, at most {found.mean.max():.4g} a pixel"
-    )
+    most = f"at most {found.mean.max():.4g} a pixel"
+    told = f"{height} x {width} cells, {counted(found.entries, 'mask')}, {most}"
     click.echo(f"{printable(output)}: {told}")
     return DONE
 

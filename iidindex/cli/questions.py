@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from iidindex.cli.hint import hint
+from iidindex.cli.iidtext import told as told_of
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.streams import is_terminal, require_output
@@ -29,13 +30,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Answer(NamedTuple):
     """Records of a kind, and the columns of a table of them; all by default.
 
-    If there are no records, `asked` are questions of which something may be unknown.
+    If there are no records, `asked` are questions of which something may be unknown. Domains in
+    columns `where_several` are shown only if there is more than one.
     """
 
     records: Iterable[Any]
     kind: Kind
     shown: Sequence[str] | None = None
     asked: Sequence[Entries] = ()
+    where_several: Sequence[str] = ()
 
 
 class Count(NamedTuple):
@@ -142,7 +145,7 @@ def _tell(answer: Answered, form: Form) -> int:
         click.echo(answer.number)
         code = DONE if answer.number else NOTHING_FOUND
     else:
-        code = write(answer.records, form, answer.kind, answer.shown)
+        code = write(answer.records, form, answer.kind, answer.shown, answer.where_several)
     if code == NOTHING_FOUND:
         hint(*answer.asked)
     return code
@@ -181,7 +184,7 @@ def _ask_all(verb: partial[Answered], options: dict[str, Any], form: Form) -> in
         form = replace(form, fields=("question", *form.fields))
     shown = None if answer.shown is None else ("question", *answer.shown)
     found = batch.records([(asked, answer)], lines)
-    code = write(found, form, _tagged(answer.kind), shown)
+    code = write(found, form, _tagged(answer.kind), shown, answer.where_several)
     return max(code, batch.code)
 
 
@@ -224,7 +227,7 @@ class _Batch:
                 self._failed(error)
 
     def _failed(self, error: click.ClickException | IIDIndexError) -> None:
-        told = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        told = error.format_message() if isinstance(error, click.ClickException) else told_of(error)
         click.echo(f"iidindex: line {self.number}: {printable(for_shell(told))}", err=True)
         self.code = max(self.code, STALE if isinstance(error, StaleFileError) else ERROR)
 

@@ -12,6 +12,7 @@ from iidindex.cli.completion import ADDRESS
 from iidindex.cli.filter_options import ENTRY_COLUMNS, F, filter_options, narrowed, reading_option
 from iidindex.cli.questions import Answer, Answered, Count, Question, question
 from iidindex.index import Index
+from iidindex.model import IID
 from iidindex.query.entries import Entries
 from iidindex.rows import ENTRY, NEAREST, Kind
 
@@ -74,7 +75,7 @@ _boxes = click.option(
 @click.argument("named", metavar="[ADDRESS]...", nargs=-1, type=ADDRESS)
 @_answerable(ENTRY)
 def find(
-    index: Index, named: tuple[bytes, ...], address: tuple[bytes, ...], **options: Any
+    index: Index, named: tuple[bytes | IID, ...], address: tuple[bytes | IID, ...], **options: Any
 ) -> Answered:
     """Find entries by address and other filters.
 

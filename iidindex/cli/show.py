@@ -11,6 +11,7 @@ from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.files.entry_list import listing
 from iidindex.files.iidfile import IIDFile
+from iidindex.plural import counted
 from iidindex.rows import FILE_ENTRY
 
 
@@ -36,7 +37,7 @@ def show(file: str, key: int | None, form: Form) -> int:
 
 
 def _tell(file: IIDFile) -> None:
-    click.echo(f"{printable(file.name)}: {len(file)} entries")
+    click.echo(f"{printable(file.name)}: {counted(len(file), 'entry', 'entries')}")
     click.echo(f"meta: {printable(json.dumps(file.meta.data, ensure_ascii=False))}")
     groups = ", ".join(f"{name} ({len(file.groups.keys(name))})" for name in file.groups.list())
     click.echo(f"groups: {printable(groups) or 'none'}")

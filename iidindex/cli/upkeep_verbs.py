@@ -12,7 +12,11 @@ from iidindex.cli.opening import open_to_ask, open_to_change
 from iidindex.cli.output import Form, report_option, row_options, write
 from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, STALE, printable
-from iidindex.rows import PROBLEM, ROOT
+from iidindex.plural import counted
+from iidindex.rows import CHANGE, PROBLEM, ROOT
+
+# Files that cannot be compared byte by byte.
+_LACKING = "SELECT id FROM files WHERE state = 'ok' AND fixity IS NULL"
 
 _dry_run = click.option("--dry-run", is_flag=True, help="Tell what would be done; change nothing.")
 
@@ -38,7 +42,9 @@ def relocate(db: str, /, name: str, place: str, dry_run: bool) -> int:
     """
     with open_to_change(db, dry_run=dry_run) as index:
         root = index.relocate(name, place, dry_run=dry_run)
-    click.echo(f"{printable(root.name)}: {root.files} files, at {printable(root.location)}")
+    click.echo(
+        f"{printable(root.name)}: {counted(root.files, 'file')}, at {printable(root.location)}"
+    )
     return DONE
 
 
@@ -46,19 +52,54 @@ def relocate(db: str, /, name: str, place: str, dry_run: bool) -> int:
 @click.option(
     "--checksum",
     is_flag=True,
-    help="Read every file, except for its masks, instead of comparing sizes and times.",
+    help="Read every file, except for its masks, besides comparing sizes and times.",
 )
+@click.option(
+    "--fixity",
+    is_flag=True,
+    help="Compare every byte of the files whose fixity `ingest --fixity` has recorded.",
+)
+@click.option("--masks", is_flag=True, help="Decode every mask, and compare pixels with areas.")
 @row_options(PROBLEM)
 @click.pass_obj
-def verify(db: str, /, checksum: bool, form: Form) -> int:
+def verify(db: str, /, checksum: bool, fixity: bool, masks: bool, form: Form) -> int:
     """Compare the originals and the index with what was indexed.
 
-    Lists what is wrong, and exits with 3 if anything is.
+    Lists what is wrong, one line a file, and exits with 3 if anything is.
     """
-    with open_to_ask(db) as index, Bar("verifying") as bar:
-        problems = index.verify(checksum=checksum, progress=bar.show)
+    with open_to_ask(db) as index:
+        with Bar("verifying") as bar:
+            problems = index.verify(
+                checksum=checksum, fixity=fixity, masks=masks, progress=bar.show
+            )
+        lacking = sum(1 for _ in index.sql(_LACKING)) if fixity else 0
+    if lacking:
+        click.echo(
+            f"iidindex: {counted(lacking, 'file')} could not be compared byte by byte: "
+            "`iidindex ingest --fixity` records what is needed",
+            err=True,
+        )
     code = write(problems, form, PROBLEM, ("location", "problem"))
     return DONE if code == NOTHING_FOUND else STALE
+
+
+@click.command()
+@click.option(
+    "--since",
+    metavar="WHEN",
+    help="`last`: by the last ingest; a span such as 1d or 12h; or a date such as 2026-11-30.",
+)
+@row_options(CHANGE)
+@click.pass_obj
+def changes(db: str, /, since: str | None, form: Form) -> int:
+    """List what ingests changed, by name.
+
+    A file is added, updated (it has other content, or could not be read before), touched (only its
+    time is another), moved, missing, returned (it was missing and is back) or failed. The oldest
+    change comes first. Exits with 1 if nothing changed.
+    """
+    with open_to_ask(db) as index:
+        return write(index.changes(since=since), form, CHANGE)
 
 
 @click.command()
@@ -116,7 +157,9 @@ def optimize(db: str, /, dry_run: bool) -> int:
         click.echo(f"would pack the R-tree anew (boxes: {found.boxes}, nodes now: {found.nodes})")
         again = "anew" if found.has_statistics else "for the first time"
         click.echo(f"would gather statistics {again}")
-        click.echo(f"the database has {found.bytes} bytes, of which {found.free_bytes} are free")
+        click.echo(
+            f"the database has {counted(found.bytes, 'byte')}, of which {found.free_bytes} are free"
+        )
     return DONE
 
 

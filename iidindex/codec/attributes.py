@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from iidindex.buffers import Bytes
 from iidindex.codec import layout
-from iidindex.codec.reader import Bytes, Header, Ints, is_range
+from iidindex.codec.reader import Header, Ints, is_range
 from iidindex.errors import IIDFormatError
+from iidindex.plural import counted
 
 
 def read_meta(data: Bytes, header: Header) -> Any:
@@ -112,7 +114,7 @@ def read_groups(data: Bytes, header: Header, lut_keys: Ints) -> dict[str, Ints]:
     prefix = layout.GROUPS_PREFIX.size
     if length < prefix:
         raise IIDFormatError(
-            f"the section has {length} bytes; expected at least {prefix}",
+            f"the section has {counted(length, 'byte')}; expected at least {prefix}",
             section="groups",
             offset=start,
         )
@@ -120,7 +122,7 @@ def read_groups(data: Bytes, header: Header, lut_keys: Ints) -> dict[str, Ints]:
     listed = int(layout.GROUPS_PREFIX.unpack_from(raw.data)[0])
     if listed > length - prefix:
         raise IIDFormatError(
-            f"the list has {listed} bytes; {length - prefix} are left of the section",
+            f"the list has {counted(listed, 'byte')}; {length - prefix} are left of the section",
             section="groups",
             offset=start,
         )

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from iidindex.codec.reader import Bytes, Ints
+from iidindex.buffers import Bytes
+from iidindex.codec.reader import Ints
 from iidindex.codec.region_table import read_few_regions, read_regions
 from iidindex.errors import IIDFormatError
 from iidindex.masks.batching import portions

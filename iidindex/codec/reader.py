@@ -14,11 +14,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.buffers import Bytes
 from iidindex.codec import layout
 from iidindex.errors import IIDFormatError
 from iidindex.model import BBox, BufLoc
+from iidindex.plural import counted
 
-Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
 
@@ -92,14 +93,6 @@ class SegmentColumns(NamedTuple):
     area: npt.NDArray[np.uint32]
 
 
-def as_bytes(buffer: object) -> Bytes:
-    """View any buffer as a one-dimensional array of uint8, without copying."""
-    view = memoryview(buffer)  # type: ignore[arg-type]
-    if not view.nbytes:
-        return np.empty(0, np.uint8)
-    return np.frombuffer(view, np.uint8)
-
-
 def read_header(data: Bytes) -> Header:
     """Decode and check the header of a whole file.
 
@@ -124,7 +117,8 @@ def check_header(head: bytes, size: int) -> Header:
     """Decode and check the header of a file of `size` bytes from its first 48."""
     if len(head) < layout.HEADER_SIZE:
         raise IIDFormatError(
-            f"the file has {size} bytes; expected at least the {layout.HEADER_SIZE} of the header",
+            f"the file has {counted(size, 'byte')}; expected at least the "
+            f"{layout.HEADER_SIZE} of the header",
             section="header",
         )
     numbers = layout.HEADER.unpack(head)
@@ -201,7 +195,8 @@ def read_lut(data: Bytes, header: Header) -> Lut:
     n, rest = divmod(length, layout.LUT_ROW_SIZE)
     if rest:
         raise IIDFormatError(
-            f"its {length} bytes are not a whole number of {layout.LUT_ROW_SIZE}-byte rows",
+            f"its {counted(length, 'byte is', 'bytes are')} not a whole number of "
+            f"{layout.LUT_ROW_SIZE}-byte rows",
             section="lut",
             offset=start,
         )
@@ -266,7 +261,7 @@ def _lut_error(
     row = int(bad[0])
     found, end = int(lengths[row]), int(offsets[row] + lengths[row])
     problem = (
-        f"has {found} bytes; expected at least {least}"
+        f"has {counted(found, 'byte')}; expected at least {least}"
         if found < least
         else f"ends at byte {end} of section {section}, which has {limit.length}"
     )
@@ -326,9 +321,9 @@ def read_iids(data: Bytes, lut: Lut) -> IIDColumns:
     if np.count_nonzero(wrong):
         row = int(np.argmax(wrong))
         raise IIDFormatError(
-            f"the record of key {lut.key[row]} has {lut.iid_length[row]} bytes; its head of "
-            f"{layout.IID_HEAD_SIZE}, its domain of {domain_length[row]} and its address of "
-            f"{address_length[row]} make "
+            f"the record of key {lut.key[row]} has "
+            f"{counted(lut.iid_length[row], 'byte')}; its head of {layout.IID_HEAD_SIZE}, "
+            f"its domain of {domain_length[row]} and its address of {address_length[row]} make "
             f"{layout.IID_HEAD_SIZE + domain_length[row] + address_length[row]}",
             section="iids",
             offset=int(lut.iid_offset[row]),
@@ -383,7 +378,7 @@ def check_segments(
     problem = (
         f"bbox {tuple(box)} is reversed; expected minr <= maxr and minc <= maxc"
         if min(box.height, box.width) < 0
-        else f"area is {area[row]}; its bbox {tuple(box)} has {box.n_pixels} pixels"
+        else f"area is {area[row]}; its bbox {tuple(box)} has {counted(box.n_pixels, 'pixel')}"
     )
     raise IIDFormatError(
         f"the segment of key {key[row]}: {problem}", section="segs", offset=int(offset[row])

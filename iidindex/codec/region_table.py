@@ -8,11 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.buffers import Bytes
 from iidindex.codec import layout
-from iidindex.codec.reader import Bytes, Ints, heads_at
+from iidindex.codec.reader import Ints, heads_at
 from iidindex.errors import IIDFormatError
 from iidindex.masks.regions import Regions
 from iidindex.model import BBox
+from iidindex.plural import counted
 
 
 class RegionTable(NamedTuple):
@@ -185,7 +187,7 @@ def _follow_chain(data: Bytes, at: int, stop: int) -> list[int]:
         if length < layout.REGION_HEAD_SIZE or length > left:
             raise IIDFormatError(
                 f"a region's length is {length}; expected {layout.REGION_HEAD_SIZE} to the "
-                f"{left} bytes left of its segment",
+                f"{counted(left, 'byte')} left of its segment",
                 section="segs",
                 offset=at,
             )

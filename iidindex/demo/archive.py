@@ -11,7 +11,7 @@ from iidindex.demo.samples import Picture
 from iidindex.files.iidfile import IIDFile
 from iidindex.model import BBox
 from iidindex.render.write import encode
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 
 # The part of a tile that it shares with each neighbour.
 _OVERLAP = 0.3

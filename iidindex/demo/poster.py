@@ -10,6 +10,7 @@ from iidindex.demo.archive import tiles
 from iidindex.demo.samples import Picture
 from iidindex.index import Index
 from iidindex.model import IID, BBox
+from iidindex.plural import counted
 from iidindex.query.answers.entry import Entry
 from iidindex.render import picture as draw
 from iidindex.render.colors import color_of
@@ -64,9 +65,9 @@ def poster(index: Index, pictures: Sequence[Picture], hero: IID) -> draw.Picture
             "the same in every file that holds it.",
             "Grey lines are the borders of tiles.",
             "",
-            f"{stats.files} files",
-            f"{stats.entries} entries",
-            f"{stats.iids} individuals",
+            counted(stats.files, "file"),
+            counted(stats.entries, "entry", "entries"),
+            counted(stats.iids, "individual"),
         )
     ):
         row = top + len(tissue) + 30 + 34 * line

@@ -13,9 +13,10 @@ from iidindex.demo.samples import pictures
 from iidindex.errors import SourceError
 from iidindex.index import Index
 from iidindex.model import IID
+from iidindex.plural import counted
 from iidindex.query.entries import Entries
 from iidindex.render.write import encode
-from iidindex.storage.local import write_atomically
+from iidindex.storage.atomic import write_atomically
 from iidindex.storage.paths import as_path
 
 
@@ -71,15 +72,15 @@ def tour(directory: str, say: Callable[[str], object], ask: Callable[[Question],
     say("Segmenting three pictures that come with scikit-image …")
     segmented = pictures()
     for picture in segmented:
-        say(f"  {picture.name}: {picture.labels.max()} individuals")
+        say(f"  {picture.name}: {counted(int(picture.labels.max()), 'individual')}")
     count = build(place.archive, segmented)
-    say(f"Cut into overlapping tiles: {count} .iid files in {place.archive}")
+    say(f"Cut into overlapping tiles: {counted(count, '.iid file')} in {place.archive}")
     with Index(place.database, create=True) as index:
         report = index.ingest(place.archive)
         stats = index.stats()
         say(
-            f"Indexed in {report.seconds:.1f} s: {stats.entries} entries of {stats.iids} "
-            f"individuals, in {place.database}"
+            f"Indexed in {report.seconds:.1f} s: {counted(stats.entries, 'entry', 'entries')} of "
+            f"{counted(stats.iids, 'individual')}, in {place.database}"
         )
         hero = _most_seen(index, b"coins")
         for question in _questions(index, place.database, hero):

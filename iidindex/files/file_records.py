@@ -19,7 +19,8 @@ from iidindex.files.part import Part, naming
 from iidindex.files.pending import Pending
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox
-from iidindex.storage.local import Source
+from iidindex.plural import counted
+from iidindex.storage.protocol import Source
 
 
 class Records:
@@ -142,7 +143,8 @@ class Records:
             rows = np.flatnonzero(np.isin(known, wanted))
         if len(unknown):
             raise error(
-                f"{self.name}: there is no entry of key {unknown[0]}; it has {len(known)} entries"
+                f"{self.name}: there is no entry of key {unknown[0]}; "
+                f"it has {counted(len(known), 'entry', 'entries')}"
             )
         return rows
 

@@ -20,7 +20,10 @@ from iidindex.files.metadata import Metadata
 from iidindex.files.saving import encode_file
 from iidindex.masks.regions import as_binary
 from iidindex.model import IID, BBox, BBoxLike, check_bytes
-from iidindex.storage.local import LocalFile, open_source, write_atomically
+from iidindex.plural import counted
+from iidindex.storage.atomic import write_atomically
+from iidindex.storage.given import open_source
+from iidindex.storage.local import LocalFile
 from iidindex.storage.paths import is_iid
 
 
@@ -192,5 +195,5 @@ class IIDFile(Contents):
         return copy.deepcopy(self)
 
     def __repr__(self) -> str:
-        holds = "closed" if self._records.closed else f"{len(self)} entries"
+        holds = "closed" if self._records.closed else counted(len(self), "entry", "entries")
         return f"<IIDFile {self.name!r}, {holds}>"

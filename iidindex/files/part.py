@@ -7,16 +7,15 @@ from functools import cached_property
 
 import numpy as np
 
+from iidindex.buffers import Bytes, as_bytes
 from iidindex.codec import layout
 from iidindex.codec.decode import decode_mask, decode_masks
 from iidindex.codec.reader import (
-    Bytes,
     Header,
     IIDColumns,
     Ints,
     Lut,
     SegmentColumns,
-    as_bytes,
     read_iids,
     read_lut,
     read_segments,
@@ -25,7 +24,7 @@ from iidindex.codec.region_table import RegionTable, read_regions
 from iidindex.errors import IIDFormatError
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox
-from iidindex.storage.local import Source
+from iidindex.storage.protocol import Source
 
 
 class naming:  # noqa: N801  (it is read as a verb: with naming(file): ...)

@@ -9,22 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.buffers import Bytes, as_bytes
 from iidindex.codec import layout
 from iidindex.codec.attributes import read_groups, read_meta
 from iidindex.codec.reader import (
-    Bytes,
     Header,
     Ints,
     Lut,
-    as_bytes,
     check_header,
     check_segments,
     heads_at,
@@ -33,22 +31,24 @@ from iidindex.codec.reader import (
     read_lut,
 )
 from iidindex.columns import FileColumns
-from iidindex.errors import IIDFormatError, SourceError
+from iidindex.errors import IIDFormatError, SourceError, StaleFileError
+from iidindex.files.every_byte import Read, checked_segments, hashed
+from iidindex.files.frame_size import size_of
 from iidindex.files.part import naming
 from iidindex.iidwords import IIDRecords
-from iidindex.model import FileStamp
-from iidindex.storage.local import LocalFile, stamp_of
-
-# Reads so many bytes from an offset; fewer only where the file ends.
-Read = Callable[[int, int], bytes]
+from iidindex.storage.places import storage_at
+from iidindex.storage.protocol import Source
 
 
-def scan(path: str | os.PathLike[str]) -> FileColumns:
+def scan(path: str | os.PathLike[str], *, fixity: bool = False) -> FileColumns:
     """Read what the catalogue needs of one file.
 
     Parameters
     ----------
     path : path-like
+        Or the URL of a storage that is known.
+    fixity : bool
+        Read all bytes, for a BLAKE2b of the file and a checksum of each segment.
 
     Returns
     -------
@@ -61,45 +61,31 @@ def scan(path: str | os.PathLike[str]) -> FileColumns:
     SourceNotFoundError, SourceError
         If it is not there, cannot be read, or changes each of the two times it is read.
     """
+    location = os.fsdecode(path)
+    storage = storage_at(location)
     for _ in range(2):
-        before = stamp_of(path)
-        _let_pass(before)
-        stamp, found = _scan_once(path)
-        if before == stamp == stamp_of(path):
-            if isinstance(found, IIDFormatError):
-                raise found
-            return found
-    raise SourceError(f"{os.fspath(path)}: changes while it is being read")
+        with storage.open(location) as source:
+            try:
+                found = _scanned(source, fixity)
+            except StaleFileError:
+                continue
+            if source.is_current():
+                if isinstance(found, IIDFormatError):
+                    raise found
+                return found
+    raise SourceError(f"{location}: changes while it is being read")
 
 
-# A file written to again within one step of the clock keeps its time. These are the longest steps:
-# of kernels that take the time from their timer, and of file systems that keep seconds.
-_STEP_NS = 20_000_000
-_WHOLE_STEP_NS = 2_000_000_000
+def _scanned(source: Source, fixity: bool) -> FileColumns | IIDFormatError:
+    try:
+        with naming(source.name):
+            return _scan(source, fixity)
+    except IIDFormatError as error:
+        # Damage may only mean that somebody is still writing the file.
+        return error
 
 
-def _let_pass(stamp: FileStamp) -> None:
-    """Wait until whoever writes to a file gives it another time than it has.
-
-    Otherwise what is written just after it was read would go unnoticed for ever.
-    """
-    step = _STEP_NS if stamp.mtime_ns % 1_000_000_000 else _WHOLE_STEP_NS
-    age = time.time_ns() - stamp.mtime_ns
-    if 0 <= age < step:
-        time.sleep((step - age) / 1e9)
-
-
-def _scan_once(path: str | os.PathLike[str]) -> tuple[FileStamp, FileColumns | IIDFormatError]:
-    with LocalFile(path) as source:
-        try:
-            with naming(source.name):
-                return source.stamp, _scan(source)
-        except IIDFormatError as error:
-            # Damage may only mean that somebody is still writing the file.
-            return source.stamp, error
-
-
-def _scan(source: LocalFile) -> FileColumns:
+def _scan(source: Source, fixity: bool = False) -> FileColumns:
     size = source.stamp.size
     read = _reader(source)
     header = check_header(read(0, layout.HEADER_SIZE), size)
@@ -110,11 +96,13 @@ def _scan(source: LocalFile) -> FileColumns:
         raise IIDFormatError(f"ends at byte {len(front)}; its size was {size}")
     lut = _by_key(read_lut(front, header))
     heads = _segment_heads(read, lut)
+    meta = read_meta(front, header)
+    _check_frame(size_of(meta), heads["bbox"], lut)
     return FileColumns(
         stamp=source.stamp,
         digest=_digest(front, header, heads),
         sections=header.sections,
-        meta=_as_json(read_meta(front, header), header),
+        meta=_as_json(meta, header),
         key=lut.key,
         bbox=np.ascontiguousarray(heads["bbox"]),
         area=np.ascontiguousarray(heads["area"]),
@@ -122,10 +110,39 @@ def _scan(source: LocalFile) -> FileColumns:
         length=lut.seg_length,
         iids=_iid_records(front, header, lut),
         groups=_rows_of_groups(read_groups(front, header, lut.key), lut.key),
+        fixity=hashed(read, size) if fixity else None,
+        checksum=checked_segments(read, lut, heads, _spans(lut)) if fixity else None,
     )
 
 
-def _reader(source: LocalFile) -> Read:
+def _check_frame(frame: tuple[int, int] | None, bbox: npt.NDArray[np.uint16], lut: Lut) -> None:
+    """Refuse a box that reaches outside of the frame that the metadata state."""
+    if frame is None:
+        return
+    outside = np.flatnonzero((bbox[:, 2] > frame[0]) | (bbox[:, 3] > frame[1]))
+    if len(outside):
+        row = int(outside[0])
+        raise IIDFormatError(
+            f"the segment of key {lut.key[row]}: bbox {tuple(bbox[row].tolist())} reaches outside "
+            f"the frame of height {frame[0]} and width {frame[1]} that the metadata state",
+            section="segs",
+            offset=int(lut.seg_offset[row]),
+        )
+
+
+def fixity_of(location: str) -> bytes:
+    """BLAKE2b of all bytes of a file, 32 bytes.
+
+    Raises
+    ------
+    SourceNotFoundError, SourceError
+        If it is not there or cannot be read.
+    """
+    with storage_at(location).open(location) as source:
+        return hashed(source.read, source.stamp.size)
+
+
+def _reader(source: Source) -> Read:
     """What reads from a file: a small one is read only once, with its masks."""
     if source.stamp.size > _SMALL:
         return source.read

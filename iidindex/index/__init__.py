@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from iidindex.index.linking import Linkage
 from iidindex.index.maintaining import Upkeep
 from iidindex.index.picturing import Pictures
+from iidindex.model import IID
 from iidindex.query.answers.entry import Entry
-from iidindex.query.entries import entry_of
 from iidindex.query.holdings.raw_sql import SQLRows, Value, ask
+from iidindex.query.single_entry import entry_of
 
 
 class Index(Pictures, Linkage, Upkeep):
@@ -35,21 +36,36 @@ class Index(Pictures, Linkage, Upkeep):
         If it cannot be read, or is no index.
     """
 
-    def entry(self, path: str, key: int) -> Entry | None:
+    def entry(
+        self,
+        path: str,
+        key: int | None = None,
+        *,
+        address: bytes | IID | None = None,
+        domain: bytes | None = None,
+    ) -> Entry | None:
         """One entry of one file, or None.
 
         Parameters
         ----------
         path : str
             Inside its root, or where the file lies on disk.
-        key : int
+        key : int, optional
+            The entry's key in the file.
+        address : bytes or IID, optional
+            Whose entry it is, instead of a key.
+        domain : bytes, optional
+            The domain of the address; ``b""`` for none.
 
         Raises
         ------
+        SeveralDomainsError
+            If the file has the address in several domains, and none is named.
         QueryError
-            If files of several roots have that path.
+            If files of several roots have that path, several entries of the file are those of the
+            individual, or neither key nor address is named, or both.
         """
-        return entry_of(self.entries, path, key)
+        return entry_of(self.entries, path, key, address, domain)
 
     def sql(self, statement: str, parameters: Mapping[str, Value] | None = None) -> SQLRows:
         """Ask in SQL: run a statement that reads, over tables and views, and stream its rows.

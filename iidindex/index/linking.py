@@ -11,6 +11,7 @@ from iidindex.query.answers.records import Records
 from iidindex.query.holdings.inventory import GroupCount, IIDCount, groups, iids
 from iidindex.query.linkage.chain import FileStep, chain
 from iidindex.query.linkage.cooccurring import Cooccurrence, cooccurring
+from iidindex.query.linkage.individual import individual
 from iidindex.query.linkage.link_graph import link_graph
 from iidindex.query.linkage.links import Link, links
 from iidindex.query.linkage.sharing import Related, related, shared
@@ -23,20 +24,36 @@ if TYPE_CHECKING:
 class Linkage(Opened):
     """Questions about what files have in common, and what lies together."""
 
-    def links(self, address: bytes, *, domain: bytes | None = None) -> Records[Link]:
-        """Files in which an IID appears.
+    def individual(self, address: bytes, *, domain: bytes | None = None) -> IID | None:
+        """The individual of an address; None, if no file has it.
 
         Parameters
         ----------
         address : bytes
         domain : bytes, optional
-            ``b""`` for IIDs without a domain; without this, in any domain.
+            ``b""`` for no domain; without this, the only domain that has the address.
+
+        Raises
+        ------
+        SeveralDomainsError
+            If no domain is named, and several have the address.
+        """
+        return individual(self._catalog, address, domain)
+
+    def links(self, address: bytes, *, domain: bytes | None = None) -> Records[Link]:
+        """Files in which the individuals of an address appear.
+
+        Parameters
+        ----------
+        address : bytes
+        domain : bytes, optional
+            ``b""`` for IIDs without a domain; without this, in every domain.
 
         Returns
         -------
         Records of Link
-            By path: ``path entries area``, and ``location``. Pixels of entries that overlap count
-            each time.
+            One for each file and IID, by path, then by domain, none first: ``path entries area``,
+            and ``iid domain location``. Pixels of entries that overlap count each time.
         """
         return Records(LINK, links(self._catalog, address, domain))
 
@@ -105,7 +122,7 @@ class Linkage(Opened):
         ----------
         address : bytes
         domain : bytes, optional
-            ``b""`` for IIDs without a domain; without this, of any domain.
+            ``b""`` for no domain; without this, the only domain that has the address.
         by : {"file", "group", "overlap"}
             What is counted: files in common, groups of files in common, or pairs of entries that
             share pixels.
@@ -121,6 +138,8 @@ class Linkage(Opened):
         ------
         QueryError
             If an argument has not its form.
+        SeveralDomainsError
+            If no domain is named, and several have the address.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             If it is by overlap, and an original is not what it was.
 
@@ -205,7 +224,8 @@ class Linkage(Opened):
         project : {"files", "iids"}, optional
             Only nodes of this kind, linked by what they have in common.
         address, domain : bytes, optional
-            Only what lies around this IID.
+            Only what lies around this IID; the domain may be left out where only one has the
+            address.
         path : str, optional
             Only what lies around this file.
         depth : int
@@ -226,6 +246,8 @@ class Linkage(Opened):
         QueryError
             If networkx is not installed (``pip install 'iidindex[graph]'``), or an argument has not
             its form.
+        SeveralDomainsError
+            If no domain is named, and several have the address.
         """
         return link_graph(
             self._catalog,

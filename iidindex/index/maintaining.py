@@ -14,12 +14,14 @@ from iidindex.query.answers.indexed_file import IndexedFile
 from iidindex.query.answers.records import Records
 from iidindex.query.holdings.archive_files import indexed_files
 from iidindex.query.holdings.stats import Stats, stats
-from iidindex.rows import FILE
+from iidindex.rows import CHANGE, FILE
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+    from datetime import datetime
 
     from iidindex.catalog.contract import Optimization
+    from iidindex.query.holdings.changes import Change
     from iidindex.query.holdings.verify import Problem
 
 
@@ -32,6 +34,7 @@ class Upkeep(Opened):
         *,
         jobs: int | None = None,
         checksum: bool = False,
+        fixity: bool = False,
         dry_run: bool = False,
         progress: Callable[[Progress], object] | None = None,
         executor: Executor | None = None,
@@ -47,6 +50,10 @@ class Upkeep(Opened):
             is much to read.
         checksum : bool
             Read every file, even if its size and time are the same.
+        fixity : bool
+            Record a BLAKE2b of all bytes of every file, and a checksum of each segment, now and
+            at every later ingest of these roots. What is damaged is then found before it is
+            served, and by `verify`. It reads every byte.
         dry_run : bool
             Read and report, but change nothing.
         progress : callable, optional
@@ -80,6 +87,7 @@ class Upkeep(Opened):
             listed,
             jobs=jobs,
             checksum=checksum,
+            fixity=fixity,
             dry_run=dry_run,
             progress=progress,
             executor=executor,
@@ -156,17 +164,65 @@ class Upkeep(Opened):
         return optimize(self._catalog, dry_run=dry_run)
 
     def verify(
-        self, *, checksum: bool = False, progress: Callable[[Any], object] | None = None
+        self,
+        *,
+        checksum: bool = False,
+        fixity: bool = False,
+        masks: bool = False,
+        progress: Callable[[Any], object] | None = None,
     ) -> list[Problem]:
         """Compare the originals and the database with what was indexed.
 
-        With `checksum`, files are read, but for their masks; otherwise sizes and times are
-        compared. Returns what is wrong, as ``location problem``; nothing, if all is well.
-        `progress` is called with something that prints as a line of text.
+        It goes on after a fault. Sizes and times are compared in any case.
+
+        Parameters
+        ----------
+        checksum : bool
+            Read files, but for their masks.
+        fixity : bool
+            Compare every byte of the files whose fixity is recorded.
+        masks : bool
+            Decode every mask, and compare its pixels with its area.
+        progress : callable, optional
+            Called with something that prints as a line of text.
+
+        Returns
+        -------
+        list of Problem
+            What is wrong, as ``location problem``: one for each file; nothing, if all is well.
         """
         from iidindex.query.holdings.verify import verify
 
-        return verify(self._catalog, checksum=checksum, progress=progress)
+        return verify(
+            self._catalog, checksum=checksum, fixity=fixity, masks=masks, progress=progress
+        )
+
+    def changes(self, *, since: str | datetime | float | None = None) -> Records[Change]:
+        """What ingests changed, by name, the oldest first: ``time kind path old_path``.
+
+        Parameters
+        ----------
+        since : str, datetime or float, optional
+            ``"last"``: by the last ingest. A span up to now, such as ``"1d"``, ``"12h"``, ``"90m"``
+            or ``"2w"``. A date or time, such as ``"2026-11-30"`` or ``"2026-11-30T18:00"``, a
+            datetime, or seconds since the epoch; without a zone, it is of this machine's.
+            Without it, since the index was made.
+
+        Returns
+        -------
+        Records of Change
+            ``kind`` is ``added``, ``updated`` (it has other content, or could not be read before),
+            ``touched`` (only its time is another), ``moved`` (then ``old_path`` is where it was),
+            ``missing``, ``returned`` (it was missing and is back) or ``failed``.
+
+        Raises
+        ------
+        QueryError
+            If `since` is no such time.
+        """
+        from iidindex.query.holdings.changes import changes
+
+        return Records(CHANGE, changes(self._catalog, since))
 
     def doctor(self) -> dict[str, Any]:
         """Versions, what this build of SQLite can do, and the state of the index, by name."""

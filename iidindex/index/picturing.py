@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from iidindex.errors import QueryError
 from iidindex.index.opened import Opened
-from iidindex.model import BBox, BBoxLike
+from iidindex.model import IID, BBox, BBoxLike
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.originals import OnStale
 from iidindex.storage.paths import as_path
@@ -108,7 +108,7 @@ class Pictures(Opened):
 
     def sheet(
         self,
-        address: bytes | Iterable[bytes],
+        address: bytes | IID | Iterable[bytes | IID],
         entries: Entries | None = None,
         *,
         domain: bytes | None = None,
@@ -126,11 +126,13 @@ class Pictures(Opened):
 
         Parameters
         ----------
-        address : bytes or iterable of bytes
+        address : bytes or IID, or iterable of them
+            An address that is that of several IIDs is refused; of several addresses, and IIDs, all
+            are drawn.
         entries : Entries, optional
             Draw only those that are among these.
         domain : bytes, optional
-            ``b""`` stands for none given; without it, the address in any domain.
+            ``b""`` stands for none given; without it, the only domain that has the address.
         limit : int
             Tiles, at most 400.
         tile : int
@@ -153,6 +155,8 @@ class Pictures(Opened):
 
         Raises
         ------
+        SeveralDomainsError
+            If what may be drawn has an address in several domains.
         QueryError, SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `render`.
         """
@@ -163,7 +167,9 @@ class Pictures(Opened):
         return sheet(
             self._catalog,
             self._originals,
-            hits.where(address=address, domain=domain),
+            hits,
+            address,
+            domain,
             limit=limit,
             tile=tile,
             margin=margin,

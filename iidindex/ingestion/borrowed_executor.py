@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 
 from iidindex.errors import IngestError
-from iidindex.ingestion.work import Scanned, scan_many
+from iidindex.ingestion.work import Scanned, ToScan, scan_many
 
 # Nobody says how many workers an executor has. So many tasks keep more of them busy than one
 # writer can take results from; of large files, fewer, so that their columns fit into memory.
@@ -53,7 +53,7 @@ class Borrowed:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
-    def submit(self, task: Sequence[str]) -> Future[Scanned]:
+    def submit(self, task: Sequence[ToScan]) -> Future[Scanned]:
         """Have files scanned; if no more work is taken, the future says so."""
         try:
             return self._executor.submit(scan_many, task)
@@ -63,7 +63,7 @@ class Borrowed:
             refused.set_exception(error)
             return refused
 
-    def result(self, task: Sequence[str], future: Future[Scanned]) -> Scanned:
+    def result(self, task: Sequence[ToScan], future: Future[Scanned]) -> Scanned:
         """Wait for what came of them.
 
         Raises
@@ -83,10 +83,11 @@ class Borrowed:
         """Whether so many tasks under way, of files of so many bytes, are to be no more."""
         return n_tasks >= _MOST_TASKS or (n_tasks >= _LEAST_TASKS and n_bytes >= _MOST_BYTES)
 
-    def _failed(self, task: Sequence[str], error: BaseException) -> IngestError:
+    def _failed(self, task: Sequence[ToScan], error: BaseException) -> IngestError:
         how = ", with a new executor" if isinstance(error, BrokenExecutor) else ""
         said = f"{_kind(error)}: {error}" if str(error) else _kind(error)
-        files = task[0] if len(task) == 1 else f"{task[0]} and {len(task) - 1} more"
+        first = task[0].location
+        files = first if len(task) == 1 else f"{first} and {len(task) - 1} more"
         return IngestError(
             f"{files}: {_kind(self._executor)} failed to scan them ({said}); what was finished is "
             f"kept: run it again{how}"

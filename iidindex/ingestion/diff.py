@@ -4,20 +4,47 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.file_rows import failures, files_of_root
-from iidindex.catalog.roots import RootDirectory, add_root, root_directories, root_over
+from iidindex.catalog.file_rows import failures, files_of_root, some_files
+from iidindex.catalog.roots import (
+    RootDirectory,
+    add_root,
+    keep_fixity_of,
+    move_root,
+    relocated,
+    root_directories,
+    root_over,
+)
 from iidindex.errors import IngestError, SourceError
 from iidindex.ingestion.discover import discover
 from iidindex.ingestion.linked import chosen
 from iidindex.ingestion.plan import Known, Plan, plan
 from iidindex.ingestion.report import IngestReport
 from iidindex.model import FileStamp
-from iidindex.storage.local import stamp_of
-from iidindex.storage.paths import is_iid, ways_to
+from iidindex.storage.paths import is_iid
+from iidindex.storage.places import location_of, storage_at, ways_of
+
+
+class Looking(NamedTuple):
+    """How to look.
+
+    Attributes
+    ----------
+    checksum : bool
+        Read every file, whatever its stamp.
+    fixity : bool
+        Record the fixity of these roots, and read the files that have none.
+    dry_run : bool
+        Record nothing.
+    """
+
+    checksum: bool = False
+    fixity: bool = False
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +59,7 @@ class Unread:
     @property
     def location(self) -> str:
         """Where it can be opened."""
-        return os.path.join(self.root.location, self.path)
+        return location_of(self.root.location, self.path)
 
 
 @dataclass(slots=True)
@@ -43,18 +70,23 @@ class Findings:
     ----------
     to_read : list of Unread
         Files that are new or have another stamp.
-    gone : dict of Known to str
-        Files that were there and are not now, and where they were.
-    lost : dict of Known to str
-        Files that were missing before and still are.
+    gone, lost : dict of Known to Unread
+        Files that were there and are not now, and those that were missing before and still are.
     """
 
     to_read: list[Unread]
-    gone: dict[Known, str]
-    lost: dict[Known, str]
+    gone: dict[Known, Unread]
+    lost: dict[Known, Unread]
 
 
-def places_of(paths: Iterable[str | os.PathLike[str]], catalog: Catalog | None = None) -> list[str]:
+class Places(NamedTuple):
+    """What is to be looked at, and what is not there: absolute places, and how they were given."""
+
+    there: list[str]
+    absent: dict[str, str]
+
+
+def places_of(paths: Iterable[str | os.PathLike[str]], catalog: Catalog | None = None) -> Places:
     """Absolute places of paths, without those that lie inside another.
 
     Parameters
@@ -66,37 +98,52 @@ def places_of(paths: Iterable[str | os.PathLike[str]], catalog: Catalog | None =
     Raises
     ------
     IngestError
-        If something is not there, or is neither a directory nor a ``.iid`` file.
+        If something is no path, or is neither a directory nor a ``.iid`` file.
     """
-    ways = [_checked(path) for path in paths]
-    tops = [one[-1] for one in ways if os.path.isdir(one[-1])]
+    found: list[list[str]] = []
+    absent: dict[str, str] = {}
+    for path in paths:
+        ways = _checked(path)
+        if _is_there(ways[-1]):
+            found.append(ways)
+        else:
+            absent[ways[-1]] = os.fsdecode(path)
+    tops = [ways[-1] for ways in found if storage_at(ways[-1]).is_dir(ways[-1])]
     with nullcontext() if catalog is None else catalog.reading() as connection:
-        places = sorted({chosen(one, connection, tops) for one in ways})
+        places = {chosen(ways, connection, tops) for ways in found}
     kept: list[str] = []
-    for place in places:
-        if not any(place.startswith(os.path.join(other, "")) for other in kept):
+    for place in sorted(places):
+        storage = storage_at(place)
+        if all(storage.relative(other, place) is None for other in kept):
             kept.append(place)
-    return kept
+    return Places(kept, absent)
 
 
 def _checked(path: str | os.PathLike[str]) -> list[str]:
     try:
-        ways = ways_to(path)
+        given = os.fsdecode(path)
+        ways = ways_of(given)
         os.fsencode(ways[-1])
     except SourceError as error:
         raise IngestError(str(error)) from None
     except (TypeError, ValueError):
         raise IngestError(f"{path!r:.200}: is no path") from None
-    place = ways[-1]
-    if not os.path.exists(place):
-        raise IngestError(f"{os.fsdecode(path)}: there is no such file or directory")
-    if not os.path.isdir(place) and not any(map(is_iid, ways)):
-        raise IngestError(f"{os.fsdecode(path)}: is no directory, and does not end in .iid")
+    storage, place = storage_at(given), ways[-1]
+    if not storage.is_dir(place) and storage.exists(place) and not any(map(is_iid, ways)):
+        raise IngestError(f"{given}: is no directory, and does not end in .iid")
     return ways
 
 
+def _is_there(place: str) -> bool:
+    storage = storage_at(place)
+    return storage.is_dir(place) or storage.exists(place)
+
+
 def look(
-    catalog: Catalog, places: list[str], checksum: bool, dry_run: bool, report: IngestReport
+    catalog: Catalog,
+    places: list[str],
+    report: IngestReport,
+    asked: Looking,
 ) -> Findings:
     """Compare directories and single files with what the catalogue holds of them.
 
@@ -104,70 +151,130 @@ def look(
     ----------
     catalog : Catalog
     places : list of str
-        From `places_of`.
-    checksum : bool
-        Read every file, whatever its stamp.
-    dry_run : bool
-        Record no root.
+        Those of `places_of` that are there.
     report : IngestReport
         Takes the files that need not be read.
+    asked : Looking
 
     Returns
     -------
     Findings
     """
     findings = Findings([], {}, {})
-    for root, place in _roots_of(catalog, places, dry_run):
-        todo = _compare(catalog, root, place, checksum, report)
+    for root, place in _roots_of(catalog, places, report, asked):
+        todo = _compare(catalog, root, place, asked.checksum, report)
         findings.to_read += [
             Unread(root, path, stamp, todo.known.get(path)) for path, stamp in todo.scan.items()
         ]
         for paths, taken in ((todo.gone, findings.gone), (todo.lost, findings.lost)):
-            taken.update((todo.known[path], os.path.join(root.location, path)) for path in paths)
+            for path in paths:
+                known = todo.known[path]
+                taken[known] = Unread(root, path, known.stamp, known)
     return findings
 
 
 def _roots_of(
-    catalog: Catalog, places: list[str], dry_run: bool
+    catalog: Catalog, places: list[str], report: IngestReport, asked: Looking
 ) -> list[tuple[RootDirectory, str]]:
     """The root of each place: one that it lies in, or else itself."""
-    directories = [place if os.path.isdir(place) else os.path.dirname(place) for place in places]
+    directories = [_directory_of(place) for place in places]
     with catalog.reading() as connection:
         known = root_directories(connection)
+    known = _reappeared(catalog, known, directories, report, asked.dry_run)
     new = [directory for directory in directories if root_over(known, directory) is None]
-    if new and not dry_run:
+    if new and not asked.dry_run:
         with catalog.writing() as connection:
             for directory in new:
                 # Two files of one directory have one root.
                 if root_over(known, directory) is None:
                     add_root(connection, directory)
                     known = root_directories(connection)
+    found = [root_over(known, directory) for directory in directories]
+    plain = {root.id for root in found if root is not None and not root.has_fixity}
+    if asked.fixity and plain and not asked.dry_run:
+        with catalog.writing() as connection:
+            for root_id in plain:
+                keep_fixity_of(connection, root_id)
     return [
-        (root_over(known, directory) or RootDirectory(0, "", directory), place)
-        for directory, place in zip(directories, places, strict=True)
+        (_asked(root or RootDirectory(0, "", directory), asked.fixity), place)
+        for root, directory, place in zip(found, directories, places, strict=True)
     ]
+
+
+def _directory_of(place: str) -> str:
+    storage = storage_at(place)
+    return place if storage.is_dir(place) else storage.parent(place)
+
+
+# Files of a root that are looked for where it may have gone; which part has to be there.
+_LOOKED_FOR = 100
+_MOST_OF_IT = 0.5
+
+
+def _reappeared(
+    catalog: Catalog,
+    known: list[RootDirectory],
+    directories: list[str],
+    report: IngestReport,
+    dry_run: bool,
+) -> list[RootDirectory]:
+    """Roots as they lie now: one that is gone, and whose files lie in a new directory, is there.
+
+    Otherwise all of them would be indexed twice.
+    """
+    new = [place for place in dict.fromkeys(directories) if root_over(known, place) is None]
+    gone = [root for root in known if new and not _share_in(catalog, root, root.location)]
+    for directory in new:
+        if root_over(known, directory) is not None:
+            continue
+        fitting = [root for root in gone if _share_in(catalog, root, directory) >= _MOST_OF_IT]
+        if len(fitting) != 1:
+            continue  # nobody can tell which of several it is
+        (root,) = fitting
+        gone.remove(root)
+        report.relocated[root.name] = directory
+        if not dry_run:
+            with catalog.writing() as connection:
+                move_root(connection, relocated(connection, root.name, directory))
+        known = [one._replace(location=directory) if one.id == root.id else one for one in known]
+    return known
+
+
+def _share_in(catalog: Catalog, root: RootDirectory, directory: str) -> float:
+    """Which part of some files of a root lie in a directory, as large as they were."""
+    with catalog.reading() as connection:
+        files = some_files(connection, root.id, _LOOKED_FOR)
+    storage = storage_at(directory)
+    found = 0
+    for path, size in files:
+        with suppress(SourceError):
+            found += storage.stamp(storage.join(directory, path)).size == size
+    return found / max(1, len(files))
+
+
+def _asked(root: RootDirectory, fixity: bool) -> RootDirectory:
+    return root._replace(has_fixity=bool(root.has_fixity or fixity))
 
 
 def _compare(
     catalog: Catalog, root: RootDirectory, place: str, checksum: bool, report: IngestReport
 ) -> Plan:
-    below = os.path.relpath(place, root.location)
-    below = "" if below == "." else below
-    if os.path.isdir(place):
+    storage = storage_at(root.location)
+    below = storage.relative(root.location, place) or ""
+    if storage.is_dir(place):
         discovery = discover(root.location, below)
         found, unreadable = discovery.found, discovery.unreadable
     else:
-        stamp = stamp_of(place)
-        found, unreadable = {below: (stamp.size, stamp.mtime_ns)}, {}
+        found, unreadable = {below: storage.stamp(place)[:2]}, {}
     with catalog.reading() as connection:
         reasons = failures(connection, root.id)
         rows = files_of_root(connection, root.id, below)
-        todo = plan(found, rows, unreadable=unreadable, checksum=checksum)
+        todo = plan(found, rows, unreadable=unreadable, checksum=checksum, fixity=root.has_fixity)
     report.unchanged += todo.unchanged
     report.failed += len(todo.failed)
     report.kept += todo.kept
     for path in todo.failed:
-        report.failures[os.path.join(root.location, path)] = reasons[path]
+        report.failures[location_of(root.location, path)] = reasons[path]
     for path, reason in unreadable.items():
-        report.unreadable[os.path.join(root.location, path)] = reason
+        report.unreadable[location_of(root.location, path)] = reason
     return todo

@@ -2,115 +2,36 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import islice
 
-from iidindex.model import time_in_64_bits
-from iidindex.storage.paths import SUFFIX, is_iid
-
-# Files without the right suffix that are counted, to tell what was found in their stead.
-_MOST_COUNTED = 100_000
+from iidindex.storage.local_storage import LOCAL
+from iidindex.storage.paths import SUFFIX
+from iidindex.storage.places import storage_at
+from iidindex.storage.protocol import Listing
+from iidindex.storage.walk import has_any, suffixes_below
 
 
-@dataclass(slots=True)
-class Discovery:
-    """What lies below a directory.
-
-    Attributes
-    ----------
-    found : dict of str to (int, int)
-        Path relative to the directory, ``/``-separated, of every ``.iid`` file, in no order; the
-        fields of its `FileStamp`.
-    unreadable : dict of str to str
-        Relative path of each directory or file that could not be looked at, and why. What
-        lies in such a directory is unknown, which is not the same as gone.
-    """
-
-    found: dict[str, tuple[int, int]] = field(default_factory=dict)
-    unreadable: dict[str, str] = field(default_factory=dict)
-
-
-def discover(directory: str, below: str = "") -> Discovery:
-    """Walk a directory for ``.iid`` files, following symbolic links that lead out of it once.
+def discover(directory: str, below: str = "") -> Listing:
+    """List the ``.iid`` files of a root.
 
     Parameters
     ----------
     directory : str
+        The root's location.
     below : str
-        Walk this subdirectory only; paths stay relative to `directory`.
-
-    Returns
-    -------
-    Discovery
-        A directory that several links lead to is walked once, so cycles are harmless. One that
-        lies inside `directory` itself is walked where it lies, whatever links lead to it.
+        Only those below this path; paths stay relative to `directory`.
     """
-    result = Discovery()
-    for _ in _walk(directory, below, result):
-        pass
-    return result
+    return storage_at(directory).walk(directory, below, SUFFIX)
 
 
 def has_iid(directory: str) -> bool:
-    """Whether `discover` would find any file; it looks no further than to the first."""
-    result = Discovery()
-    return any(result.found for _ in _walk(directory, "", result))
+    """Whether `discover` would find any file; elsewhere than on a disk, that is taken for granted.
 
-
-def suffixes_below(directory: str) -> Counter[str]:
-    """How many files of each suffix, in lower case, lie below a directory; links stay aside."""
-    names = (name for _, _, files in os.walk(directory) for name in files)
-    return Counter(os.path.splitext(name)[1].lower() for name in islice(names, _MOST_COUNTED))
-
-
-def _walk(directory: str, below: str, result: Discovery) -> Iterator[None]:
-    """Note what lies below a directory, and yield after each directory."""
-    real = os.path.join(os.path.realpath(directory), "")
-    walked: set[tuple[int, int]] = set()
-    waiting = [below]
-    while waiting:
-        relative = waiting.pop()
-        place = os.path.join(directory, relative) if relative else directory
-        try:
-            identity = os.stat(place)
-            if (identity.st_dev, identity.st_ino) not in walked:
-                walked.add((identity.st_dev, identity.st_ino))
-                waiting += _list(place, f"{relative}/" if relative else "", real, result)
-        except OSError as error:
-            result.unreadable[relative] = error.strerror or str(error)
-        yield
-
-
-def _list(place: str, before: str, real: str, result: Discovery) -> list[str]:
-    """Note the files of one directory; return its subdirectories, the last by name first.
-
-    They are followed in the order of names, so that of two links to a directory it is the same
-    one every time.
+    Nothing is looked at behind the first.
     """
-    found = result.found
-    subdirectories = []
-    # Most of the work on an archive that has not changed is this loop.
-    with os.scandir(place) as listing:
-        for item in listing:
-            name = item.name
-            try:
-                if item.is_dir():
-                    if not (item.is_symlink() and _lies_in(item.path, real)):
-                        subdirectories.append(before + name)
-                elif name.endswith(SUFFIX) or is_iid(name):
-                    status = item.stat()
-                    if stat.S_ISREG(status.st_mode):
-                        mtime_ns = time_in_64_bits(status.st_mtime_ns)
-                        found[before + name] = status.st_size, mtime_ns
-            except OSError as error:  # a link to nothing, or to itself
-                if is_iid(name):
-                    result.unreadable[before + name] = error.strerror or str(error)
-    return sorted(subdirectories, reverse=True)
+    return storage_at(directory) is not LOCAL or has_any(directory, SUFFIX)
 
 
-def _lies_in(link: str, directory: str) -> bool:
-    return os.path.join(os.path.realpath(link), "").startswith(directory)
+def others_below(directory: str) -> Counter[str]:
+    """How many files of each suffix, in lower case, lie below a directory of a disk."""
+    return suffixes_below(directory) if storage_at(directory) is LOCAL else Counter()

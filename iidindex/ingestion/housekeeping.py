@@ -19,7 +19,7 @@ from iidindex.catalog.roots import (
     root_named,
 )
 from iidindex.errors import CatalogError, IIDIndexError
-from iidindex.storage.paths import ways_to
+from iidindex.storage.places import storage_at, ways_of
 
 # Files of a root of which one at least must lie where it is said to be now.
 _LOOKED_FOR = 100
@@ -43,10 +43,10 @@ def relocate(
         there, or it meets another root.
     """
     try:
-        location = ways_to(place)[-1]
-    except (IIDIndexError, ValueError) as error:
+        location = ways_of(os.fsdecode(place))[-1]
+    except (IIDIndexError, TypeError, ValueError) as error:
         raise CatalogError(f"{place!r:.200}: there is no such directory: {error}") from None
-    if not os.path.isdir(location):
+    if not storage_at(location).is_dir(location):
         raise CatalogError(f"{os.fsdecode(place)}: there is no such directory")
     if dry_run:
         with catalog.reading() as connection:
@@ -60,7 +60,8 @@ def relocate(
 def _relocated(connection: Connection, name: str, location: str) -> Root:
     root = relocated(connection, name, location)
     paths = some_paths(connection, root.id, _LOOKED_FOR)
-    if paths and not any(os.path.exists(os.path.join(location, path)) for path in paths):
+    storage = storage_at(location)
+    if paths and not any(storage.exists(storage.join(location, path)) for path in paths):
         raise CatalogError(
             f"{location}: none of the files of the root {name!r} is there, {paths[0]} for one; "
             "name the directory that they lie in now"
@@ -92,9 +93,10 @@ def _useless(connection: Connection, root: str | None) -> list[tuple[int, str]]:
         return missing_files(connection)
     directory = root_named(connection, root)
     found = paths_of(connection, directory.id)
+    storage = storage_at(directory.location)
     for _, path in found:
-        location = os.path.join(directory.location, path)
-        if os.path.exists(location):
+        location = storage.join(directory.location, path)
+        if storage.exists(location):
             raise CatalogError(
                 f"{root}: {location} is there; a root is forgotten only when its files are gone"
             )

@@ -18,6 +18,7 @@ class Known:
     stamp: FileStamp
     digest: bytes | None
     state: str
+    fixity: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -52,8 +53,8 @@ class Plan:
     kept: int = 0
 
 
-# Path, id, size, mtime_ns, digest, state: as the catalogue lists a file.
-Row = tuple[str, int, int, int, bytes | None, str]
+# Path, id, size, mtime_ns, digest, state, fixity: as the catalogue lists a file.
+Row = tuple[str, int, int, int, bytes | None, str, bytes | None]
 
 
 def plan(
@@ -62,6 +63,7 @@ def plan(
     *,
     unreadable: Collection[str] = (),
     checksum: bool = False,
+    fixity: bool = False,
 ) -> Plan:
     """Compare what is on disk with what the catalogue holds.
 
@@ -78,6 +80,8 @@ def plan(
         Directories and files that could not be looked at.
     checksum : bool
         Read every file, whatever its stamp.
+    fixity : bool
+        Read every file whose fixity is not recorded.
 
     Returns
     -------
@@ -88,22 +92,24 @@ def plan(
     hidden = tuple(f"{path}/" for path in unreadable)
     result = Plan(scan={})
     changed: dict[str, tuple[int, int]] = {}
-    for path, file_id, size, mtime_ns, digest, state in rows:
+    for path, file_id, size, mtime_ns, digest, state, known_fixity in rows:
         stamp = found.pop(path, None)
         if stamp is None:
             if not may_be_gone or path in unreadable or path.startswith(hidden):
                 result.kept += state == "ok" and not may_be_gone
                 continue
             (result.lost if state == "missing" else result.gone).append(path)
-        elif stamp == (size, mtime_ns) and state != "missing" and not checksum:
-            if state == "ok":
+        elif stamp == (size, mtime_ns) and state == "ok":
+            if not checksum and (known_fixity is not None or not fixity):
                 result.unchanged += 1
-            else:
-                result.failed.append(path)
+                continue
+            changed[path] = stamp
+        elif stamp == (size, mtime_ns) and state == "failed" and not checksum:
+            result.failed.append(path)
             continue
         else:
             changed[path] = stamp
-        result.known[path] = Known(file_id, FileStamp(size, mtime_ns), digest, state)
+        result.known[path] = Known(file_id, FileStamp(size, mtime_ns), digest, state, known_fixity)
     found.update(changed)
     result.scan = {path: FileStamp(*found[path]) for path in sorted(found)}
     return result
@@ -116,6 +122,8 @@ class Outcome(Enum):
     UPDATED = "updated"
     TOUCHED = "touched"
     MOVED = "moved"
+    RETURNED = "returned"
+    UNCHANGED = "unchanged"
 
 
 class Matcher:
@@ -133,14 +141,24 @@ class Matcher:
             if known.digest is not None:
                 self._gone.setdefault(known.digest, deque()).append(known)
 
-    def match(self, before: Known | None, digest: bytes) -> tuple[Outcome, Known | None]:
+    def match(
+        self,
+        before: Known | None,
+        stamp: FileStamp,
+        digest: bytes,
+        fixity: bytes | None = None,
+    ) -> tuple[Outcome, Known | None]:
         """Match a file that was read with what was known.
 
         Parameters
         ----------
         before : Known or None
             What the catalogue holds under its path.
+        stamp : FileStamp
         digest : bytes
+            Of everything but the masks.
+        fixity : bytes, optional
+            Of all bytes, if it was asked for.
 
         Returns
         -------
@@ -150,8 +168,19 @@ class Matcher:
         """
         if before is not None:
             # What could not be read has no digest.
-            return (Outcome.TOUCHED if before.digest == digest else Outcome.UPDATED), before
-        candidates = self._gone.get(digest)
-        if candidates:
-            return Outcome.MOVED, candidates.popleft()
+            if before.digest != digest or not _may_be(before, fixity):
+                return Outcome.UPDATED, before
+            if before.state == "missing":
+                return Outcome.RETURNED, before
+            return (Outcome.UNCHANGED if before.stamp == stamp else Outcome.TOUCHED), before
+        candidates = self._gone.get(digest, deque())
+        for known in candidates:
+            if _may_be(known, fixity):
+                candidates.remove(known)
+                return Outcome.MOVED, known
         return Outcome.ADDED, None
+
+
+def _may_be(known: Known, fixity: bytes | None) -> bool:
+    """Whether the masks are the same, as far as that is known."""
+    return fixity is None or known.fixity in (None, fixity)

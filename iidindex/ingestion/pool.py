@@ -11,8 +11,9 @@ from typing import Protocol
 
 from iidindex.errors import IngestError
 from iidindex.ingestion.borrowed_executor import Borrowed
-from iidindex.ingestion.work import Scanned, scan_many
-from iidindex.processes import MOST_JOBS, can_start, new_pool, processors, starting
+from iidindex.ingestion.work import Scanned, ToScan, scan_many
+from iidindex.processes import MOST_JOBS, can_start, new_pool, starting
+from iidindex.system.spawning import processors
 
 # Files, and bytes of them, that a worker is given at a time.
 _TASK_FILES = 256
@@ -27,7 +28,7 @@ _OWN_TASKS = 2
 _AHEAD = 3
 _AHEAD_BYTES = 24 << 20
 
-Task = Sequence[str]
+Task = Sequence[ToScan]
 Waiting = Iterator[tuple[Task, int]]
 
 
@@ -54,26 +55,26 @@ def processes(jobs: int | None, n_files: int) -> int:
     return processors() if n_files >= _FEW_FILES and can_start() else 1
 
 
-def tasks(locations: Sequence[str], sizes: Sequence[int]) -> Waiting:
+def tasks(files: Task, sizes: Sequence[int]) -> Waiting:
     """Cut files into runs of bounded number and size; yield each run and its bytes."""
     begin = size = 0
     for end, more in enumerate(sizes):
         if end > begin and (end - begin == _TASK_FILES or size + more > _TASK_BYTES):
-            yield locations[begin:end], size
+            yield files[begin:end], size
             begin, size = end, 0
         size += more
-    if begin < len(locations):
-        yield locations[begin:], size
+    if begin < len(files):
+        yield files[begin:], size
 
 
 def scan_all(
-    locations: Sequence[str], sizes: Sequence[int], jobs: int, executor: Executor | None = None
+    files: Task, sizes: Sequence[int], jobs: int, executor: Executor | None = None
 ) -> Iterator[tuple[Task, Scanned]]:
     """Scan files, in their order.
 
     Parameters
     ----------
-    locations : sequence of str
+    files : sequence of ToScan
     sizes : sequence of int
         In bytes, to share the work out.
     jobs : int
@@ -91,7 +92,7 @@ def scan_all(
     IngestError
         If a worker process is ended from outside, or the executor fails.
     """
-    waiting = tasks(locations, sizes)
+    waiting = tasks(files, sizes)
     if executor is not None:
         yield from _in_order(Borrowed(executor), waiting)
     elif jobs == 1:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+
+from iidindex.plural import counted
+
+# Files of each kind that are named.
+_MOST_NAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,8 @@ class Progress:
 
     def __str__(self) -> str:
         rate = self.entries / self.seconds if self.seconds else 0.0
-        return f"{self.files} of {self.total} files, {self.entries} entries, {rate:,.0f} entries/s"
+        done = f"{self.files} of {counted(self.total, 'file')}"
+        return f"{done}, {counted(self.entries, 'entry', 'entries')}, {rate:,.0f} entries/s"
 
 
 @dataclass(slots=True)
@@ -28,9 +34,10 @@ class IngestReport:
 
     Attributes
     ----------
-    added, updated, touched, moved, unchanged, missing, failed : int
-        Files that were new, had other content, had only a new modification time, were found
-        under another path, were skipped, are gone, or could not be read.
+    added, updated, touched, moved, returned, unchanged, missing, failed : int
+        Files that were new, had other content or could not be read before, had only a new
+        modification time, were found under another path, were missing and are back, are as they
+        were, are gone, or could not be read.
     kept : int
         Files that are gone together with all others, and so are not taken for missing: their
         disk may not be mounted.
@@ -40,21 +47,27 @@ class IngestReport:
     failures : dict of str to str
         Location of each file that could not be read, and why.
     unreadable : dict of str to str
-        Location of each directory that could not be listed, and why.
+        Location of each directory that could not be listed, or is not there, and why.
     moves : dict of str to str
         Location of each file that moved, and where it was.
     gone : list of str
         Location of each file that is missing since now.
+    names : dict of str to list of str
+        Locations of the files that were added, updated, touched, moved, returned, missing or
+        failed since the last time: of each kind, the first thousand.
     absent : dict of str to str
         Name and location of each root, of all there are, whose directory is not there.
     others : dict of str to int
         If no ``.iid`` file was found nor is known: how many files of each suffix were.
+    relocated : dict of str to str
+        Name of each root that was found elsewhere by its files, and where it is now.
     """
 
     added: int = 0
     updated: int = 0
     touched: int = 0
     moved: int = 0
+    returned: int = 0
     unchanged: int = 0
     missing: int = 0
     failed: int = 0
@@ -65,11 +78,26 @@ class IngestReport:
     unreadable: dict[str, str] = field(default_factory=dict)
     moves: dict[str, str] = field(default_factory=dict)
     gone: list[str] = field(default_factory=list)
+    names: dict[str, list[str]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     others: dict[str, int] = field(default_factory=dict)
+    relocated: dict[str, str] = field(default_factory=dict)
 
     @property
     def has_found_none(self) -> bool:
         """Whether nothing was found or known that could have been ingested."""
         counts = (self.added, self.updated, self.touched, self.moved, self.unchanged)
         return not (any(counts) or self.missing or self.failed or self.kept or self.unreadable)
+
+    def note(self, kind: str, location: str) -> None:
+        """Count a file among those of a kind, and name it, unless it is unchanged."""
+        setattr(self, kind, getattr(self, kind) + 1)
+        if kind != "unchanged":
+            names = self.names.setdefault(kind, [])
+            if len(names) < _MOST_NAMES:
+                names.append(location)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many files became what."""
+        return {name: value for name, value in asdict(self).items() if isinstance(value, int)}

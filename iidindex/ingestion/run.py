@@ -13,27 +13,26 @@ from typing import Self
 from sqlalchemy import Connection
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.contract import Intake
-from iidindex.catalog.load import Loader, Place
-from iidindex.catalog.roots import roots_in_use
+from iidindex.catalog.journal import begin_ingest, end_ingest
+from iidindex.catalog.load import Loader
+from iidindex.catalog.roots import root_directories, root_over, roots_in_use
 from iidindex.errors import IngestError
 from iidindex.files.arguments import is_positive
 from iidindex.ingestion.borrowed_executor import checked_executor
-from iidindex.ingestion.diff import Findings, Unread, look, places_of
-from iidindex.ingestion.discover import suffixes_below
+from iidindex.ingestion.diff import Findings, Looking, Places, look, places_of
+from iidindex.ingestion.discover import others_below
 from iidindex.ingestion.interrupt import Interrupt
-from iidindex.ingestion.plan import Matcher, Outcome
 from iidindex.ingestion.pool import processes, scan_all
+from iidindex.ingestion.recording import Recorder
 from iidindex.ingestion.report import IngestReport, Progress
-from iidindex.ingestion.work import Scanned
-from iidindex.model import FileStamp
+from iidindex.ingestion.work import Scanned, ToScan
+from iidindex.storage.places import storage_at
+
+_ABSENT = "there is no such file or directory"
 
 # Entries and files after which a transaction is committed.
 _BATCH_ENTRIES = 250_000
 _BATCH_FILES = 20_000
-
-# A stamp no file can have: one that could not be read is tried again every time.
-_NEVER = FileStamp(-1, -1)
 
 Tell = Callable[[Progress], object]
 
@@ -44,6 +43,7 @@ def ingest(
     *,
     jobs: int | None = None,
     checksum: bool = False,
+    fixity: bool = False,
     dry_run: bool = False,
     progress: Tell | None = None,
     executor: Executor | None = None,
@@ -59,6 +59,8 @@ def ingest(
         processors, if there is much to read.
     checksum : bool
         Read every file, even if its size and time are the same.
+    fixity : bool
+        Record a BLAKE2b of all bytes of every file, now and at every later ingest of its root.
     dry_run : bool
         Read and report, but change nothing.
     progress : callable, optional
@@ -85,117 +87,167 @@ def ingest(
     if jobs is not None and not is_positive(jobs):
         raise IngestError(f"jobs is {jobs!r}; expected an integer from 1")
     borrowed = checked_executor(executor, jobs)
-    report = IngestReport()
+    report = IngestReport(unreadable=dict.fromkeys(places.absent, _ABSENT))
+    _check_any(catalog, places)
     begin = time.perf_counter()
-    with nullcontext() if dry_run else catalog.sole_writer(), Interrupt() as interrupt:
-        findings = look(catalog, places, checksum, dry_run, report)
-        _carry_out(catalog, findings, jobs, borrowed, dry_run, progress, report, interrupt)
+    with (
+        nullcontext() if dry_run else catalog.sole_writer(),
+        Interrupt() as interrupt,
+        _noted(catalog, [*places.there, *places.absent], dry_run, report) as ingest_id,
+    ):
+        asked = Looking(checksum=checksum, fixity=fixity, dry_run=dry_run)
+        findings = look(catalog, places.there, report, asked)
+        run = _Run(catalog, findings, report, interrupt, ingest_id, dry_run, progress)
+        files = findings.to_read
+        scanned = scan_all(
+            [ToScan(file.location, file.root.has_fixity) for file in files],
+            [file.stamp.size for file in files],
+            processes(jobs, len(files)),
+            borrowed,
+        )
+        run.carry_out(scanned)
     with catalog.reading() as connection:
         report.absent = {
             root.name: root.location
             for root in roots_in_use(connection)
-            if not os.path.isdir(root.location)
+            if not storage_at(root.location).is_dir(root.location)
         }
     if report.has_found_none:
-        counts = sum((suffixes_below(place) for place in places), Counter())
+        counts = sum(map(others_below, places.there), Counter[str]())
         report.others = dict(counts.most_common())
     report.seconds = time.perf_counter() - begin
     return report
 
 
-def _carry_out(
-    catalog: Catalog,
-    findings: Findings,
-    jobs: int | None,
-    executor: Executor | None,
-    dry_run: bool,
-    progress: Tell | None,
-    report: IngestReport,
-    interrupt: Interrupt,
-) -> None:
-    files = findings.to_read
-    intake = catalog.store.intake()
-    if not dry_run:
-        _prepare(catalog, intake, len(files))
-    scanned = _UntilFailure(
-        scan_all(
-            [file.location for file in files],
-            [file.stamp.size for file in files],
-            processes(jobs, len(files)),
-            executor,
-        )
-    )
-    matcher = Matcher([*findings.gone, *findings.lost])
-    begin = time.perf_counter()
-    done = entries = 0
-    for batch in _batches(scanned, interrupt):
-        with _transaction(catalog, intake, dry_run) as loader:
-            for task, result in batch:
-                _record(loader, files[done : done + len(task)], matcher, findings, result, report)
-                done += len(task)
-                entries += 0 if result.batch is None else len(result.batch)
-                if progress is not None:
-                    progress(Progress(done, len(files), entries, time.perf_counter() - begin))
-            del result  # a huge file's columns are not needed any more
-    # Ctrl-C reaches workers, too, and is an interrupt then rather than their failure.
-    if scanned.failure is not None and not interrupt.requested:
-        raise scanned.failure
-    if interrupt.requested:
-        findings.gone.clear()  # what was not looked at yet is not known to be gone
-    if not dry_run:
-        _finish(catalog, [known.id for known in findings.gone], intake)
-    if interrupt.requested:
-        raise KeyboardInterrupt
-    report.missing += len(findings.gone)
-    report.gone += findings.gone.values()
-
-
-def _prepare(catalog: Catalog, intake: Intake, n_files: int) -> None:
-    """Make ready to load files, if there are any."""
-    if n_files:
-        with catalog.writing() as connection:
-            intake.prepare(connection, n_files)
-
-
-def _finish(catalog: Catalog, gone: Sequence[int], intake: Intake) -> None:
-    """Make what was left out, and mark files missing; write nothing if all is well."""
-    with catalog.reading() as connection:
-        if not gone and intake.is_complete(connection):
-            return
-    with catalog.writing() as connection:
-        intake.complete(connection)
-        with _loader(catalog, intake, connection) as loader:
-            loader.miss(gone)
-
-
-@contextmanager
-def _transaction(catalog: Catalog, intake: Intake, dry_run: bool) -> Iterator[Loader | None]:
-    """Something to write with, until it is committed; nothing, if nothing is to be written."""
-    if dry_run:
-        yield None
+def _check_any(catalog: Catalog, places: Places) -> None:
+    """Refuse to go on if nothing is there, and nothing of it was ever indexed."""
+    if places.there or not places.absent:
         return
-    with catalog.writing() as connection, _loader(catalog, intake, connection) as loader:
-        yield loader
-        loader.finish()
+    with catalog.reading() as connection:
+        known = root_directories(connection)
+    if not any(root_over(known, place) for place in places.absent):
+        raise IngestError(f"{next(iter(places.absent.values()))}: {_ABSENT}")
 
 
 @contextmanager
-def _loader(catalog: Catalog, intake: Intake, connection: Connection) -> Iterator[Loader]:
-    with intake.loading(connection) as target:
-        yield Loader(target, catalog.store.remove_boxes, int(time.time()))
+def _noted(
+    catalog: Catalog, places: Sequence[str], dry_run: bool, report: IngestReport
+) -> Iterator[int]:
+    """Note in the journal that an ingest begins, and how it ends; yield its id."""
+    if dry_run:
+        yield 0
+        return
+    with catalog.writing() as connection:
+        ingest_id = begin_ingest(connection, int(time.time()), places)
+    yield ingest_id
+    with catalog.writing() as connection:
+        end_ingest(connection, ingest_id, int(time.time()), report.counts)
+
+
+class _Run:
+    """One ingest, from what was found to what is written.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    findings : Findings
+    report : IngestReport
+    interrupt : Interrupt
+    ingest_id : int
+    dry_run : bool
+    progress : callable, optional
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        findings: Findings,
+        report: IngestReport,
+        interrupt: Interrupt,
+        ingest_id: int,
+        dry_run: bool,
+        progress: Tell | None,
+    ) -> None:
+        self._catalog = catalog
+        self._findings = findings
+        self._report = report
+        self._interrupt = interrupt
+        self._ingest_id = ingest_id
+        self._dry_run = dry_run
+        self._progress = progress
+        self._intake = catalog.store.intake()
+        self._recorder = Recorder(findings, report)
+
+    def carry_out(self, results: Iterator[tuple[Sequence[ToScan], Scanned]]) -> None:
+        """Write what is scanned, batch by batch, and what is gone."""
+        files = self._findings.to_read
+        if files and not self._dry_run:
+            with self._catalog.writing() as connection:
+                self._intake.prepare(connection, len(files))
+        scanned = _UntilFailure(results)
+        begin = time.perf_counter()
+        done = entries = 0
+        for batch in _batches(scanned, self._interrupt):
+            with self._transaction() as loader:
+                for task, result in batch:
+                    self._recorder.record(loader, files[done : done + len(task)], result)
+                    done += len(task)
+                    entries += 0 if result.batch is None else len(result.batch)
+                    if self._progress is not None:
+                        seconds = time.perf_counter() - begin
+                        self._progress(Progress(done, len(files), entries, seconds))
+                del result  # a huge file's columns are not needed any more
+        # Ctrl-C reaches workers, too, and is an interrupt then rather than their failure.
+        if scanned.failure is not None and not self._interrupt.requested:
+            raise scanned.failure
+        if self._interrupt.requested:
+            self._findings.gone.clear()  # what was not looked at yet is not known to be gone
+        self._finish()
+        if self._interrupt.requested:
+            raise KeyboardInterrupt
+
+    def _finish(self) -> None:
+        """Make what was left out, and mark files missing; write nothing if all is well."""
+        if self._dry_run:
+            self._recorder.miss(None)
+            return
+        with self._catalog.reading() as connection:
+            if not self._findings.gone and self._intake.is_complete(connection):
+                return
+        with self._catalog.writing() as connection:
+            self._intake.complete(connection)
+            with self._loader(connection) as loader:
+                self._recorder.miss(loader)
+                loader.finish()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Loader | None]:
+        """Something to write with, until it is committed; nothing, if nothing is written."""
+        if self._dry_run:
+            yield None
+            return
+        with self._catalog.writing() as connection, self._loader(connection) as loader:
+            yield loader
+            loader.finish()
+
+    @contextmanager
+    def _loader(self, connection: Connection) -> Iterator[Loader]:
+        with self._intake.loading(connection) as target:
+            remove_boxes = self._catalog.store.remove_boxes
+            yield Loader(target, remove_boxes, int(time.time()), self._ingest_id)
 
 
 class _UntilFailure:
     """What is scanned, up to a failure, which is kept until all before it has been committed."""
 
-    def __init__(self, scanned: Iterator[tuple[Sequence[str], Scanned]]) -> None:
+    def __init__(self, scanned: Iterator[tuple[Sequence[ToScan], Scanned]]) -> None:
         self._scanned = scanned
         self.failure: IngestError | None = None
 
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> tuple[Sequence[str], Scanned]:
+    def __next__(self) -> tuple[Sequence[ToScan], Scanned]:
         try:
             return next(self._scanned)
         except IngestError as error:
@@ -204,14 +256,14 @@ class _UntilFailure:
 
 
 def _batches(
-    scanned: Iterator[tuple[Sequence[str], Scanned]], interrupt: Interrupt
-) -> Iterator[Iterator[tuple[Sequence[str], Scanned]]]:
+    scanned: Iterator[tuple[Sequence[ToScan], Scanned]], interrupt: Interrupt
+) -> Iterator[Iterator[tuple[Sequence[ToScan], Scanned]]]:
     """Cut what is scanned into transactions, each to be consumed before the next."""
     is_over = False
 
     def transaction(
-        first: tuple[Sequence[str], Scanned],
-    ) -> Iterator[tuple[Sequence[str], Scanned]]:
+        first: tuple[Sequence[ToScan], Scanned],
+    ) -> Iterator[tuple[Sequence[ToScan], Scanned]]:
         nonlocal is_over
         files = entries = 0
         task, result = first
@@ -234,42 +286,3 @@ def _batches(
         if first is None:
             return
         yield transaction(first)
-
-
-def _record(
-    loader: Loader | None,
-    files: Sequence[Unread],
-    matcher: Matcher,
-    findings: Findings,
-    result: Scanned,
-    report: IngestReport,
-) -> None:
-    """Count what came of some files, and write it."""
-    for which, failure in result.failures.items():
-        file = files[which]
-        stamp = _NEVER if failure.transient else file.stamp
-        report.failed += 1
-        report.failures[file.location] = failure.reason
-        if loader is not None:
-            known_id = None if file.known is None else file.known.id
-            loader.fail(file.root.id, file.path, stamp, failure.reason, known_id)
-    if result.batch is None:
-        return
-    places: list[Place] = []
-    which_new: list[int] = []
-    for nth, (position, facts) in enumerate(zip(result.read, result.batch.files, strict=True)):
-        file = files[position]
-        outcome, before = matcher.match(file.known, facts.digest)
-        setattr(report, outcome.value, getattr(report, outcome.value) + 1)
-        if outcome is Outcome.MOVED and before is not None:
-            report.moves[file.location] = findings.gone.pop(before, "") or findings.lost[before]
-        if outcome in (Outcome.ADDED, Outcome.UPDATED):
-            known_id = None if before is None else before.id
-            places.append(Place(file.root.id, file.path, known_id))
-            which_new.append(nth)
-            report.entries += facts.n_entries
-        elif loader is not None and before is not None:
-            # A file that moved has another path; one that was touched is moved to its own.
-            loader.move(before.id, file.root.id, file.path, facts.stamp)
-    if places and loader is not None:
-        loader.write(places, result.batch, which_new)

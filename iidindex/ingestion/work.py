@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from iidindex.columns import Batch, FileColumns, gather
 from iidindex.errors import IIDFormatError
@@ -37,14 +38,21 @@ class Scanned:
     failures: dict[int, Failure]
 
 
-def scan_many(locations: Sequence[str]) -> Scanned:
+class ToScan(NamedTuple):
+    """A file to scan: where it can be opened, and whether its fixity is recorded."""
+
+    location: str
+    fixity: bool = False
+
+
+def scan_many(files: Sequence[ToScan]) -> Scanned:
     """Scan files, or say why they cannot be: one bad file never stops the rest."""
     found: list[FileColumns] = []
     read: list[int] = []
     failures: dict[int, Failure] = {}
-    for which, location in enumerate(locations):
+    for which, (location, fixity) in enumerate(files):
         try:
-            found.append(scan(location))
+            found.append(scan(location, fixity=fixity))
             read.append(which)
         except IIDFormatError as error:
             error.source = None  # the file is named beside the reason

@@ -12,9 +12,9 @@ from iidindex.files.arguments import is_between
 from iidindex.masks.cells import Grid, cell_counts
 from iidindex.model import BBox
 from iidindex.pictures.images import Photo
-from iidindex.query.answers.entry import Entry
+from iidindex.query.answers.entry import Entry, segments_of
 from iidindex.query.pixels.originals import OnStale, Originals
-from iidindex.query.pixels.segments import Ints, Original, Segments
+from iidindex.query.pixels.segments import Ints, Original
 from iidindex.query.pixels.sift import regions_of
 from iidindex.render.canvas import Canvas, Marks, Picture
 from iidindex.render.colors import BACKGROUND, colors_of
@@ -80,7 +80,7 @@ def draw(
     canvas = Canvas(grid, zoom)
     width = max(1, round(max(canvas.shape) / _SIDE_PER_OUTLINE)) if style.outlines else 0
     colors = colors_of(entry.iid for entry in entries)
-    segments = Segments.of([(e.id, e.file_id, e.key, *e.bbox, e.area, *e.bufloc) for e in entries])
+    segments = segments_of(entries)
     files = {entry.file_id: Original(entry.location, entry.stamp) for entry in entries}
     seen = [Marks(np.empty(0, np.int64), *(np.empty((0, n), np.int64) for n in (2, 4)))]
     within = _meeting(segments.bbox, grid.bbox)

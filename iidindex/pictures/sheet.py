@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.errors import QueryError
-from iidindex.files.arguments import is_between
+from iidindex.errors import QueryError, SeveralDomainsError
+from iidindex.files.arguments import BYTES_LIKE, is_between, several
 from iidindex.masks.cells import Grid
-from iidindex.model import BBox
+from iidindex.model import IID, BBox
 from iidindex.pictures.drawing import Drawing
 from iidindex.pictures.fonts import typeface
 from iidindex.pictures.images import Photo, photo_for
 from iidindex.pictures.scene import Style, draw
+from iidindex.plural import counted
 from iidindex.query.answers.entry import Entry
 from iidindex.query.entries import Entries
 from iidindex.query.heat.coverage import check_size
+from iidindex.query.linkage.individual import domains_of
 from iidindex.query.pixels.frames import Frame, frames_of
 from iidindex.query.pixels.originals import OnStale, Originals
 from iidindex.query.pixels.segments import Original
@@ -38,6 +41,8 @@ def sheet(
     catalog: Catalog,
     originals: Originals,
     entries: Entries,
+    address: bytes | IID | Iterable[bytes | IID],
+    domain: bytes | None,
     *,
     limit: int,
     tile: int,
@@ -53,6 +58,10 @@ def sheet(
     check_size(limit, "limit", MOST_TILES)
     if not is_between(margin, 0, 100):
         raise QueryError(f"margin is {margin!r}; expected 0 … 100 times the size of the mask")
+    is_one = isinstance(address, (*BYTES_LIKE, IID))
+    named: list[Any] = [address] if is_one else list(several(address))
+    entries = entries.where(address=named, domain=domain)
+    _check_apart(catalog, entries, named)
     total = entries.count()
     chosen = list(entries.order_by("path", "key").limit(limit))
     more = total - len(chosen)
@@ -95,6 +104,18 @@ def sheet(
     title = _title(chosen, total, heading, 4 * tile)
     picture = contact_sheet(tiles, tile, title, caption, heading)
     return Drawing(picture, len(chosen), more, tuple(images), tuple(missing))
+
+
+def _check_apart(catalog: Catalog, hits: Entries, named: Sequence[bytes | IID]) -> None:
+    """Refuse to show one address of several individuals as if it were one."""
+    with catalog.reading() as connection:
+        alone = [one for one in dict.fromkeys(named) if not isinstance(one, IID)]
+        domains = {address: domains_of(connection, address) for address in alone}
+    for address, known in domains.items():
+        if len(known) > 1:
+            of_hits = [one for one in known if hits.where(address=IID(one, address)).exists()]
+            if len(of_hits) > 1:
+                raise SeveralDomainsError(address, of_hits)
 
 
 def _there(originals: Originals, chosen: list[Entry], on_stale: OnStale) -> list[Entry]:
@@ -146,6 +167,7 @@ def _title(chosen: Sequence[Entry], total: int, face: Typeface, width: int) -> s
         named.append(face.readable(iids[0].domain))
     if len({iid.address for iid in iids}) > 1:
         named = [f"{len(iids)} individuals"]
-    shown = f"{len(chosen)} of {total}" if total > len(chosen) else str(total)
-    noun = "appearance" if total == 1 else "appearances"
-    return " · ".join([*(face.within(name, width // 2) for name in named), f"{shown} {noun}"])
+    shown = counted(total, "appearance")
+    if total > len(chosen):
+        shown = f"{len(chosen)} of {shown}"
+    return " · ".join([*(face.within(name, width // 2) for name in named), shown])

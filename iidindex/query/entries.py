@@ -24,7 +24,6 @@ from iidindex.query.question.asked import Filters
 from iidindex.query.question.asking import Question, original, places_of
 from iidindex.query.question.filters import Where, with_filters
 from iidindex.query.question.nearest import NearestQuestion
-from iidindex.query.question.resolve import places_meant
 from iidindex.rows import ENTRY, FILE, NEAREST, Kind
 
 if TYPE_CHECKING:
@@ -222,7 +221,7 @@ class Entries(Tabular):
         """
         with self._asked() as question:
             rows = [row for part in question.rows() for row in part]
-        segments = Segments.of([row[:10] for row in rows])
+        segments = Segments.of([(*row[:10], row[16]) for row in rows])
         columns: dict[str, npt.NDArray[Any]] = {
             "id": segments.id,
             "path": _objects([os.fsdecode(row[12]) for row in rows]),
@@ -236,14 +235,14 @@ class Entries(Tabular):
             "length": segments.length,
         }
         if self._filters.near is not None:
-            columns["distance"] = np.array([row[16] for row in rows], np.float64)
+            columns["distance"] = np.array([row[17] for row in rows], np.float64)
         return columns
 
     def __iter__(self) -> Iterator[Entry]:
         with self._asked() as question:
             for rows in question.rows():
                 chunk = Chunk(self._catalog, self._originals, rows, question.connection)
-                yield from (Entry(row, chunk, *row[16:]) for row in rows)
+                yield from (Entry(row, chunk, *row[17:]) for row in rows)
 
     def _kind_of_rows(self) -> Kind:
         return ENTRY if self._filters.near is None else NEAREST
@@ -402,27 +401,3 @@ def _objects(values: list[Any]) -> npt.NDArray[Any]:
     column = np.empty(len(values), object)
     column[:] = values
     return column
-
-
-def entry_of(entries: Entries, path: str, key: int) -> Entry | None:
-    """One entry of one file, or None if there is none.
-
-    Where the file lies on disk comes first; a path inside a root must fit one root only.
-
-    Raises
-    ------
-    QueryError
-        If files of several roots have that path.
-    """
-    question = entries.where(key=key)
-    question.where(path=path)  # for its checks
-    for place in places_meant(path):
-        for entry in question.where(path=place):
-            if entry.location == place:
-                return entry
-    # A path is a pattern to `where`; here it is meant as it stands.
-    found = [entry for entry in question.where(path=path) if entry.path == path]
-    places = sorted({entry.location for entry in found})
-    if len(places) > 1:
-        raise QueryError(f"{path}: several files have this path; name one of {', '.join(places)}")
-    return found[0] if found else None

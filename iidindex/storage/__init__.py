@@ -1,1 +1,1 @@
-"""Where bytes come from: local files, and memory."""
+"""Where bytes come from: what places there are, and how each is listed and read."""

@@ -1,6 +1,7 @@
 """How long the campaigns go on, and what they have to show for it.
 
-`make test` gives each a few rounds. `make torture` sets ``IIDINDEX_TORTURE`` to a number of
+`make test` gives each a few rounds, the same each time; `make nightly` as many, others each time.
+`make torture` sets ``IIDINDEX_TORTURE`` to a number of
 minutes, which the campaigns divide among themselves by their shares, and prints what they
 counted. A round is a seed: what fails names its own, and ``IIDINDEX_TORTURE_SEED`` begins there.
 """
@@ -9,6 +10,8 @@ import os
 import random
 import time
 from contextlib import contextmanager
+
+from hypothesis import settings
 
 MINUTES = float(os.environ.get("IIDINDEX_TORTURE") or 0)
 _WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
@@ -20,9 +23,15 @@ def seconds(share):
     return MINUTES * 60 * _WORKERS * share
 
 
+def first_seed():
+    """Where a campaign begins: at 0, or anywhere if its draws are to be fresh."""
+    is_fresh = MINUTES or not settings().derandomize
+    return int(_FIRST or (time.time_ns() // 10**6 % 10**9 if is_fresh else 0))
+
+
 def rounds(few, share):
-    """Seeds: so many, from 0; or, under torture, others each time, until the time is over."""
-    first = int(_FIRST or (time.time_ns() // 10**6 % 10**9 if MINUTES else 0))
+    """Seeds: so many, and under torture more, until the time is over."""
+    first = first_seed()
     end = time.monotonic() + seconds(share)
     done = 0
     while done < few or time.monotonic() < end:

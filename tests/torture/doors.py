@@ -17,7 +17,7 @@ from iidindex import EncodeError, IIDFile, IIDFormatError
 from iidindex.files import scan as scanning
 from iidindex.files.scan import scan
 from iidindex.storage import local as sources
-from iidindex.storage.local import MemoryFile
+from iidindex.storage.memory import MemoryFile
 
 # Masks of more pixels together are not unpacked, but for a corner of each.
 MAX_PIXELS = 1 << 20

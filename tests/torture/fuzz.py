@@ -8,6 +8,7 @@ Run as a program, it goes on for so many executions and keeps what it found::
 import sys
 import tracemalloc
 from contextlib import ExitStack
+from copy import copy
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -114,6 +115,14 @@ class Fuzzer:
             with self.arcs.following():
                 outcome = execute(data, thorough=True)
             self._learn(data, outcome)
+
+    def renewed(self, chance):
+        """One that knows what this one does, and goes on by a chance of its own."""
+        new = copy(self)
+        new.chance, new.mutator = chance, Mutator(chance)
+        new.seeds, new.sound = [*self.seeds], [*self.sound]
+        new.features, new.steps = {*self.features}, {*self.steps}
+        return new
 
     def run(self, executions):
         """Execute so often, each in little time and little room."""

@@ -13,8 +13,8 @@ import iidindex
 from campaign import rounds, seeded
 from conftest import write_garden
 from iidindex import IIDFile, SourceNotFoundError, StaleFileError
-from iidindex.files import scan as scanning
 from iidindex.files.scan import scan
+from iidindex.storage import local_storage
 
 SECOND = 10**9
 # What a clock, a copying program or a person may give a file for its time.
@@ -139,9 +139,9 @@ def test_a_file_just_written_is_read_when_the_clock_has_moved_on(tmp_path, monke
     path = tmp_path / "a.iid"
     IIDFile().save(path)
     scan(path)
-    assert time.time_ns() - path.stat().st_mtime_ns >= scanning._STEP_NS
+    assert time.time_ns() - path.stat().st_mtime_ns >= local_storage._STEP_NS
     # A whole second is the time of a file system that keeps no parts of it.
-    monkeypatch.setattr(scanning, "_WHOLE_STEP_NS", SECOND)
+    monkeypatch.setattr(local_storage, "_WHOLE_STEP_NS", SECOND)
     whole = time.time_ns() // SECOND * SECOND
     os.utime(path, ns=(whole, whole))
     scan(path)

@@ -15,6 +15,7 @@ from conftest import write_garden
 from iidindex import IIDFile, IIDFormatError, IIDIndexError, SourceError
 from iidindex.files.scan import scan
 from iidindex.storage.local import LocalFile
+from iidindex.system import positioned
 from model import make
 from test_full_disk import in_child
 from test_ingest import content, counts, fresh
@@ -32,8 +33,8 @@ class Faults:
     def __init__(self, monkeypatch, *, fail_at=(), error=errno.EIO, most=None, end=None):
         self.calls = 0
         self.fail_at, self.error, self.most, self.end = fail_at, error, most, end
-        self._real = os.pread
-        monkeypatch.setattr(os, "pread", self)
+        self._real = positioned.read_at
+        monkeypatch.setattr(positioned, "read_at", self)
 
     def __call__(self, fd, length, offset):
         self.calls += 1

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis import seed as drawn_from
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     initialize,
@@ -350,13 +351,12 @@ def test_lives(counted):
     for seed in rounds(1, share=0.2):
         with seeded(seed):
             run_state_machine_as_test(
-                Life,
+                drawn_from(seed)(Life),
                 settings=settings(
                     max_examples=12,
                     stateful_step_count=25,
                     deadline=None,
                     database=None,
-                    derandomize=seed == 0,
                     phases=[Phase.explicit, Phase.generate, Phase.shrink],
                     suppress_health_check=list(HealthCheck),
                 ),

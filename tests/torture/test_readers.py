@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import iidindex
-from campaign import MINUTES, seconds, seeded
+from campaign import MINUTES, first_seed, seconds, seeded
 from iidindex import IIDFile, QueryError, SourceNotFoundError, StaleFileError
 from iidindex.catalog.sqlite import rtree
 from iidindex.ingestion import pool, run
@@ -141,12 +141,12 @@ def busy(tmp_path, monkeypatch):
     return root, db
 
 
-def keep_writing(index, root, share, at_least, counted):
-    """Ingest, prune and pack while the archive changes; return how often."""
+def keep_writing(index, root, share, at_least, counted, is_seen):
+    """Ingest, prune and pack while the archive changes, until that was seen often enough."""
     end = time.monotonic() + seconds(share)
     done = 0
-    with seeded(int(time.time()) if seconds(share) else 0) as chance:
-        while done < at_least or time.monotonic() < end:
+    with seeded(first_seed()) as chance:
+        while done < at_least or time.monotonic() < end or not is_seen():
             rtree.PACK_FROM = chance.choice([1, 2000])
             index.ingest(root, jobs=1)
             change(chance, root, done)
@@ -156,6 +156,11 @@ def keep_writing(index, root, share, at_least, counted):
                 index.optimize()
             done += 1
     counted("runs of a writer under readers", done)
+
+
+def enough(looks, readers):
+    """Whether readers have looked, or have ended, which they should not."""
+    return looks > 3 or not all(reader.is_alive() for reader in readers)
 
 
 def finish(is_over, readers, errors, looks, counted):
@@ -183,7 +188,7 @@ def test_readers_see_whole_files(kind, own, busy, counted, monkeypatch):
         reader.start()
     with iidindex.open(db) as index:
         try:
-            keep_writing(index, root, 0.03, 12, counted)
+            keep_writing(index, root, 0.03, 12, counted, lambda: enough(looks.value, readers))
         finally:
             is_over.set()
     finish(is_over, readers, errors, looks, counted)
@@ -209,7 +214,7 @@ def test_one_index_shared_by_readers_and_the_writer(busy, counted, monkeypatch):
         for reader in readers:
             reader.start()
         try:
-            keep_writing(index, root, 0.02, 12, counted)
+            keep_writing(index, root, 0.02, 12, counted, lambda: enough(looked["looks"], readers))
         finally:
             is_over.set()
             for reader in readers:

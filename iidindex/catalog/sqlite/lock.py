@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from iidindex.errors import CatalogError, CatalogLockedError
+from iidindex.system import filelock
 
 
 @contextmanager
@@ -27,13 +27,15 @@ def sole_writer(database: str) -> Iterator[Callable[[], None]]:
     ------
     CatalogLockedError
         If another process holds it.
+    CatalogError
+        If the file of the lock cannot be made.
     """
     # A database with two names is one database.
     name = f"{os.path.realpath(database)}-lock"
-    fd = _locked(name, database)
+    lock = _taken(name, database)
 
     def check() -> None:
-        if not _is_named(fd, name):
+        if not lock.is_ours():
             raise CatalogLockedError(
                 f"{database}: {name} was removed, and another process may be writing; what was "
                 "written so far is whole: run it again"
@@ -42,37 +44,17 @@ def sole_writer(database: str) -> Iterator[Callable[[], None]]:
     try:
         yield check
     finally:
-        # Removed while it is held: whoever opened it meanwhile will notice. What lies there
-        # after somebody has removed ours is another's. What cannot be removed locks nothing.
-        if _is_named(fd, name):
-            with suppress(OSError):
-                os.unlink(name)
-        os.close(fd)
+        lock.release()
 
 
-def _locked(name: str, database: str) -> int:
-    """Open and lock the file of that name, and not one that was removed just before."""
-    while True:
-        try:
-            fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise CatalogError(f"{name}: cannot be made: {error.strerror}") from error
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            raise CatalogLockedError(
-                f"{database}: another process is writing to this catalogue; "
-                "try again when it is done"
-            ) from None
-        if _is_named(fd, name):
-            return fd
-        os.close(fd)
-
-
-def _is_named(fd: int, name: str) -> bool:
-    """Whether an open file is still the one of that name."""
+def _taken(name: str, database: str) -> filelock.Lock:
     try:
-        return os.path.samestat(os.fstat(fd), os.stat(name))
-    except FileNotFoundError:
-        return False
+        return filelock.take(name)
+    except filelock.HeldError as error:
+        who = f" ({error})" if str(error) else ""
+        raise CatalogLockedError(
+            f"{database}: another process is writing to this catalogue{who}; "
+            "try again when it is done"
+        ) from None
+    except OSError as error:
+        raise CatalogError(f"{name}: cannot be made: {error.strerror}") from error

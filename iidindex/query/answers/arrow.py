@@ -211,7 +211,7 @@ _MAKERS: dict[str, Callable[[EntryColumns], Any]] = {
     "area": lambda entries: entries.integers(7),
     "offset": lambda entries: entries.integers(8),
     "length": lambda entries: entries.integers(9),
-    "distance": lambda entries: entries.reals(16),
+    "distance": lambda entries: entries.reals(17),
 }
 
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection
 
 from iidindex.catalog.catalogue import Catalog, Elsewhere
 from iidindex.catalog.file_rows import groups_of_entries
-from iidindex.codec.decode import decode_mask
 from iidindex.errors import QueryError
-from iidindex.files.part import naming
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp
+from iidindex.query.pixels.frames import sizes_of
 from iidindex.query.pixels.originals import Originals
-from iidindex.query.pixels.segments import Original
+from iidindex.query.pixels.segments import Original, Segments
+from iidindex.query.pixels.sift import believed_mask
 from iidindex.query.question import compile as sql
 from iidindex.rows import ENTRY, NEAREST
+from iidindex.storage.places import location_of
 
 
 class Entry:
@@ -109,7 +111,7 @@ class Entry:
         """
         return self._chunk.groups_of(self.id)
 
-    def mask(self, bbox: BBoxLike | None = None) -> Bool2D:
+    def mask(self, bbox: BBoxLike | None = None, *, frame: bool = False) -> Bool2D:
         """Read the mask from the original file, now.
 
         Parameters
@@ -117,27 +119,57 @@ class Entry:
         bbox : sequence of int, optional
             ``(minr, minc, maxr, maxc)`` in image coordinates; only what lies inside is
             decoded.
+        frame : bool
+            Lay the mask on the whole frame, whose height and width the file's metadata state.
 
         Returns
         -------
         ndarray of bool, shape (height, width)
-            Of the entry's box, or of what it has in common with `bbox`.
+            Of the entry's box, of what it has in common with `bbox`, or of the frame.
 
         Raises
         ------
+        QueryError
+            If the frame is asked for and the metadata state none, or the entry's box reaches
+            outside it; or together with `bbox`.
         SourceNotFoundError, SourceError
             If the original is not there or cannot be read.
         StaleFileError
             If it is no longer the file that was indexed.
+        DamagedFileError
+            If the bytes are not those that were indexed: the segment's regions are not valid, its
+            mask has another number of pixels than its area or, where fixity is recorded, any of
+            its bits is another.
         IIDFormatError
-            If the segment's regions are not valid.
+            If the mask does not fit into memory.
         """
+        if frame and bbox is not None:
+            raise QueryError("bbox and frame exclude each other; name one of them")
         crop = None if bbox is None else BBox.of(bbox)
+        size = self._frame() if frame else None
         box, place = self.bbox, self.bufloc
         file = Original(self.location, self.stamp)
-        data = self._chunk.originals.read_one(file, self.key, box, self.area, place)
-        with naming(file.location):
-            return decode_mask(data, 0, place.length, box, crop)
+        data = self._chunk.originals.read_one(file, self.key, box, self.area, place, self._row[16])
+        mask = believed_mask(file, data, self.key, box, self.area, crop)
+        if size is None:
+            return mask
+        whole = np.zeros(size, np.bool_)
+        whole[box.minr : box.maxr, box.minc : box.maxc] = mask
+        return whole
+
+    def _frame(self) -> tuple[int, int]:
+        """Height and width of the frame, which holds the entry's box."""
+        size = self._chunk.frame_of(self.file_id)
+        if size is None:
+            raise QueryError(
+                f"{self.location}: the metadata state no frame; expected height and width in pixels"
+            )
+        if self.bbox.maxr > size[0] or self.bbox.maxc > size[1]:
+            raise QueryError(
+                f"{self.location}: the box of key {self.key} reaches to row {self.bbox.maxr}, "
+                f"column {self.bbox.maxc}; the metadata state {size[0]} x {size[1]}"
+            )
+        return size
 
     def __reduce__(self) -> tuple[Callable[..., Entry], tuple[Any, ...]]:
         # Rows of SQLAlchemy refer to what they came from.
@@ -174,6 +206,11 @@ def _arrived(
 ) -> Entry:
     """An entry that comes from another process; its catalogue is asked only for its groups."""
     return Entry(row, Chunk(catalog, originals, [row]), distance)
+
+
+def segments_of(entries: Iterable[Entry]) -> Segments:
+    """Where the segments of entries lie, and what must be found there."""
+    return Segments.of([(*entry._row[:10], entry._row[16]) for entry in entries])
 
 
 class Chunk:
@@ -215,9 +252,14 @@ class Chunk:
         """Where the file of an entry can be opened."""
         found = self._locations.get(row[1])
         if found is None:
-            found = os.path.join(os.fsdecode(row[15]), os.fsdecode(row[12]))
+            found = location_of(os.fsdecode(row[15]), os.fsdecode(row[12]))
             self._locations[row[1]] = found
         return found
+
+    def frame_of(self, file_id: int) -> tuple[int, int] | None:
+        """Height and width of a file's frame, if its metadata state them."""
+        with self._looking() as connection:
+            return next(sizes_of(connection, np.array([file_id], np.int64)), None)
 
     def groups_of(self, entry_id: int) -> tuple[str, ...]:
         """The groups of one of the entries.
@@ -233,6 +275,12 @@ class Chunk:
             raise QueryError("the entry is no longer in the index; ask for it again")
         return tuple(sorted(self._groups[entry_id]))
 
+    def _looking(self) -> AbstractContextManager[Connection]:
+        known = self._connection
+        if known is None or known.closed or self._process != os.getpid():
+            return self._catalog.reading()
+        return nullcontext(known)
+
     def _look_up(self) -> dict[int, list[str]]:
         spans = [
             (file_id, min(ids), max(ids))
@@ -242,12 +290,7 @@ class Chunk:
             )
         ]
         ids = [entry_id for _, entry_id in self._places]
-        known = self._connection
-        if known is None or known.closed or self._process != os.getpid():
-            looking: AbstractContextManager[Connection] = self._catalog.reading()
-        else:
-            looking = nullcontext(known)
-        with looking as connection:
+        with self._looking() as connection:
             found: dict[int, list[str]] = {
                 row[0]: [] for row in sql.which_exist().run(connection, {"ids": ids})
             }

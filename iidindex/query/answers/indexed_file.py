@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, select
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import files, roots
+from iidindex.storage.places import location_of
 
 
 class IndexedFile(NamedTuple):
@@ -39,6 +39,6 @@ def listed_files(
     )
     with catalog.reading() as connection:
         return [
-            IndexedFile(path, os.path.join(root, path), *rest)
+            IndexedFile(path, location_of(root, path), *rest)
             for path, root, *rest in connection.execute(statement, values or {})
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.statement import run
+from iidindex.catalog.views import VIEWS
 from iidindex.errors import QueryError
 from iidindex.query.answers.records import Tabular
 from iidindex.rows import Column, Kind, Type
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 Value: TypeAlias = str | int | float | bytes | None
 
 _ROWS = 1024
+
+# How a database says that a table has no such column, with the table's name before it or not.
+_NO_COLUMN = re.compile(r"no such column: (?:\w+\.)*(?P<name>\w+)")
 
 
 class SQLRows(Tabular, Iterator[dict[str, Value]]):
@@ -146,7 +151,21 @@ def _rows(
             said = catalog.store.what_sql_said(error)
             if said is None:
                 raise
-            raise QueryError(said) from None
+            raise QueryError(f"{said}{_views_with(catalog, said)}") from None
+
+
+def _views_with(catalog: Catalog, said: str) -> str:
+    """Which views have a column that a statement looked for elsewhere."""
+    unknown = _NO_COLUMN.search(said)
+    if unknown is None:
+        return ""
+    having = []
+    with catalog.reading_sql() as connection:
+        for view in VIEWS:
+            columns = run(connection, f"SELECT * FROM {view} LIMIT 0", []).description  # noqa: S608
+            if unknown["name"].lower() in [column[0] for column in columns]:
+                having.append(view)
+    return f"; it is in the view{'s' if len(having) > 1 else ''} {', '.join(having)}" * bool(having)
 
 
 def _asked(

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+import numpy as np
 from sqlalchemy import func, select
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import OK, files, roots
-from iidindex.errors import IIDFormatError
-from iidindex.files.scan import scan
-from iidindex.model import time_in_64_bits
+from iidindex.errors import IIDFormatError, SourceError, SourceNotFoundError
+from iidindex.files.scan import fixity_of, scan
+from iidindex.plural import counted
+from iidindex.query.pixels.originals import Originals
+from iidindex.query.pixels.segments import Original, Segments
+from iidindex.query.pixels.sift import read_masks
+from iidindex.query.question.asking import files_of
+from iidindex.query.question.compile import segments_of_files
+from iidindex.storage.places import storage_at
+from iidindex.storage.protocol import Storage
 
 # How often progress is told.
 _FILES_BETWEEN = 100
+# Rows fetched at a time.
+_SEGMENTS = 8192
 
 
 class Problem(NamedTuple):
@@ -32,13 +41,15 @@ class Verified(NamedTuple):
     total: int
 
     def __str__(self) -> str:
-        return f"{self.files} of {self.total} files"
+        return f"{self.files} of {counted(self.total, 'file')}"
 
 
 def verify(
     catalog: Catalog,
     *,
     checksum: bool = False,
+    fixity: bool = False,
+    masks: bool = False,
     progress: Callable[[Verified], object] | None = None,
 ) -> list[Problem]:
     """Compare every indexed file with what was indexed, and check the database.
@@ -48,6 +59,10 @@ def verify(
     catalog : Catalog
     checksum : bool
         Read every file, but for its masks; otherwise sizes and times are compared.
+    fixity : bool
+        Compare every byte of the files whose fixity is recorded.
+    masks : bool
+        Count the pixels of every mask, and compare them with its area.
     progress : callable, optional
         Called with a `Verified`, which prints as a line of text.
 
@@ -58,18 +73,24 @@ def verify(
     """
     with catalog.reading() as connection:
         found = [Problem(catalog.name, text) for text in catalog.store.damage(connection)]
-    return [*found, *changed_files(catalog, checksum=checksum, progress=progress)]
+    found += changed_files(catalog, checksum=checksum, fixity=fixity, progress=progress)
+    if masks:
+        named = {problem.location for problem in found}
+        found += (one for one in wrong_masks(catalog, progress) if one.location not in named)
+    return found
 
 
 def changed_files(
     catalog: Catalog,
     *,
     checksum: bool = False,
+    fixity: bool = False,
     progress: Callable[[Verified], object] | None = None,
 ) -> Iterator[Problem]:
     """Compare every indexed file with what was indexed; yield those that differ."""
     statement = (
-        select(roots.c.location, files.c.path, files.c.size, files.c.mtime_ns, files.c.digest)
+        select(roots.c.location, files.c.path, files.c.size, files.c.mtime_ns)
+        .add_columns(files.c.digest, files.c.fixity)
         .join(roots, roots.c.id == files.c.root_id)
         .where(files.c.state == OK)
         .order_by(files.c.id)
@@ -78,26 +99,83 @@ def changed_files(
         count = select(func.count()).select_from(files).where(files.c.state == OK)
         total: int = connection.execute(count).scalar_one()
         rows = connection.execute(statement)
-        for nth, (root, path, size, mtime_ns, digest) in enumerate(rows, start=1):
+        for nth, (root, path, size, mtime_ns, digest, then) in enumerate(rows, start=1):
             if progress is not None and (nth % _FILES_BETWEEN == 0 or nth == total):
                 progress(Verified(nth, total))
-            location = os.path.join(root, path)
-            problem = _compare(location, size, mtime_ns, digest if checksum else None)
+            storage = storage_at(root)
+            location = storage.join(root, path)
+            problem = _compare(
+                storage,
+                location,
+                (size, mtime_ns),
+                digest if checksum else None,
+                then if fixity else None,
+            )
             if problem is not None:
                 yield Problem(location, problem)
 
 
-def _compare(location: str, size: int, mtime_ns: int, digest: bytes | None) -> str | None:
+def _compare(
+    storage: Storage,
+    location: str,
+    stamp: tuple[int, int],
+    digest: bytes | None,
+    fixity: bytes | None,
+) -> str | None:
     try:
-        status = os.stat(location)
-        if (status.st_size, time_in_64_bits(status.st_mtime_ns)) != (size, mtime_ns):
+        if storage.stamp(location) != stamp:
             return "has changed since it was indexed; ingest it again"
         if digest is not None and scan(location).digest != digest:
             return "has other content than when it was indexed, though not another time"
-    except FileNotFoundError:
+        if fixity is not None and fixity_of(location) != fixity:
+            return "is damaged: its bytes are not those that were indexed, though its time is"
+    except SourceNotFoundError:
         return "is not there any more"
     except IIDFormatError as error:
         return f"can no longer be read: {error.problem}"
-    except OSError as error:
-        return f"cannot be read: {error.strerror or error}"
+    except SourceError as error:
+        return str(error).removeprefix(f"{location}: ")
     return None
+
+
+def wrong_masks(
+    catalog: Catalog, progress: Callable[[Verified], object] | None = None
+) -> Iterator[Problem]:
+    """Decode all masks of every file, and compare their pixels with what was indexed.
+
+    Yields
+    ------
+    Problem
+        Of each file that is not as it was, what is wrong with it first.
+    """
+    originals = Originals()
+    with catalog.reading() as connection:
+        listed = select(files.c.id).where(files.c.state == OK).order_by(files.c.id)
+        ids = np.array(list(connection.execute(listed).scalars()), np.int64)
+        for low in range(0, len(ids), _FILES_BETWEEN):
+            some = ids[low : low + _FILES_BETWEEN]
+            where = files_of(connection, some)
+            rows = segments_of_files().parts(connection, {"ids": some}, _SEGMENTS)
+            named: set[str] = set()
+            for segments in map(Segments.of, rows):
+                # A large file comes in several parts.
+                for problem in _wrong_among(originals, where, segments):
+                    if problem.location not in named:
+                        named.add(problem.location)
+                        yield problem
+            if progress is not None:
+                progress(Verified(min(low + _FILES_BETWEEN, len(ids)), len(ids)))
+    originals.close()
+
+
+def _wrong_among(
+    originals: Originals, where: Mapping[int, Original], segments: Segments
+) -> Iterator[Problem]:
+    for file_id in np.unique(segments.file_id).tolist():
+        of_file = segments.take(segments.file_id == file_id)
+        location = where[file_id].location
+        try:
+            for _ in read_masks(originals, where, of_file):
+                pass
+        except (SourceError, IIDFormatError) as error:
+            yield Problem(location, str(error).removeprefix(f"{location}: "))

@@ -27,7 +27,8 @@ from iidindex.catalog.lookup import (
 )
 from iidindex.errors import QueryError
 from iidindex.files.arguments import check_number, is_one_of
-from iidindex.model import IID, check_bytes
+from iidindex.model import IID
+from iidindex.query.linkage.individual import one_individual
 from iidindex.query.overlaps.counting import kept_files, with_kept
 from iidindex.query.overlaps.pairs import NOTHING, count_pairs, whole_files
 from iidindex.query.pixels.originals import Originals
@@ -84,7 +85,7 @@ def cooccurring(
     originals : Originals
         Where masks are read from, if overlaps are asked for.
     domain : bytes, optional
-        ``b""`` stands for none given; without it, the address in any domain.
+        ``b""`` stands for none given; without it, the only domain that has the address.
     by : {"file", "group", "overlap"}
         Count files that have both, groups of a file that have both, or pairs of entries that
         share pixels.
@@ -95,29 +96,31 @@ def cooccurring(
     -------
     list of Cooccurrence
         By count and pixels, the largest first, then by domain, none first, and address. The
-        IIDs that were asked for are not in it; pixels are 0 unless overlaps are counted.
+        IID that was asked for is not in it; pixels are 0 unless overlaps are counted.
 
     Raises
     ------
     QueryError
         If `by` is something else.
+    SeveralDomainsError
+        If no domain is named, and several have the address.
 
     Notes
     -----
     Files and groups take a row for every entry of the files the IID is in, a bounded number
     at a time; overlaps, the masks that meet its own, where the catalogue keeps none.
     """
-    check_bytes(address, "address")
-    if domain is not None:
-        check_bytes(domain, "domain")
     k = check_number(k, "k")
     if not is_one_of(by, "file", "group", "overlap") or not by:
         raise QueryError(f"by is {by!r}; expected 'file', 'group' or 'overlap'")
-    if by == "overlap":
-        found = _by_overlap(catalog, originals, address, domain)
-    else:
-        with catalog.reading() as connection:
-            asked = iid_ids(connection, address, domain)
+    with catalog.reading() as connection:
+        one = one_individual(connection, address, domain)
+        if one is None:
+            return []
+        if by == "overlap":
+            found = _by_overlap(connection, originals, one)
+        else:
+            asked = iid_ids(connection, one.address, one.domain or b"")
             meetings = (_in_files if by == "file" else _in_groups)(connection, asked)
             found = _most_often(connection, meetings, asked, k)
     return sorted(found, key=_cooccurrence_order)[:k]
@@ -128,7 +131,7 @@ def _cooccurrence_order(found: Cooccurrence) -> tuple[int, int, bytes, bytes]:
 
 
 def _in_files(connection: Connection, asked: Ids) -> Iterator[Ids]:
-    """Rows of the number of a file, and an IID in it, of files that have one of those asked."""
+    """Rows of the number of a file, and an IID in it, of files that have the one asked for."""
     parts = blocks(connection, FILES_OF_IIDS, asked)
     files = ok_files(connection, distinct(part[:, 1] for part in parts))
     for few in _batches(files, files[:, 1]):
@@ -169,33 +172,30 @@ def _most_often(
     return [Cooccurrence(iid, count, 0) for iid, count in found]
 
 
-def _by_overlap(
-    catalog: Catalog, originals: Originals, address: bytes, domain: bytes | None
-) -> list[Cooccurrence]:
+def _by_overlap(connection: Connection, originals: Originals, one: IID) -> list[Cooccurrence]:
     """How often the entries of an IID overlap with those of others, and in how many pixels.
 
     Overlaps that the catalogue keeps are not counted again.
     """
     counts: Counter[IID] = Counter()
     shared: Counter[IID] = Counter()
-    mine = Filters().where(address=address, domain=domain)
-    with catalog.reading() as connection:
-        parts = Question(connection, originals, mine).segments()
-        own_ids, file_ids = np.hstack([[NOTHING] * 2, *([part.id, part.file_id] for part in parts)])
-        file_ids = np.unique(file_ids)
-        kept = kept_files(connection)
-        for low in range(0, len(file_ids), _FILES_AT_A_TIME):
-            some = file_ids[low : low + _FILES_AT_A_TIME]
-            rows = sql.segments_of_files().parts(connection, {"ids": some}, _SEGMENTS)
-            for segments in whole_files(map(Segments.of, rows)):
-                other, pixels = _met_by(connection, originals, segments, own_ids, kept)
-                met, nth, times = np.unique(other, return_inverse=True, return_counts=True)
-                sums = np.bincount(nth, pixels, len(met)).astype(np.int64)
-                hits = sql.hits_of().run(connection, {"ids": met})
-                for row, n, total in zip(hits, times.tolist(), sums.tolist(), strict=True):
-                    iid = IID(row[10], row[11])
-                    counts[iid] += n
-                    shared[iid] += total
+    mine = Filters().where(address=one)
+    parts = Question(connection, originals, mine).segments()
+    own_ids, file_ids = np.hstack([[NOTHING] * 2, *([part.id, part.file_id] for part in parts)])
+    file_ids = np.unique(file_ids)
+    kept = kept_files(connection)
+    for low in range(0, len(file_ids), _FILES_AT_A_TIME):
+        some = file_ids[low : low + _FILES_AT_A_TIME]
+        rows = sql.segments_of_files().parts(connection, {"ids": some}, _SEGMENTS)
+        for segments in whole_files(map(Segments.of, rows)):
+            other, pixels = _met_by(connection, originals, segments, own_ids, kept)
+            met, nth, times = np.unique(other, return_inverse=True, return_counts=True)
+            sums = np.bincount(nth, pixels, len(met)).astype(np.int64)
+            hits = sql.hits_of().run(connection, {"ids": met})
+            for row, n, total in zip(hits, times.tolist(), sums.tolist(), strict=True):
+                iid = IID(row[10], row[11])
+                counts[iid] += n
+                shared[iid] += total
     return [Cooccurrence(iid, counts[iid], shared[iid]) for iid in counts]
 
 

@@ -16,7 +16,8 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.lookup import Ids, iid_ids, iids_of, numbers, roots_and_paths
 from iidindex.errors import QueryError
 from iidindex.files.arguments import check_number, is_one_of
-from iidindex.model import IID, check_bytes
+from iidindex.model import IID
+from iidindex.query.linkage.individual import one_individual
 from iidindex.query.linkage.neighbourhood import Neighbourhood, neighbourhood
 from iidindex.query.linkage.neighbourhood import Nodes as Around
 from iidindex.query.question.resolve import file_of
@@ -59,7 +60,7 @@ def link_graph(
         Only nodes of this kind, linked if they have a neighbour in common. What is in many
         places links all of these, so this graph may be far larger.
     address, domain : bytes, optional
-        Only what lies around the IIDs of this address, in any domain if none is named.
+        Only what lies around this IID; the domain may be left out where only one has the address.
     path : str, optional
         Only what lies around this file: where it lies on disk, or its path inside its root.
     depth : int
@@ -81,6 +82,8 @@ def link_graph(
     QueryError
         If `project` is something else, both `address` and `path` are given, no indexed file
         has that path, or networkx is not installed.
+    SeveralDomainsError
+        If no domain is named, and several have the address.
 
     Notes
     -----
@@ -140,15 +143,15 @@ def _everything(connection: Connection) -> Neighbourhood:
 def _ends(
     connection: Connection, address: bytes | None, domain: bytes | None, path: str | None
 ) -> tuple[Ids, Ids]:
-    """Ids of the IIDs and of the file that a graph is to lie around."""
+    """Ids of the IID or of the file that a graph is to lie around."""
     nothing = np.empty(0, np.int64)
     if path is not None:
         return nothing, np.array([file_of(connection, path).file_id], np.int64)
-    check_bytes(address, "address")
-    if domain is not None:
-        check_bytes(domain, "domain")
     assert address is not None
-    return iid_ids(connection, address, domain), nothing
+    one = one_individual(connection, address, domain)
+    if one is None:
+        return nothing, nothing
+    return iid_ids(connection, one.address, one.domain or b""), nothing
 
 
 def _bounds(depth: int, limit: int) -> tuple[int, int]:

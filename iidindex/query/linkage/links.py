@@ -1,19 +1,20 @@
-"""Where an IID appears: what links the files of an archive."""
+"""Where an individual appears: what links the files of an archive."""
 
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.model import check_bytes
+from iidindex.model import IID, check_bytes
 from iidindex.query.answers.located import Located, located
+from iidindex.storage.places import location_of
 
 _FILES = (
-    "SELECT f.path, count(*), sum(e.area), r.location FROM iids i "
+    "SELECT f.path, count(*), sum(e.area), r.location, i.domain, i.address FROM iids i "
     "CROSS JOIN entries e ON e.iid_id = i.id CROSS JOIN files f ON f.id = e.file_id "
     "CROSS JOIN roots r ON r.id = f.root_id WHERE i.address = ? {}AND f.state = 'ok' "
-    "GROUP BY f.id ORDER BY f.path, f.id"
+    "GROUP BY f.id, i.id ORDER BY f.path, f.id, i.domain"
 )
 
 
@@ -26,25 +27,34 @@ class _Appearances(NamedTuple):
 class Link(_Appearances, Located):
     """The appearances of an IID in one file: how many entries, and their pixels together.
 
-    A tuple of ``path entries area``. Beside it, ``location`` is where the file can be opened,
-    which tells files of one path apart that lie in several roots.
+    A tuple of ``path entries area``. Beside it, ``iid`` is whose appearances they are, and
+    ``location`` where the file can be opened, which tells files of one path apart that lie in
+    several roots.
     """
+
+    iid: IID
+
+    @property
+    def domain(self) -> bytes | None:
+        """The domain of the IID; None, if it has none."""
+        return self.iid.domain
 
 
 def links(catalog: Catalog, address: bytes, domain: bytes | None = None) -> list[Link]:
-    """Files in which an IID appears.
+    """Files in which the individuals of an address appear.
 
     Parameters
     ----------
     catalog : Catalog
     address : bytes
     domain : bytes, optional
-        ``b""`` stands for none given; without it, the address in any domain.
+        ``b""`` stands for none given; without it, the address in every domain.
 
     Returns
     -------
     list of Link
-        By path. Areas of entries that overlap count each time.
+        One for each file and IID, by path, then by domain, none first. Areas of entries that
+        overlap count each time.
     """
     check_bytes(address, "address")
     if domain is not None:
@@ -53,7 +63,10 @@ def links(catalog: Catalog, address: bytes, domain: bytes | None = None) -> list
     statement = _FILES.format("" if domain is None else "AND i.domain = ? ")
     with catalog.reading() as connection:
         rows = connection.exec_driver_sql(statement, asked)
-        return [
-            located(Link(path, count, area), os.path.join(os.fsdecode(root), path))
-            for path, count, area, root in ((os.fsdecode(row[0]), *row[1:]) for row in rows)
-        ]
+        return [_link(os.fsdecode(path), *row) for path, *row in rows]
+
+
+def _link(path: str, entries: int, area: int, root: Any, domain: bytes, address: bytes) -> Link:
+    found = located(Link(path, entries, area), location_of(os.fsdecode(root), path))
+    found.iid = IID(domain, address)
+    return found

@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import files, overlap_files
-from iidindex.errors import QueryError
+from iidindex.errors import QueryError, SourceError
+from iidindex.plural import counted
 from iidindex.query.answers.indexed_file import IndexedFile, listed_files
 from iidindex.query.overlaps.counting import check_order, counted_files, kept_files
 from iidindex.query.overlaps.pairs import Pairs
@@ -36,7 +37,7 @@ class Progress(NamedTuple):
     total: int
 
     def __str__(self) -> str:
-        return f"{self.files} of {self.total} files"
+        return f"{self.files} of {counted(self.total, 'file')}"
 
 
 Tell = Callable[[Progress], object]
@@ -48,7 +49,8 @@ def store(
     """Count the overlaps of whole files and keep them in the catalogue, but for those it has.
 
     What is committed every now and then stays if it is interrupted. Of files that the next
-    ingest finds changed, they are forgotten; of files that cannot be read, none are kept.
+    ingest finds changed, they are forgotten. Files that cannot be believed are warned of, and
+    none are kept of them; the others go on.
 
     Raises
     ------
@@ -56,8 +58,8 @@ def store(
         If less than whole files is asked for.
     CatalogLockedError
         If another process is writing.
-    SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
-        As `Entry.mask`.
+    SourceError
+        At the end, if files could not be believed, and that is an error.
     """
     shape = _of_whole_files(filters)
     catalog.check_writable()
@@ -68,7 +70,10 @@ def store(
         done, after = 0, 0
         while done < total:
             with catalog.reading() as connection:
-                question = Question(connection, originals, filters.following(after))
+                going_on = filters.following(after).reading(
+                    "warn" if filters.on_stale == "error" else None, None
+                )
+                question = Question(connection, originals, going_on)
                 kept = kept_files(connection)
                 with closing(counted_files(question, originals, kept)) as counted:
                     batch = _Batch(kept)
@@ -81,6 +86,12 @@ def store(
                     else:
                         done = total
             batch.write(catalog)
+    left = _files_without_overlaps(catalog, filters) if filters.on_stale == "error" else []
+    if left:
+        raise SourceError(
+            f"{left[0].location}: cannot be believed, nor can {len(left) - 1} others; the overlaps "
+            "of all other files are stored"
+        )
 
 
 def to_store(catalog: Catalog, filters: Filters) -> list[IndexedFile]:

@@ -13,14 +13,14 @@ from sqlalchemy import Connection, select
 
 from iidindex.catalog.schema import files, roots
 from iidindex.catalog.statement import Statement, is_among
+from iidindex.files.frame_size import size_of
 from iidindex.query.pixels.segments import Ints
+from iidindex.storage.places import location_of
 
 # Names under which metadata tell the picture's own file, the most telling first. Those of COCO
 # (``file_name``) are among them.
 IMAGE_KEYS = ("image", "picture", "file_name", "filename", "path")
 
-# No coordinate of the format is larger.
-_MOST = 65535
 _FILES_AT_A_TIME = 1000
 
 
@@ -59,7 +59,7 @@ def frames_of(connection: Connection, file_ids: Ints) -> dict[int, Frame]:
     for low in range(0, len(file_ids), _FILES_AT_A_TIME):
         ids = file_ids[low : low + _FILES_AT_A_TIME]
         for file_id, path, root, text in _FRAMES.run(connection, {"ids": ids}):
-            location = os.path.join(os.fsdecode(root), os.fsdecode(path))
+            location = location_of(os.fsdecode(root), os.fsdecode(path))
             meta = _mapping(text)
             image = image_of(meta, location)
             missing = missing_image_of(meta, location) if image is None else None
@@ -75,28 +75,6 @@ def sizes_of(connection: Connection, file_ids: Ints) -> Iterator[tuple[int, int]
             size = size_of(_mapping(text))
             if size is not None:
                 yield size
-
-
-def size_of(meta: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Height and width that metadata tell: at the top, or in a mapping ``size``.
-
-    Examples
-    --------
-    >>> size_of({"height": 20, "width": 30}), size_of({"size": {"height": 20, "width": 30}})
-    ((20, 30), (20, 30))
-    """
-    inner = meta.get("size")
-    for told in (meta, inner if isinstance(inner, dict) else {}):
-        height, width = _length(told.get("height")), _length(told.get("width"))
-        if height and width:
-            return height, width
-    return None
-
-
-def _length(value: Any) -> int:
-    """A whole number of pixels that a frame may have; 0 for anything else."""
-    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    return int(value) if whole and not isinstance(value, bool) and 0 < value <= _MOST else 0
 
 
 def image_of(meta: Mapping[str, Any], location: str) -> str | None:

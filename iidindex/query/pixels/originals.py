@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import resource
-import threading
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
@@ -14,19 +11,28 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.buffers import Bytes, as_bytes
 from iidindex.codec import layout
-from iidindex.codec.reader import Bytes, Ints, as_bytes, heads_at
+from iidindex.codec.checksum import checksums
+from iidindex.codec.reader import Ints, heads_at
 from iidindex.columns import FileColumns
-from iidindex.errors import IIDFormatError, SourceError, SourceNotFoundError, StaleFileError
+from iidindex.errors import (
+    DamagedFileError,
+    IIDFormatError,
+    SourceError,
+    SourceNotFoundError,
+    StaleFileError,
+)
 from iidindex.files.scan import scan
-from iidindex.model import BBox, BufLoc, FileStamp
+from iidindex.model import BBox, BufLoc
 from iidindex.query.pixels.segments import Original, Segments
-from iidindex.storage.local import LocalFile, stamp_of
+from iidindex.storage.places import storage_at
+from iidindex.storage.protocol import Ranges, Storage, stale
 
-# Files held open at a time, if a process may have four times as many; and bytes between two
-# segments that are read along with them.
-_MAX_OPEN = 64
+# Bytes between two segments that are read along with them; a storage may read more along.
 _GAP = 4096
+_OTHER_BYTES = "its bytes are not those that were indexed"
+
 # More than any offset in a file can be.
 _FAR = 1 << 40
 
@@ -46,16 +52,13 @@ class Read(NamedTuple):
 
 
 class Originals:
-    """The original files, a bounded number of them open. May be shared by threads.
+    """The original files, wherever they lie. May be shared by threads.
 
     Sent to another process, they are those that this process has open.
     """
 
     def __init__(self) -> None:
-        self._open: OrderedDict[Original, LocalFile] = OrderedDict()
-        allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        self._most = min(_MAX_OPEN, allowed // 4) or 1 if allowed >= 0 else _MAX_OPEN
-        self._lock = threading.Lock()
+        self._readers: dict[Storage, Ranges] = {}
         # The last file whose segments repeat other keys than its lookup table has.
         self._odd: tuple[Original, FileColumns] | None = None
 
@@ -86,6 +89,8 @@ class Originals:
             If a file is not there or cannot be read.
         StaleFileError
             If it is not the file that was indexed.
+        DamagedFileError
+            If a segment has other bytes than those whose checksum was recorded.
         """
         # Files laid one behind the other, far apart.
         which = np.cumsum(np.append(0, np.diff(wanted.file_id) != 0)) if len(wanted) else 0
@@ -107,7 +112,9 @@ class Originals:
         found = Read(data, wanted.offset + moved[run_of], wanted.length, (sizes == size)[run_of])
         return self._checked(files, wanted, found, on_stale)
 
-    def read_one(self, file: Original, key: int, bbox: BBox, area: int, place: BufLoc) -> Bytes:
+    def read_one(
+        self, file: Original, key: int, bbox: BBox, area: int, place: BufLoc, checksum: int = 0
+    ) -> Bytes:
         """Read one segment; `read` takes several times as long, for one or for some.
 
         Parameters
@@ -117,21 +124,26 @@ class Originals:
             What the catalogue knows of the segment.
         place : BufLoc
             Where it lies.
+        checksum : int
+            Of its bytes; 0 if that is not known.
 
         Raises
         ------
-        SourceNotFoundError, SourceError, StaleFileError
+        SourceNotFoundError, SourceError, StaleFileError, DamagedFileError
             As `read`.
         """
         (piece,) = self._ranges(file, [place], "error")
         now, *inside = layout.SEGMENT_HEAD_STRUCT.unpack_from(piece)
         differs = inside != [*bbox, area]
         if now != key and not differs:
-            wanted = Segments.of([(0, 0, key, *bbox, area, *place)])
+            wanted = Segments.of([(0, 0, key, *bbox, area, *place, 0)])
             differs = bool(self._renumbered(file, wanted)[0])
         if differs:
             raise _other(file, (key, *bbox, area), (now, *inside))
-        return as_bytes(piece)
+        data = as_bytes(piece)
+        if checksum and checksums(data, np.array([0]), np.array([len(data)]))[0] != checksum:
+            raise damaged(file, key, _OTHER_BYTES)
+        return data
 
     def changed(
         self, files: Mapping[int, Original], file_ids: Ints, on_stale: OnStale
@@ -147,14 +159,14 @@ class Originals:
         for file_id in file_ids.tolist():
             file = files[file_id]
             try:
-                stamp = stamp_of(file.location)
+                stamp = storage_at(file.location).stamp(file.location)
                 if stamp != file.stamp:
-                    raise _stale(file, stamp)
+                    raise stale(file.location, file.stamp, stamp)
             except SourceNotFoundError:
-                _tell(_gone(file), on_stale)
+                tell(_gone(file), on_stale)
                 found.append(file_id)
             except SourceError as error:
-                _tell(error, on_stale)
+                tell(error, on_stale)
                 found.append(file_id)
         return found
 
@@ -162,51 +174,24 @@ class Originals:
         self, file: Original, ranges: Sequence[tuple[int, int]], on_stale: OnStale
     ) -> list[bytes]:
         """Ranges of one file; nothing of it, if it is stale and that is allowed."""
+        storage = storage_at(file.location)
+        reader = self._readers.get(storage)
+        if reader is None:
+            reader = self._readers.setdefault(storage, storage.ranges())
         try:
-            with self._lock:
-                pieces = self._read_now(file, ranges)
+            pieces = reader.read(file.location, file.stamp, ranges)
             if any(len(piece) < length for piece, (_, length) in zip(pieces, ranges, strict=True)):
                 raise StaleFileError(
                     f"{file.location}: is shorter than when it was indexed; ingest it again"
                 )
+        except SourceNotFoundError:
+            failure: SourceError = _gone(file)
         except SourceError as error:
-            _tell(error, on_stale)
-            return [b""] * len(ranges)
-        return pieces
-
-    def _read_now(self, file: Original, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
-        """Ranges of the file that is there now, if it is the one that was indexed."""
-        while True:
-            source = self._opened(file)
-            pieces = [source.read(offset, length) for offset, length in ranges]
-            # Somebody may have written into the very file that was opened and found right, or
-            # put another in its place.
-            try:
-                found = source.current_stamp()
-            except SourceNotFoundError:
-                self._open.pop(file).close()
-                raise _gone(file) from None
-            if found == file.stamp:
-                return pieces
-            self._open.pop(file).close()
-            if found is not None:
-                raise _stale(file, found)
-
-    def _opened(self, file: Original) -> LocalFile:
-        known = self._open.pop(file, None)
-        if known is None:
-            try:
-                known = LocalFile(file.location)
-            except SourceNotFoundError:
-                raise _gone(file) from None
-            if known.stamp != file.stamp:
-                found = known.stamp
-                known.close()
-                raise _stale(file, found)
-            while len(self._open) >= self._most:
-                self._open.popitem(last=False)[1].close()
-        self._open[file] = known
-        return known
+            failure = error
+        else:
+            return pieces
+        tell(failure, on_stale)
+        return [b""] * len(ranges)
 
     def _checked(
         self, files: Mapping[int, Original], wanted: Segments, found: Read, on_stale: OnStale
@@ -223,17 +208,33 @@ class Originals:
             of_file = other_key[wanted.file_id[there[other_key]] == file_id]
             differs[of_file] = self._renumbered(files[file_id], wanted.take(there[of_file]))
         if not differs.any():
-            return found
+            return self._undamaged(files, wanted, found, on_stale)
         wrong_rows = np.flatnonzero(differs)
         wrong_files, first = np.unique(wanted.file_id[there[wrong_rows]], return_index=True)
         for file_id, nth in zip(wrong_files.tolist(), wrong_rows[first].tolist(), strict=True):
             row = int(there[nth])
             then = (int(wanted.key[row]), *wanted.bbox[row].tolist(), int(wanted.area[row]))
             now = (int(heads["key"][nth]), *heads["bbox"][nth].tolist(), int(heads["area"][nth]))
-            _tell(_other(files[file_id], then, now), on_stale)
+            tell(_other(files[file_id], then, now), on_stale)
         # Nothing of such a file can be trusted.
         wrong = np.isin(wanted.file_id, wrong_files)
-        return found._replace(is_there=found.is_there & ~wrong)
+        rest = found._replace(is_there=found.is_there & ~wrong)
+        return self._undamaged(files, wanted, rest, on_stale)
+
+    def _undamaged(
+        self, files: Mapping[int, Original], wanted: Segments, found: Read, on_stale: OnStale
+    ) -> Read:
+        """Without the files of which a segment has other bytes than were indexed."""
+        known = np.flatnonzero(found.is_there & (wanted.checksum != 0))
+        if not len(known):
+            return found
+        now = checksums(found.data, found.offset[known], found.length[known])
+        rows = known[now != wanted.checksum[known]]
+        wrong_files, first = np.unique(wanted.file_id[rows], return_index=True)
+        for file_id, row in zip(wrong_files.tolist(), rows[first].tolist(), strict=True):
+            key = int(wanted.key[row])
+            tell(damaged(files[file_id], key, _OTHER_BYTES), on_stale)
+        return found._replace(is_there=found.is_there & ~np.isin(wanted.file_id, wrong_files))
 
     def _renumbered(self, file: Original, wanted: Segments) -> npt.NDArray[np.bool_]:
         """Which segments have other keys in the lookup table than in the catalogue.
@@ -260,10 +261,8 @@ class Originals:
 
     def close(self) -> None:
         """Close all files; they are opened again when they are needed."""
-        with self._lock:
-            for source in self._open.values():
-                source.close()
-            self._open.clear()
+        for reader in self._readers.values():
+            reader.close()
 
 
 @lru_cache(maxsize=1)
@@ -271,7 +270,8 @@ def _of_this_process() -> Originals:
     return Originals()
 
 
-def _tell(error: SourceError, on_stale: OnStale) -> None:
+def tell(error: SourceError, on_stale: OnStale) -> None:
+    """Raise an error, or warn of it, or do nothing, as it was asked for."""
     if on_stale == "error":
         raise error
     if on_stale == "warn":
@@ -285,18 +285,18 @@ def _gone(file: Original) -> SourceNotFoundError:
     )
 
 
+def damaged(file: Original, key: int, problem: str) -> DamagedFileError:
+    """The segment of a key cannot be believed."""
+    return DamagedFileError(
+        f"{file.location}: is damaged: the segment of key {key}: {problem}; bring a "
+        "sound copy back, or ingest it again with --checksum"
+    )
+
+
 def _other(file: Original, then: tuple[int, ...], now: tuple[int, ...]) -> StaleFileError:
     """Another segment, of a key, a box and an area, lies where one was indexed."""
     return StaleFileError(
         f"{file.location}: has changed since it was indexed: the segment of key {then[0]} had bbox "
         f"{then[1:5]} and area {then[5]}, now key {now[0]}, bbox {now[1:5]} and area {now[5]}; "
         "ingest it again"
-    )
-
-
-def _stale(file: Original, found: FileStamp) -> StaleFileError:
-    then = file.stamp
-    return StaleFileError(
-        f"{file.location}: has changed since it was indexed: size {then.size} then and "
-        f"{found.size} now, mtime_ns {then.mtime_ns} then and {found.mtime_ns} now; ingest it again"
     )

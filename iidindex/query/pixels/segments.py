@@ -35,8 +35,9 @@ class Segments:
         Of the entry, of its file, and in the file.
     bbox : ndarray of int64, shape (n, 4)
         ``(minr, minc, maxr, maxc)``, half-open, pixels.
-    area, offset, length : ndarray of int64, shape (n,)
-        Pixels, and where the segment lies in its file, in bytes.
+    area, offset, length, checksum : ndarray of int64, shape (n,)
+        Pixels, where the segment lies in its file, in bytes, and what these come to; 0 if that
+        was not asked for.
     """
 
     id: Ints
@@ -46,15 +47,16 @@ class Segments:
     area: Ints
     offset: Ints
     length: Ints
+    checksum: Ints
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[Any]]) -> Self:
-        """From rows of ``id file_id key minr minc maxr maxc area offset length``."""
-        table = np.fromiter(chain.from_iterable(rows), np.int64, 10 * len(rows)).reshape(-1, 10)
+        """From rows of ``id file_id key minr minc maxr maxc area offset length checksum``."""
+        table = np.fromiter(chain.from_iterable(rows), np.int64, 11 * len(rows)).reshape(-1, 11)
         columns = np.ascontiguousarray(table.T)
-        entry_id, file_id, key, *_, area, offset, length = columns
+        entry_id, file_id, key, *_, area, offset, length, checksum = columns
         bbox = np.ascontiguousarray(table[:, 3:7])
-        return cls(entry_id, file_id, key, bbox, area, offset, length)
+        return cls(entry_id, file_id, key, bbox, area, offset, length, checksum)
 
     def __len__(self) -> int:
         return len(self.id)
@@ -76,6 +78,7 @@ class Segments:
             self.area[rows],
             self.offset[rows],
             self.length[rows],
+            self.checksum[rows],
         )
 
     def portions(self, rows: Ints) -> Iterator[Ints]:
@@ -92,6 +95,6 @@ def concatenate(parts: Iterable[Segments]) -> Segments:
     return Segments(
         *(
             np.concatenate([getattr(part, name) for part in listed])
-            for name in ("id", "file_id", "key", "bbox", "area", "offset", "length")
+            for name in ("id", "file_id", "key", "bbox", "area", "offset", "length", "checksum")
         )
     )

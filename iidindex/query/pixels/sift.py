@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from iidindex.codec.decode import decode_masks
+from iidindex.buffers import Bytes
+from iidindex.codec.decode import decode_mask, decode_masks
 from iidindex.codec.region_table import RegionTable, read_regions
-from iidindex.errors import IIDFormatError
-from iidindex.files.part import naming
+from iidindex.errors import DamagedFileError, IIDFormatError
 from iidindex.masks.measure import any_in
 from iidindex.masks.regions import Bool2D, pixel_in
 from iidindex.model import BBox
-from iidindex.query.pixels.originals import OnStale, Originals, Read
+from iidindex.query.pixels.originals import OnStale, Originals, Read, damaged, tell
 from iidindex.query.pixels.segments import Original, Segments
 
 Ints = npt.NDArray[np.int64]
@@ -91,9 +91,43 @@ def regions_of(
         try:
             table = read_regions(found.data, found.offset, found.length, bbox)
         except IIDFormatError:
-            _name(files, segments.file_id[part], found, bbox)
-            raise
+            sound = _sound(files, segments, part, found, on_stale)
+            part, bbox = part[sound], bbox[sound]
+            if not len(part):
+                continue
+            table = read_regions(found.data, found.offset[sound], found.length[sound], bbox)
         yield part, table
+
+
+def _sound(
+    files: Mapping[int, Original], segments: Segments, part: Ints, found: Read, on_stale: OnStale
+) -> Bools:
+    """Which rows are of files whose regions are all valid."""
+    bbox = segments.bbox[part].astype(np.uint16)
+    file_of = segments.file_id[part]
+    sound = np.ones(len(part), np.bool_)
+    for file_id in np.unique(file_of).tolist():
+        of_file = file_of == file_id
+        try:
+            read_regions(found.data, found.offset[of_file], found.length[of_file], bbox[of_file])
+        except IIDFormatError:
+            tell(_first_damaged(files[file_id], segments, part[of_file], found, of_file), on_stale)
+            sound &= ~of_file
+    return sound
+
+
+def _first_damaged(
+    file: Original, segments: Segments, rows: Ints, found: Read, of_file: Bools
+) -> DamagedFileError:
+    """The error of the first segment of a file whose regions are not valid."""
+    for row, place in zip(rows.tolist(), np.flatnonzero(of_file).tolist(), strict=True):
+        one = slice(place, place + 1)
+        try:
+            bbox = segments.bbox[row : row + 1].astype(np.uint16)
+            read_regions(found.data, found.offset[one], found.length[one], bbox)
+        except IIDFormatError as error:
+            return damaged(file, int(segments.key[row]), error.problem)
+    return damaged(file, int(segments.key[rows[0]]), "its regions overlap those of others")
 
 
 def readings(
@@ -114,16 +148,6 @@ def readings(
             )
 
 
-def _name(
-    files: Mapping[int, Original], file_of: Ints, found: Read, bbox: npt.NDArray[np.uint16]
-) -> None:
-    """Raise the error of the file whose regions are not valid."""
-    for file_id in np.unique(file_of).tolist():
-        of_file = file_of == file_id
-        with naming(files[file_id].location):
-            read_regions(found.data, found.offset[of_file], found.length[of_file], bbox[of_file])
-
-
 def read_masks(
     originals: Originals,
     files: Mapping[int, Original],
@@ -141,7 +165,68 @@ def read_masks(
     for part, found in readings(originals, files, segments, every, on_stale):
         file_of = segments.file_id[part]
         for rows in np.split(np.arange(len(part)), np.flatnonzero(np.diff(file_of)) + 1):
-            bbox = segments.bbox[part[rows]].astype(np.uint16)
-            with naming(files[int(file_of[rows[0]])].location):
-                masks = decode_masks(found.data, found.offset[rows], found.length[rows], bbox)
-                yield from zip(part[rows].tolist(), masks, strict=True)
+            file = files[int(file_of[rows[0]])]
+            chosen = part[rows]
+            bbox = segments.bbox[chosen].astype(np.uint16)
+            masks = decode_masks(found.data, found.offset[rows], found.length[rows], bbox)
+            keys, areas = segments.key[chosen].tolist(), segments.area[chosen].tolist()
+            told = zip(chosen.tolist(), keys, areas, strict=True)
+            try:
+                for (row, key, area), mask in zip(told, masks, strict=True):
+                    check_area(file, key, area, mask)
+                    yield row, mask
+            except DamagedFileError as error:
+                # What came before was right; of the rest, nobody can tell.
+                tell(error, on_stale)
+            except IIDFormatError as error:
+                if isinstance(error.__context__, MemoryError):
+                    error.source = file.location
+                    raise
+                of_file = np.isin(np.arange(len(part)), rows)
+                tell(_first_damaged(file, segments, chosen, found, of_file), on_stale)
+
+
+def believed_mask(
+    file: Original, data: Bytes, key: int, bbox: BBox, area: int, crop: BBox | None
+) -> Bool2D:
+    """Decode the mask of a segment's bytes, which has as many pixels as its area.
+
+    Parameters
+    ----------
+    file : Original
+    data : ndarray of uint8, shape (size,)
+        The segment alone.
+    key, bbox, area : int, BBox, int
+        What the catalogue knows of it.
+    crop : BBox, optional
+        Decode what lies in it; pixels are not counted then.
+
+    Raises
+    ------
+    DamagedFileError
+        If its regions are not valid, or the number of pixels is another.
+    IIDFormatError
+        If the mask does not fit into memory.
+    """
+    try:
+        mask = decode_mask(data, 0, len(data), bbox, crop)
+    except IIDFormatError as error:
+        if isinstance(error.__context__, MemoryError):
+            error.source = file.location
+            raise
+        raise damaged(file, key, error.problem) from None
+    if crop is None:
+        check_area(file, key, area, mask)
+    return mask
+
+
+def check_area(file: Original, key: int, area: int, mask: Bool2D) -> None:
+    """Refuse a mask that has another number of pixels than were indexed.
+
+    Raises
+    ------
+    DamagedFileError
+    """
+    pixels = int(np.count_nonzero(mask))
+    if pixels != area:
+        raise damaged(file, key, f"its mask has {pixels} pixels, its area is {area}")

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from iidindex.catalog.statement import Statement
-from iidindex.model import BBox, FileStamp
+from iidindex.model import IID, BBox, FileStamp
 from iidindex.processes import in_order
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Ints, Original, Segments, concatenate
@@ -22,7 +22,9 @@ from iidindex.query.question.asked import Filters
 from iidindex.query.question.choice import choose
 from iidindex.query.question.compile import Way
 from iidindex.query.question.filter_kinds import FEW
+from iidindex.query.question.individual_filter import fits
 from iidindex.query.question.shape import needs_pixels, shape_of, values_of
+from iidindex.storage.places import location_of
 
 Row = Sequence[Any]
 P = TypeVar("P")
@@ -159,12 +161,12 @@ def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:
 
 def original(row: Row) -> Original:
     """From a path, a size, a time and the location of the root."""
-    return Original(os.path.join(os.fsdecode(row[3]), os.fsdecode(row[0])), FileStamp(*row[1:3]))
+    return Original(location_of(os.fsdecode(row[3]), os.fsdecode(row[0])), FileStamp(*row[1:3]))
 
 
 def places_of(rows: Sequence[Row]) -> tuple[Segments, dict[int, Original]]:
     """Where the segments of rows of ``HIT_COLUMNS`` lie, and their files."""
-    segments = Segments.of([row[:10] for row in rows])
+    segments = Segments.of([(*row[:10], row[16]) for row in rows])
     return segments, {row[1]: original(row[12:]) for row in rows}
 
 
@@ -179,18 +181,24 @@ def _resolved(connection: Connection, filters: Filters) -> list[int] | None:
     if max(len(addresses or ()), len(domains or ())) <= FEW:
         return None
     wanted = None if domains is None else set(domains)
+    named = set(addresses or ())
     if addresses is None:
         every = connection.exec_driver_sql("SELECT id, domain, address FROM iids")
         found = [row for row in every if row[1] in (wanted or ())]
     else:
         found = []
-        for low in range(0, len(addresses), _PARAMETERS):
-            part = addresses[low : low + _PARAMETERS]
+        distinct = tuple({one.address if isinstance(one, IID) else one for one in addresses})
+        for low in range(0, len(distinct), _PARAMETERS):
+            part = distinct[low : low + _PARAMETERS]
             marks = ", ".join("?" * len(part))
             rows = connection.exec_driver_sql(
                 f"SELECT id, domain, address FROM iids WHERE address IN ({marks})",  # noqa: S608
                 part,
             )
-            found += [row for row in rows if wanted is None or row[1] in wanted]
+            found += [
+                row
+                for row in rows
+                if fits(row[1], row[2], named) and (wanted is None or row[1] in wanted)
+            ]
     prefix = filters.get("prefix") or b""
     return sorted(row[0] for row in found if row[2].startswith(prefix))

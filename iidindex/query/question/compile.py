@@ -63,9 +63,10 @@ HIT_COLUMNS = (
     files.c.size,
     files.c.mtime_ns,
     roots.c.location,
+    entries.c.checksum,
 )
 # Those of them that say where a segment lies.
-SEGMENT_COLUMNS = HIT_COLUMNS[:10]
+SEGMENT_COLUMNS = (*HIT_COLUMNS[:10], entries.c.checksum)
 
 # Statements that are kept, of each kind: some 6 KiB each, and 150 KiB with two thousand values.
 _STATEMENTS = 256

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.schema import MISSING, OK, entries, entry_boxes, files, iids
+from iidindex.catalog.schema import OK, entries, entry_boxes, files, iids
 from iidindex.catalog.statement import Statement
 from iidindex.codec.layout import MAX_COORDINATE
-from iidindex.model import BBox
+from iidindex.model import IID, BBox
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.question.asked import Filters
 from iidindex.query.question.asking import Question
@@ -23,14 +22,16 @@ from iidindex.query.question.conditions import of_files
 from iidindex.query.question.filter_kinds import Filter, end_of_prefix
 from iidindex.query.question.filters import FILTERS
 from iidindex.query.question.metadata_filter import before_nul
+from iidindex.query.question.near_names import (
+    COMPARED,
+    TOLD,
+    Show,
+    near_path,
+    several,
+    similar,
+    values,
+)
 from iidindex.query.question.shape import shape_of, values_of
-
-# How bytes are written in an answer.
-Show = Callable[[bytes], str]
-
-# Names among which similar ones are looked for; those told if there are any, or else.
-_COMPARED = 5000
-_NEAR, _TOLD = 3, 5
 
 
 def why_nothing(catalog: Catalog, filters: Filters, show: Show = repr) -> str | None:
@@ -95,17 +96,7 @@ class _Search:
         path = self.filters.get("path")
         if self._any_file(Filters({"path": path})):
             return None
-        state = select(files.c.state).where(files.c.path == path)
-        for found in self._values(state):
-            what = "is missing" if found == MISSING else "could not be read"
-            return f"the file {path!r} {what}; `iidindex files --state {found}` tells more"
-        # Somebody may name a file as it is seen from here, with directories above its root.
-        tails = [path.split("/", nth)[nth] for nth in range(1, path.count("/") + 1)]
-        found = self._values(select(files.c.path).where(files.c.path.in_(tails)).distinct())
-        if found:
-            return f"no indexed file has the path {path!r}; did you mean {found[0]!r}?"
-        known = self._values(select(files.c.path).where(files.c.state == OK).distinct())
-        return f"no indexed file has a path that fits {path!r}; {_similar(path, known)}"
+        return "; ".join(near_path(self.connection, path))
 
     def meta(self) -> str | None:
         for names, value in self.filters.get("meta"):
@@ -113,29 +104,34 @@ class _Search:
                 known = self._meta_values(names[:depth], "key")
                 if names[depth] not in known and not self._meta_has(names[: depth + 1]):
                     path = ".".join(names[: depth + 1])
-                    told = _similar(names[depth], known)
+                    told = similar(names[depth], known)
                     return f"no file's metadata has the name {path!r}; {told}"
             same = tuple(meta for meta in self.filters.get("meta") if meta.names == names)
             one = Filters({"meta": same})
             if not self._any_file(one):
                 known = self._meta_values(names, "value")
-                told = _several(known, json.dumps) or "lists or mappings"
+                told = several(known, json.dumps) or "lists or mappings"
                 path = ".".join(names)
                 return f"no file's metadata has {json.dumps(value)} as {path!r}; known: {told}"
         return None
 
     def address(self) -> str | None:
-        addresses, domains = self.filters.get("address"), self.filters.get("domain")
-        for address in addresses[:_TOLD]:
+        domains = self.filters.get("domain")
+        for one in self.filters.get("address")[:TOLD]:
+            address = one.address if isinstance(one, IID) else one
+            own = (one.domain or b"",) if isinstance(one, IID) else None
             named = select(iids.c.domain).where(iids.c.address == address)
             known = self._values(named)
             if not known:
-                near = _similar(address, self._neighbours(address), self.show, all_of="iids")
+                near = similar(address, self._neighbours(address), self.show, all_of="iids")
                 return f"no address {self.show(address)} in this index; {near}"
-            if domains is not None and not set(known) & set(domains):
-                wanted, told = (_several(names, self.show) for names in (domains, known))
-                return f"the address {self.show(address)} is not in {wanted}, but in {told}"
+            for asked in (own, domains):
+                if asked is not None and not set(known) & set(asked):
+                    wanted, told = (several(names, self.show) for names in (asked, known))
+                    return f"the address {self.show(address)} is not in {wanted}, but in {told}"
             ids = select(iids.c.id).where(iids.c.address == address)
+            if own is not None:
+                ids = ids.where(iids.c.domain == own[0])
             there = (
                 select(entries.c.id)
                 .join(files, files.c.id == entries.c.file_id)
@@ -195,7 +191,7 @@ class _Search:
         return found.fetchone() is not None
 
     def _values(self, statement: Select[Any]) -> list[Any]:
-        return list(self.connection.execute(statement.limit(_COMPARED)).scalars())
+        return values(self.connection, statement)
 
     def _unknown(self, what: str, wanted: Iterable[Any], named: Select[Any]) -> str | None:
         """Which of some names the statement that selects such names does not find."""
@@ -205,7 +201,7 @@ class _Search:
                 continue
             known = self._values(named.order_by(column))
             shown = self.show(name) if isinstance(name, bytes) else repr(name)
-            return f"no {what} {shown} in this index; {_similar(name, known, self.show)}"
+            return f"no {what} {shown} in this index; {similar(name, known, self.show)}"
         return None
 
     def _neighbours(self, address: bytes) -> list[bytes]:
@@ -223,7 +219,7 @@ class _Search:
         kind = f" AND level{depth}.type NOT IN ('object', 'array')" if column == "value" else ""
         found = self.connection.exec_driver_sql(
             f"SELECT DISTINCT level{depth}.{column} FROM {source} "  # noqa: S608  (our own names)
-            f"WHERE {conditions or 1}{kind} LIMIT {_COMPARED}",
+            f"WHERE {conditions or 1}{kind} LIMIT {COMPARED}",
             tuple(map(before_nul, names)),
         )
         return list(found.scalars())
@@ -264,35 +260,6 @@ def _levels(depth: int) -> str:
         )
         inside, kind = f"level{nth}.value", f"level{nth}.type"
     return ", ".join(parts)
-
-
-def _similar(
-    wanted: str | bytes, known: Sequence[Any], show: Show = repr, all_of: str | None = None
-) -> str:
-    """The names most like one that is unknown; or the first of all, or what lists them."""
-    if not known:
-        return "there are none"
-
-    def text(name: str | bytes) -> str:
-        return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
-
-    def shown(name: str | bytes) -> str:
-        return show(name) if isinstance(name, bytes) else repr(name)
-
-    by_text = {text(name).casefold(): name for name in known}
-    sought = text(wanted).casefold()
-    near = get_close_matches(sought, by_text, _NEAR)
-    near = near or [name for name in by_text if name.startswith(sought)][:_NEAR]
-    if near:
-        return f"did you mean {' or '.join(shown(by_text[name]) for name in near)}?"
-    return (
-        f"known: {_several(known, shown)}" if all_of is None else f"`iidindex {all_of}` lists all"
-    )
-
-
-def _several(names: Sequence[Any], shown: Callable[[Any], str]) -> str:
-    """Some names, and whether there are more."""
-    return ", ".join([*map(shown, names[:_TOLD]), *(["…"] if len(names) > _TOLD else [])])
 
 
 def _turned(box: BBox, frame: BBox) -> str:

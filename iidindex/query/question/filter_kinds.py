@@ -30,6 +30,7 @@ from iidindex.catalog.statement import is_among
 from iidindex.errors import QueryError
 from iidindex.files.arguments import BYTES_LIKE, several
 from iidindex.model import check_bytes
+from iidindex.storage.places import is_absolute
 
 # The largest that SQLite holds.
 MAX_INTEGER = 2**63 - 1
@@ -153,7 +154,7 @@ class AnyOf(Filter):
 
     def shape(self, value: Any) -> int:
         """How many are asked for, or the next power of two, so that there are few shapes."""
-        return MANY if len(value) > FEW else _rounded(len(value))
+        return MANY if len(value) > FEW else rounded(len(value))
 
     def conditions(self, name: str, shape: Any) -> list[Condition]:
         """The column has one of the values, be they none, few or many."""
@@ -168,7 +169,7 @@ class AnyOf(Filter):
         if len(value) > FEW:
             return {name: list(value)}
         # The last of them fills what is left, which changes nothing.
-        filled = [*value, *[value[-1]] * (_rounded(len(value)) - len(value))] if value else []
+        filled = [*value, *[value[-1]] * (rounded(len(value)) - len(value))] if value else []
         return {f"{name}{place}": one for place, one in enumerate(filled)}
 
 
@@ -181,7 +182,7 @@ def _integers(name: str, given: Any, listed: Sequence[Any]) -> tuple[int, ...]:
     return tuple(value for value in integers if abs(value) <= MAX_INTEGER)
 
 
-def _rounded(number: int) -> int:
+def rounded(number: int) -> int:
     """The next power of two; 0 for none."""
     return 1 << (number - 1).bit_length() if number else 0
 
@@ -309,8 +310,8 @@ class Path(Filter):
 
     def shape(self, value: Any) -> Hashable:
         """How it is compared: ``exact``, as a ``pattern``, or with where the file lies."""
-        # What begins with a slash is no path inside a root, but where files lie on disk.
-        if value.startswith("/"):
+        # What begins with a slash is no path inside a root, but where files lie.
+        if is_absolute(value):
             return "location"
         return "pattern" if set(value) & set("*?[") else "exact"
 

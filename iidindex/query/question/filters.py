@@ -16,7 +16,9 @@ from typing import Annotated, Any, Self, TypedDict, TypeVar, get_args
 from iidindex.catalog.schema import entries, files, groups, iids, roots
 from iidindex.errors import QueryError
 from iidindex.files.groups import check_name
+from iidindex.model import IID
 from iidindex.query.question.filter_kinds import AnyOf, Between, Filter, Path, Prefix, Root
+from iidindex.query.question.individual_filter import AnyIndividual
 from iidindex.query.question.metadata_filter import Metadata
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,14 +28,16 @@ class Where(TypedDict, total=False):
     """The filters by name, in the order in which they are told; None asks for anything."""
 
     address: Annotated[
-        bytes | Iterable[bytes] | None,
-        AnyOf(
+        bytes | IID | Iterable[bytes | IID] | None,
+        AnyIndividual(
             asks_of="iids",
             type=bytes,
             column=iids.c.address,
             known=iids.c.address,
-            told="Any of these, of which there may be a hundred thousand.",
-            help="The address of the individual. Repeated: any of them.",
+            told="Any of these, of which there may be a hundred thousand: addresses, in whatever "
+            "domain, and IIDs, each of which is one individual.",
+            help="The address of the individual, in any domain, or iid:DOMAIN.ADDRESS. Repeated: "
+            "any of them.",
         ),
     ]
     domain: Annotated[
@@ -132,7 +136,9 @@ class _AsWritten(str):
     def __new__(cls, type_: Any) -> Self:
         """Write it."""
         text = type_ if isinstance(type_, str) else inspect.formatannotation(type_)
-        return super().__new__(cls, re.sub(r"\b(collections\.abc|typing)\.", "", text))
+        return super().__new__(
+            cls, re.sub(r"\b(collections\.abc|typing|iidindex\.model)\.", "", text)
+        )
 
     def __repr__(self) -> str:
         return str(self)

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, func, select
 from iidindex.catalog.roots import root_directories
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.errors import QueryError, SourceError
-from iidindex.storage.paths import ways_to
+from iidindex.query.question.near_names import near_path
+from iidindex.storage.places import location_of, storage_at, ways_of
 
 
 class Span(NamedTuple):
@@ -30,21 +31,20 @@ def file_of(connection: Connection, path: str) -> Span:
         If files of several roots have that path, or none has it.
     """
     places = places_meant(path)
-    known = [(root.id, _below(root.location)) for root in root_directories(connection)]
+    storage = storage_at(path)
+    known = root_directories(connection)
     for place in places:
-        inside = {id_: place.removeprefix(top) for id_, top in known if place.startswith(top)}
-        for root_id, relative in inside.items():
-            for span, _ in _spans(connection, [root_id], relative):
+        for root in known:
+            relative = storage.relative(root.location, place)
+            for span, _ in _spans(connection, [root.id], relative) if relative else []:
                 return span
-    found = _spans(connection, [root_id for root_id, _ in known], path)
+    found = _spans(connection, [root.id for root in known], path)
     if len(found) > 1:
         named = ", ".join(sorted(location for _, location in found))
         raise QueryError(f"{path}: several files have this path; name one of {named}")
     if not found:
-        raise QueryError(
-            f"{path}: no indexed file has this path; `iidindex files` lists those that are, and "
-            "why others failed"
-        )
+        _, hint = near_path(connection, path)
+        raise QueryError(f"{path}: no indexed file has this path; {hint}")
     return found[0][0]
 
 
@@ -62,7 +62,7 @@ def places_meant(path: str) -> list[str]:
         raise QueryError(f"path must be text, not {type(path).__name__}: {path!r:.200}")
     try:
         os.fsencode(path)
-        return ways_to(path)
+        return ways_of(path)
     except ValueError:
         raise QueryError(f"{path!r}: no file can have this path") from None
     except SourceError:
@@ -79,8 +79,4 @@ def _spans(connection: Connection, root_ids: list[int], path: str) -> list[tuple
         .where(files.c.root_id.in_(root_ids), files.c.path == path, files.c.state == OK)
     )
     rows = connection.execute(statement)
-    return [(Span(*span), os.path.join(location, path)) for *span, location in rows]
-
-
-def _below(location: str) -> str:
-    return os.path.join(location, "")
+    return [(Span(*span), location_of(location, path)) for *span, location in rows]

@@ -1,0 +1,16 @@
+"""Bytes as arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def as_bytes(buffer: object) -> Bytes:
+    """View any buffer as a one-dimensional array of uint8, without copying."""
+    view = memoryview(buffer)  # type: ignore[arg-type]
+    if not view.nbytes:
+        return np.empty(0, np.uint8)
+    return np.frombuffer(view, np.uint8)

@@ -1,0 +1,93 @@
+"""What ingests changed, by name: the journal, read."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.lookup import asked
+from iidindex.errors import QueryError
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+_CHANGES = (
+    "SELECT i.started, c.kind, c.path, c.old_path FROM changes c "
+    "JOIN ingests i ON i.id = c.ingest_id WHERE {} ORDER BY c.id"
+)
+
+
+class Change(NamedTuple):
+    """What became of a file: when, what, its path inside its root, and where it was.
+
+    ``time`` is when the ingest began, as ISO 8601 writes it, in UTC. ``old_path`` lies inside the
+    root, too, or is where the file lay on the disk, if it was in another.
+    """
+
+    time: str
+    kind: str
+    path: str
+    old_path: str | None
+
+
+def changes(catalog: Catalog, since: str | datetime | float | None = None) -> list[Change]:
+    """What changed since a time, the oldest first.
+
+    Raises
+    ------
+    QueryError
+        If `since` is no time that is understood.
+    """
+    if isinstance(since, str) and since == "last":
+        condition, values = "i.id = (SELECT max(id) FROM ingests)", list[float]()
+    elif since is None:
+        condition, values = "1 = 1", []
+    else:
+        condition, values = "i.started >= ?", [begin_of(since, time.time())]
+    with catalog.reading() as connection:
+        rows = asked(connection, _CHANGES.format(condition), values).fetchall()
+    return [
+        Change(
+            datetime.fromtimestamp(started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            kind,
+            os.fsdecode(path),
+            None if old_path is None else os.fsdecode(old_path),
+        )
+        for started, kind, path, old_path in rows
+    ]
+
+
+def begin_of(since: str | datetime | float, now: float) -> float:
+    """A time in seconds since the epoch.
+
+    Parameters
+    ----------
+    since : str, datetime or float
+        As `Index.changes` takes it, but for ``last``.
+    now : float
+
+    Examples
+    --------
+    >>> begin_of("2h", 10_000), begin_of("1970-01-02T00:00Z", 0)
+    (2800, 86400.0)
+    """
+    if isinstance(since, (int, float)) and not isinstance(since, bool):
+        # As a float, for no database holds every integer.
+        return float(since) if abs(since) > 2**53 else since
+    try:
+        if isinstance(since, datetime):
+            return since.timestamp()
+        if isinstance(since, str):
+            span = re.fullmatch(r"(\d{1,9})([smhdw])", since)
+            if span is not None:
+                return now - int(span[1]) * _SECONDS[span[2]]
+            return datetime.fromisoformat(since).timestamp()
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise QueryError(
+        f"since is {since!r:.200}; expected last, a span such as 1d or 12h, or a date such as "
+        "2026-11-30"
+    )

@@ -1,0 +1,207 @@
+"""What is asked of a place where files lie: to list them, to look at one, to read from it.
+
+A location is where one file can be opened: a path, or a URL. Paths inside a root are always
+``/``-separated. A stamp tells one version of a file from another. It is compared as a whole, and
+only its size means anything to those outside: the rest is a time on a disk, and may be any mark
+of a version elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from iidindex.buffers import Bytes
+from iidindex.errors import StaleFileError
+from iidindex.model import FileStamp
+
+
+class Source(Protocol):
+    """Read-only bytes. What reads a file needs no more than this of its storage."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in errors."""
+        ...
+
+    @property
+    def stamp(self) -> FileStamp:
+        """Which version was opened."""
+        ...
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read `length` bytes from `offset`; fewer only where the file ends.
+
+        Raises
+        ------
+        SourceError
+            If that cannot be done.
+        StaleFileError
+            If the storage can tell that another version is there.
+        """
+        ...
+
+    def data(self) -> Bytes:
+        """All bytes as one array, fetched as they are touched where the storage can."""
+        ...
+
+    def check_whole(self) -> None:
+        """Raise a `SourceError` if what `data` has given can no longer be touched."""
+        ...
+
+    def is_current(self) -> bool:
+        """Whether all that was read is of the version that is there now."""
+        ...
+
+    def close(self) -> None:
+        """Give up what the source holds; closing twice is harmless."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Ranges(Protocol):
+    """Reads parts of files of which the stamps are known. May be shared by threads."""
+
+    def read(
+        self, location: str, stamp: FileStamp, ranges: Sequence[tuple[int, int]]
+    ) -> list[bytes]:
+        """Read many ranges of one file in one look, if it has the stamp.
+
+        A storage that can look and read at once does both together.
+
+        Parameters
+        ----------
+        location : str
+        stamp : FileStamp
+            When it was indexed.
+        ranges : sequence of (int, int)
+            Offset and length, ascending by offset. What lies between two of them may be read along.
+
+        Returns
+        -------
+        list of bytes
+            One for each range; shorter only where the file ends.
+
+        Raises
+        ------
+        SourceNotFoundError, SourceError
+            If it is not there or cannot be read.
+        StaleFileError
+            If it has another stamp, before or after it was read.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give up what is held; it is made again when it is needed."""
+        ...
+
+
+@dataclass(slots=True)
+class Listing:
+    """What lies below a place.
+
+    Attributes
+    ----------
+    found : dict of str to tuple
+        Path inside the root of every file with the suffix, in no order; the fields of its stamp.
+    unreadable : dict of str to str
+        Path inside the root of each directory or file that could not be looked at, and why. What
+        lies in such a directory is unknown, which is not the same as gone.
+    """
+
+    found: dict[str, tuple[int, int]] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+class Storage(Protocol):
+    """A kind of place where files lie."""
+
+    def absolute(self, location: str) -> str:
+        """The location as it can be opened from anywhere.
+
+        Raises
+        ------
+        ValueError
+            If there can be nothing of this name.
+        """
+        ...
+
+    def real(self, location: str) -> str:
+        """The one name of what several names may lead to.
+
+        Raises
+        ------
+        ValueError
+            If there can be nothing of this name.
+        """
+        ...
+
+    def join(self, root: str, path: str) -> str:
+        """The location of a path inside a root."""
+        ...
+
+    def relative(self, root: str, location: str) -> str | None:
+        """The path of a location inside a root; empty for the root, None if it is not inside."""
+        ...
+
+    def parent(self, location: str) -> str:
+        """The directory that a file lies in."""
+        ...
+
+    def exists(self, location: str) -> bool:
+        """Whether there is a file, or what counts as a directory."""
+        ...
+
+    def is_dir(self, location: str) -> bool:
+        """Whether files may lie below it; where there are no directories, an empty one may be."""
+        ...
+
+    def walk(self, root: str, below: str, suffix: str) -> Listing:
+        """List the files of a name that ends in `suffix`, in any case, opening none.
+
+        Parameters
+        ----------
+        root : str
+        below : str
+            The path inside the root of what is to be listed; empty for all of it.
+        suffix : str
+            In lower case.
+        """
+        ...
+
+    def stamp(self, location: str) -> FileStamp:
+        """Which version of a file is there now.
+
+        Raises
+        ------
+        SourceNotFoundError, SourceError
+            If it is not there or cannot be looked at.
+        """
+        ...
+
+    def open(self, location: str) -> Source:
+        """Open a file to index it: if anybody changes it from now on, its stamp will differ.
+
+        Raises
+        ------
+        SourceNotFoundError, SourceError
+            If it is not there or cannot be read.
+        """
+        ...
+
+    def ranges(self) -> Ranges:
+        """Something that reads parts of files, with what it holds for that."""
+        ...
+
+
+def stale(location: str, then: FileStamp, now: FileStamp) -> StaleFileError:
+    """Another version of a file is there than was indexed."""
+    fields = zip(then._fields, then, now, strict=True)
+    differs = ", ".join(f"{name} {before} then and {found} now" for name, before, found in fields)
+    return StaleFileError(
+        f"{location}: has changed since it was indexed: {differs}; ingest it again"
+    )

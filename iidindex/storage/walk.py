@@ -1,0 +1,99 @@
+"""Walking directories for files and their stamps, opening none."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+
+from iidindex.model import time_in_64_bits
+from iidindex.storage.protocol import Listing
+
+# Files without the right suffix that are counted, to tell what was found in their stead.
+_MOST_COUNTED = 100_000
+
+
+def walk(directory: str, below: str, suffix: str) -> Listing:
+    """Walk a directory for files, following symbolic links that lead out of it once.
+
+    Parameters
+    ----------
+    directory : str
+    below : str
+        Walk this subdirectory only; paths stay relative to `directory`.
+    suffix : str
+        How names of files end, in lower case.
+
+    Returns
+    -------
+    Listing
+        A directory that several links lead to is walked once, so cycles are harmless. One that
+        lies inside `directory` itself is walked where it lies, whatever links lead to it.
+    """
+    result = Listing()
+    for _ in _walked(directory, below, suffix, result):
+        pass
+    return result
+
+
+def has_any(directory: str, suffix: str) -> bool:
+    """Whether `walk` would find any file; it looks no further than to the first."""
+    result = Listing()
+    return any(result.found for _ in _walked(directory, "", suffix, result))
+
+
+def suffixes_below(directory: str) -> Counter[str]:
+    """How many files of each suffix, in lower case, lie below a directory; links stay aside."""
+    names = (name for _, _, files in os.walk(directory) for name in files)
+    return Counter(os.path.splitext(name)[1].lower() for name in islice(names, _MOST_COUNTED))
+
+
+def _walked(directory: str, below: str, suffix: str, result: Listing) -> Iterator[None]:
+    """Note what lies below a directory, and yield after each directory."""
+    real = os.path.join(os.path.realpath(directory), "")
+    walked: set[tuple[int, int]] = set()
+    waiting = [below]
+    while waiting:
+        relative = waiting.pop()
+        place = os.path.join(directory, relative) if relative else directory
+        try:
+            identity = os.stat(place)
+            if (identity.st_dev, identity.st_ino) not in walked:
+                walked.add((identity.st_dev, identity.st_ino))
+                waiting += _list(place, f"{relative}/" if relative else "", suffix, real, result)
+        except OSError as error:
+            result.unreadable[relative] = error.strerror or str(error)
+        yield
+
+
+def _list(place: str, before: str, suffix: str, real: str, result: Listing) -> list[str]:
+    """Note the files of one directory; return its subdirectories, the last by name first.
+
+    They are followed in the order of names, so that of two links to a directory it is the same
+    one every time.
+    """
+    found = result.found
+    subdirectories = []
+    # Most of the work on an archive that has not changed is this loop.
+    with os.scandir(place) as listing:
+        for item in listing:
+            name = item.name
+            try:
+                if item.is_dir():
+                    if not (item.is_symlink() and _lies_in(item.path, real)):
+                        subdirectories.append(before + name)
+                elif name.endswith(suffix) or name.lower().endswith(suffix):
+                    status = item.stat()
+                    if stat.S_ISREG(status.st_mode):
+                        mtime_ns = time_in_64_bits(status.st_mtime_ns)
+                        found[before + name] = status.st_size, mtime_ns
+            except OSError as error:  # a link to nothing, or to itself
+                if name.lower().endswith(suffix):
+                    result.unreadable[before + name] = error.strerror or str(error)
+    return sorted(subdirectories, reverse=True)
+
+
+def _lies_in(link: str, directory: str) -> bool:
+    return os.path.join(os.path.realpath(link), "").startswith(directory)
