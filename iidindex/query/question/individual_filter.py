@@ -32,7 +32,7 @@ class AnyIndividual(AnyOf):
         listed = (given,) if isinstance(given, IID) else given
         if isinstance(listed, BYTES_LIKE) or not hasattr(listed, "__iter__"):
             return AnyOf.read(self, name, listed)
-        every = several(listed)
+        every: tuple[Any, ...] = several(listed)
         AnyOf.read(self, name, [one for one in every if not isinstance(one, IID)])
         for one in every:
             if isinstance(one, IID) and not all(isinstance(part or b"", bytes) for part in one):
