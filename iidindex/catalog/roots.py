@@ -67,7 +67,7 @@ def root_named(connection: Connection, name: str) -> Root:
     """
     known = all_roots(connection)
     for root in known:
-        if root.name == name:
+        if root.name == str(name):
             return root
     names = ", ".join(repr(root.name) for root in known) or "none"
     raise CatalogError(f"there is no root {name!r}; the roots are {names}")

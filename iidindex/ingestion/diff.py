@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,12 +17,14 @@ from iidindex.catalog.roots import (
     root_directories,
     root_over,
 )
-from iidindex.errors import IngestError
-from iidindex.ingestion.discover import discover, is_iid
+from iidindex.errors import IngestError, SourceError
+from iidindex.ingestion.discover import discover
+from iidindex.ingestion.linked import chosen
 from iidindex.ingestion.plan import Known, Plan, plan
 from iidindex.ingestion.reappearing import reappeared
 from iidindex.ingestion.report import IngestReport
 from iidindex.model import FileStamp
+from iidindex.storage.paths import is_iid
 from iidindex.storage.places import location_of, storage_at
 
 
@@ -88,22 +91,31 @@ class Places(NamedTuple):
     absent: dict[str, str]
 
 
-def places_of(paths: Iterable[str | os.PathLike[str]]) -> Places:
+def places_of(paths: Iterable[str | os.PathLike[str]], catalog: Catalog | None = None) -> Places:
     """Absolute places of paths, without those that lie inside another.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+    catalog : Catalog, optional
+        Which may know places under the names of links that lead to them.
 
     Raises
     ------
     IngestError
         If something is no path, or is neither a directory nor a ``.iid`` file.
     """
+    named = [_checked(path) for path in paths]
+    tops = [ways[-1] for _, ways in named if storage_at(ways[-1]).is_dir(ways[-1])]
     places: set[str] = set()
     absent: dict[str, str] = {}
-    for path in paths:
-        place = _checked(path)
-        if _is_there(place):
-            places.add(place)
-        else:
-            absent[place] = os.fsdecode(path)
+    with nullcontext() if catalog is None else catalog.reading() as connection:
+        for given, ways in named:
+            place = chosen(ways, connection, tops)
+            if _is_there(place):
+                places.add(place)
+            else:
+                absent[place] = given
     kept: list[str] = []
     for place in sorted(places):
         storage = storage_at(place)
@@ -112,17 +124,20 @@ def places_of(paths: Iterable[str | os.PathLike[str]]) -> Places:
     return Places(kept, absent)
 
 
-def _checked(path: str | os.PathLike[str]) -> str:
+def _checked(path: str | os.PathLike[str]) -> tuple[str, list[str]]:
+    """A path as it was given, and all ways to it."""
     try:
         given = os.fsdecode(path)
         storage = storage_at(given)
-        place = storage.real(given)
-        os.fsencode(place)
+        ways = storage.ways(given)
+        os.fsencode(ways[-1])
+    except SourceError as error:
+        raise IngestError(str(error)) from None
     except (TypeError, ValueError):
-        raise IngestError(f"{path!r}: is no path") from None
-    if not storage.is_dir(place) and storage.exists(place) and not is_iid(place):
+        raise IngestError(f"{path!r:.200}: is no path") from None
+    if not any(map(is_iid, ways)) and not storage.is_dir(ways[-1]) and storage.exists(ways[-1]):
         raise IngestError(f"{given}: is no directory, and does not end in .iid")
-    return place
+    return given, ways
 
 
 def _is_there(place: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ Ints = npt.NDArray[np.int64]
 # Bits are fetched eight bytes at a time, counted back from the last one wanted (see
 # `windows`). So many bytes must lie before the first bit of any region.
 LEAD = 8
+
+# Labels that an error names.
+_LABELS_TOLD = 8
 
 
 # Made for every mask; a frozen class takes many times as long to fill.
@@ -91,8 +95,9 @@ def as_binary(mask: npt.ArrayLike, name: str = "mask") -> Bool2D:
     Parameters
     ----------
     mask : array_like of bool or int, shape (height, width)
-        Every value but 0 counts as inside. Floats are refused: whether 0.3 lies inside is
-        for the caller to say.
+        Of integers, 0 is outside and one other value inside. Several are labels, of which the
+        caller has to choose one, and floats are refused, too: whether 0.3 lies inside is for
+        the caller to say.
     name : str
         What to call it in the error.
 
@@ -103,7 +108,7 @@ def as_binary(mask: npt.ArrayLike, name: str = "mask") -> Bool2D:
     Raises
     ------
     EncodeError
-        If the array has other than two dimensions, or another kind of values.
+        If the array has other than two dimensions, another kind of values, or several labels.
     """
     try:
         array = np.asarray(mask)
@@ -118,7 +123,18 @@ def as_binary(mask: npt.ArrayLike, name: str = "mask") -> Bool2D:
             f"{name} has dtype {array.dtype}; expected bool or integers (try mask > threshold)"
         )
     binary: Bool2D = array != 0
+    if array.size:
+        most, least = array.max(), array.min()
+        if (least and most and least != most) or (binary & (array != (most or least))).any():
+            raise EncodeError(_several(name, array))
     return binary
+
+
+def _several(name: str, array: npt.NDArray[Any]) -> str:
+    labels = np.unique(array[array != 0]).tolist()
+    more = ", …" if len(labels) > _LABELS_TOLD else ""
+    told = ", ".join(map(str, labels[:_LABELS_TOLD])) + more
+    return f"{name} holds labels {told}: try {name} == {labels[0]}, or {name} != 0 for all of them"
 
 
 def pack(mask: Bool2D) -> Bytes:

@@ -42,7 +42,7 @@ def changes(catalog: Catalog, since: str | datetime | float | None = None) -> li
     QueryError
         If `since` is no time that is understood.
     """
-    if since == "last":
+    if isinstance(since, str) and since == "last":
         condition, values = "i.id = (SELECT max(id) FROM ingests)", list[float]()
     elif since is None:
         condition, values = "1 = 1", []
@@ -90,5 +90,6 @@ def begin_of(since: str | datetime | float, now: float) -> float:
     except (ValueError, OverflowError, OSError):
         pass
     raise QueryError(
-        f"since is {since!r}; expected last, a span such as 1d or 12h, or a date such as 2026-11-30"
+        f"since is {since!r:.200}; expected last, a span such as 1d or 12h, or a date such as "
+        "2026-11-30"
     )
