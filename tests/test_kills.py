@@ -13,10 +13,9 @@ from sqlalchemy.engine import Engine
 import iidindex
 from conftest import write_garden
 from iidindex.catalog.migrate import migrate
-from iidindex.catalog.sqlite import rtree
+from iidindex.catalog.sqlite import intake, rtree
 from iidindex.ingestion import pool, run
-from iidindex.query.overlaps import counting as counting
-from iidindex.query.overlaps import pairs
+from iidindex.query.overlaps import pairs, storing
 from test_faults import sound
 from test_ingest import content
 from test_migrate import newer  # noqa: F401  (a fixture)
@@ -126,7 +125,7 @@ def test_ingest_that_packs(changed, archive, monkeypatch):
 
 def test_first_big_load(archive, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "_BATCH_FILES", 2)
-    monkeypatch.setattr(run, "_BIG_LOAD", 2)
+    monkeypatch.setattr(intake, "_BIG_LOAD", 2)
     monkeypatch.setattr(pool, "_TASK_FILES", 1)
     db = tmp_path / "x.db"
     iidindex.open(db, create=True).close()
@@ -153,7 +152,7 @@ def test_optimize(changed, archive):
 
 def test_storing_overlaps(changed, monkeypatch, archive):
     ingesting(changed, archive)()
-    monkeypatch.setattr(counting, "_COMMIT_SECONDS", 0)
+    monkeypatch.setattr(storing, "_COMMIT_SECONDS", 0)
     monkeypatch.setattr(pairs, "_BATCH_BYTES", 1)
 
     def work():

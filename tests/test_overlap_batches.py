@@ -10,8 +10,9 @@ import pytest
 import brute
 import iidindex
 from conftest import write_garden
-from iidindex import IIDFile
+from iidindex import IIDFile, SourceError
 from iidindex.errors import QueryError, SourceNotFoundError, StaleFileError
+from iidindex.query.linkage import cooccurring as together
 from iidindex.query.overlaps import counting as overlaps
 from iidindex.query.overlaps import pairs
 from iidindex.query.question import asking as question
@@ -49,8 +50,9 @@ def test_wherever_they_are_cut(crowded, tmp_path, monkeypatch, rows, size):
     monkeypatch.setattr(question, "_SEGMENTS", rows)
     monkeypatch.setattr(pairs, "_BATCH_BYTES", size)
     monkeypatch.setattr(pairs, "_BATCH_SEGMENTS", rows)
-    for name in ("_FILES_AT_A_TIME", "_SEGMENTS", "_PAIRS"):
-        monkeypatch.setattr(overlaps, name, rows)
+    monkeypatch.setattr(overlaps, "_PAIRS", rows)
+    for name in ("_FILES_AT_A_TIME", "_SEGMENTS"):
+        monkeypatch.setattr(together, name, rows)
     everything = expected(crowded)
     assert len(everything) > 40
     with iidindex.open(tmp_path / "x.db", create=True) as index:
@@ -99,9 +101,13 @@ def test_what_lies_before_a_file_that_cannot_be_read_is_told(crowded, tmp_path):
             with pytest.raises(SourceNotFoundError):
                 found.extend(index.entries.reading(jobs=jobs).overlaps())
             assert told(found) == before
-        with pytest.raises(SourceNotFoundError):
+        files = next(index.sql("SELECT count(*) AS n FROM files"))["n"]
+        with (
+            pytest.warns(UserWarning, match="left out: .*is not there any more"),
+            pytest.raises(SourceError, match="the overlaps of all other files are stored"),
+        ):
             index.overlaps(store=True)
-        assert next(index.sql("SELECT count(*) AS n FROM overlap_files")) == {"n": 0}
+        assert next(index.sql("SELECT count(*) AS n FROM overlap_files")) == {"n": files - 2}
 
 
 def test_an_error_leaves_no_old_view_behind(crowded, tmp_path, monkeypatch):

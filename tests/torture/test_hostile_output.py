@@ -70,9 +70,9 @@ def drawn(verb, output):
     return {
         "mask": ["mask", "pictured.iid", 0, "-o", output],
         "render": ["render", "pictured.iid", "-o", output],
-        "sheet": ["sheet", "tree", "-o", output],
+        "sheet": ["sheet", "tree", "--domain", "garden", "-o", output],
         "heat": ["heat", "-o", output],
-        "graph": ["graph", "--address", "tree", "-o", output],
+        "graph": ["graph", "--address", "tree", "--domain", "garden", "-o", output],
     }[verb]
 
 
@@ -141,12 +141,15 @@ def test_debug_shows_a_traceback_without_commands(place):
             assert_harmless(out + err, words)
 
 
+SHEET = ["sheet", "tree", "--domain", "garden"]
+
+
 def test_stale_files_are_told_of_harmlessly(place):
     root, db, where = place
     for path in root.glob("*.iid"):
         if path.is_file():
             os.utime(path, (7, 7))
-    for words in (["at", 5, 5], ["overlaps"], ["heat", "-o", "h.npy"], ["sheet", "tree"]):
+    for words in (["at", 5, 5], ["overlaps"], ["heat", "-o", "h.npy"], SHEET):
         for how in ("warn", "error", "skip"):
             more = ["-o", where / "s.png"] if words[0] == "sheet" else []
             asked = ["--db", db, *words, *more, "--on-stale", how]
@@ -237,7 +240,10 @@ def test_pictures_that_are_traps(place, counted, monkeypatch):
     for name in ("pipe", "dir.png", "/dev/zero", "/proc/self/mem", "\0", "a" * 5000, "http://x/y"):
         with_picture(root / "pictured.iid", name)
         call(["--db", db, "ingest", root])
-        for words in (["render", "pictured.iid"], ["sheet", "tree", "--path", "pictured.iid"]):
+        for words in (
+            ["render", "pictured.iid"],
+            ["sheet", "iid:.dHJlZQ", "--path", "pictured.iid"],
+        ):
             code, out, err = call(["--db", db, *words, "-o", output], True)
             assert_harmless(out + err, name)
             assert code in (0, 2), err
@@ -383,6 +389,7 @@ def test_every_verb_is_tried_here(place):
     tried = [
         *ROWS, ["ingest", ESCAPE], ["status"], ["relocate", ESCAPE, ESCAPE], ["doctor"],
         ["doctor", "--format", "json"], ["prune", "--dry-run"], ["prune", "--root", ESCAPE],
+        ["changes"], ["changes", "--since", ESCAPE],
         ["migrate", "--dry-run"], ["optimize"], ["graph"], ["show", ESCAPE],
         ["mask", ESCAPE, 0, "-o", png], ["mask", "all.iid", 99, "-o", png],
         ["render", ESCAPE, "-o", png], ["render", "bare.iid", "-o", png],

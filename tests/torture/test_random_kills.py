@@ -19,10 +19,10 @@ import iidindex
 from campaign import rounds, seeded
 from iidindex.catalog import schema
 from iidindex.catalog.migrate import migrate
-from iidindex.catalog.sqlite import rtree
+from iidindex.catalog.sqlite import intake, rtree
 from iidindex.cli.main import run as main
 from iidindex.ingestion import pool, run
-from iidindex.query.overlaps import counting as overlaps
+from iidindex.query.overlaps import storing
 from model import make
 from test_faults import sound
 from test_kills import rows
@@ -69,8 +69,8 @@ def start(db, *arguments):
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)
         os.dup2(1, 2)
         # Small transactions, so that there are many.
-        run._BATCH_FILES, run._BIG_LOAD, pool._TASK_FILES, rtree.PACK_FROM = 20, 40, 5, 30
-        overlaps._COMMIT_SECONDS = 0
+        run._BATCH_FILES, intake._BIG_LOAD, pool._TASK_FILES, rtree.PACK_FROM = 20, 40, 5, 30
+        storing._COMMIT_SECONDS = 0
         code = main(["--db", str(db), *map(str, arguments)])
     finally:
         os._exit(code)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from iidindex.catalog.sqlite.connections import make_engine, translated
 from iidindex.catalog.views import VIEWS
@@ -38,6 +38,9 @@ def with_views(path: Path, name: str) -> Iterator[Connection]:
     """Hold a connection that has the views, and on which nothing can be changed."""
     # Its views and its authorizer are not for anybody who is given a connection later.
     engine = make_engine(path, read_only=True)
+    # Whoever does not read to the end may leave it to the collector of garbage to give the
+    # connection back, which then may roll back before anything in here is closed.
+    event.listen(engine, "reset", _allow_all)
     try:
         with translated(name), engine.connect() as connection, connection.begin():
             driver = connection.connection.driver_connection
@@ -70,6 +73,11 @@ def told(error: Exception) -> str | None:
     if "one statement at a time" in reason:
         return "SQL: one statement at a time"
     return f"SQL: {reason}"
+
+
+def _allow_all(driver: sqlite3.Connection, *_: object) -> None:
+    with suppress(sqlite3.ProgrammingError):
+        driver.set_authorizer(None)
 
 
 def _text(data: bytes) -> str:
