@@ -7,13 +7,14 @@ takes it more than three times as long to run as the driver.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Generator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol, cast
 from weakref import WeakSet
 
 import numpy as np
 from sqlalchemy import BindParameter, ColumnElement, Connection, CursorResult, bindparam
+from sqlalchemy.engine import Dialect as SQLDialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement
 
@@ -88,6 +89,17 @@ class Compiled(NamedTuple):
     constants: dict[str, Any]
 
 
+# SQLAlchemy's dialects with the marks that we use, by name: each takes longer to make than to use.
+_WORDS: dict[str, SQLDialect] = {}
+
+
+def _words(connection: Connection, dialect: Dialect) -> SQLDialect:
+    if dialect.name not in _WORDS:
+        kind: Callable[..., SQLDialect] = type(connection.dialect)
+        _WORDS[dialect.name] = kind(paramstyle=dialect.paramstyle)
+    return _WORDS[dialect.name]
+
+
 class Statement:
     """A statement, compiled for each dialect when it is first run there.
 
@@ -110,7 +122,7 @@ class Statement:
         return found
 
     def _compile(self, connection: Connection, dialect: Dialect) -> Compiled:
-        words = type(connection.dialect)(paramstyle=dialect.paramstyle)  # type: ignore[call-arg]
+        words = _words(connection, dialect)
         compiled: Any = self._built.compile(dialect=words)
         constants = {
             name: value.value for name, value in compiled.binds.items() if not value.required

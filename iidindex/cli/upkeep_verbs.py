@@ -14,6 +14,9 @@ from iidindex.cli.terminal import DONE, NOTHING_FOUND, STALE, printable
 from iidindex.plural import counted
 from iidindex.rows import CHANGE, PROBLEM, ROOT
 
+# Files that cannot be compared byte by byte.
+_LACKING = "SELECT id FROM files WHERE state = 'ok' AND fixity IS NULL"
+
 _dry_run = click.option("--dry-run", is_flag=True, help="Tell what would be done; change nothing.")
 
 
@@ -68,7 +71,7 @@ def verify(db: str, /, checksum: bool, fixity: bool, masks: bool, form: Form) ->
             problems = index.verify(
                 checksum=checksum, fixity=fixity, masks=masks, progress=bar.show
             )
-        lacking = index.stats().files - index.stats().with_fixity if fixity else 0
+        lacking = sum(1 for _ in index.sql(_LACKING)) if fixity else 0
     if lacking:
         click.echo(
             f"iidindex: {counted(lacking, 'file')} could not be compared byte by byte: "

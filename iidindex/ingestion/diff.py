@@ -78,7 +78,7 @@ class Findings:
 
 
 class Places(NamedTuple):
-    """What is to be looked at, and what cannot be: its absolute place, and why."""
+    """What is to be looked at, and what is not there: absolute places, and how they were given."""
 
     there: list[str]
     absent: dict[str, str]
@@ -99,7 +99,7 @@ def places_of(paths: Iterable[str | os.PathLike[str]]) -> Places:
         if storage_at(place).exists(place):
             places.add(place)
         else:
-            absent[place] = "there is no such file or directory"
+            absent[place] = os.fsdecode(path)
     kept: list[str] = []
     for place in sorted(places):
         storage = storage_at(place)

@@ -25,6 +25,8 @@ from iidindex.ingestion.report import IngestReport, Progress
 from iidindex.ingestion.work import Scanned, ToScan
 from iidindex.storage.places import storage_at
 
+_ABSENT = "there is no such file or directory"
+
 # Entries and files after which a transaction is committed.
 _BATCH_ENTRIES = 250_000
 _BATCH_FILES = 20_000
@@ -82,7 +84,7 @@ def ingest(
     if jobs is not None and not (hasattr(jobs, "__index__") and jobs >= 1):
         raise IngestError(f"jobs is {jobs!r}; expected an integer from 1")
     borrowed = checked_executor(executor, jobs)
-    report = IngestReport(unreadable=dict(places.absent))
+    report = IngestReport(unreadable=dict.fromkeys(places.absent, _ABSENT))
     _check_any(catalog, places)
     begin = time.perf_counter()
     with (
@@ -117,9 +119,8 @@ def _check_any(catalog: Catalog, places: Places) -> None:
         return
     with catalog.reading() as connection:
         known = root_directories(connection)
-    place, reason = next(iter(places.absent.items()))
     if not any(root_over(known, place) for place in places.absent):
-        raise IngestError(f"{place}: {reason}")
+        raise IngestError(f"{next(iter(places.absent.values()))}: {_ABSENT}")
 
 
 @contextmanager

@@ -15,8 +15,7 @@ class Stats(NamedTuple):
 
     ``files`` are those that could be read and are there, and ``entries`` are theirs, which
     questions find. ``iids`` and ``groups`` are all that are stored: also those of missing files,
-    and those that nothing has any more, until `prune`. ``with_fixity`` are files whose every byte
-    can be compared.
+    and those that nothing has any more, until `prune`.
     """
 
     roots: int
@@ -26,7 +25,6 @@ class Stats(NamedTuple):
     entries: int
     iids: int
     groups: int
-    with_fixity: int = 0
 
 
 def stats(catalog: Catalog) -> Stats:
@@ -39,7 +37,6 @@ def stats(catalog: Catalog) -> Stats:
             ).scalar_one()
             return number
 
-        recorded = select(func.count(files.c.fixity)).where(files.c.state == OK)
         states = select(files.c.state, func.count(), func.sum(files.c.n_entries))
         found = connection.execute(states.group_by(files.c.state))
         by_state = {state: (n_files, n_entries) for state, n_files, n_entries in found}
@@ -52,5 +49,4 @@ def stats(catalog: Catalog) -> Stats:
             n_entries,
             count(iids),
             count(groups),
-            connection.execute(recorded).scalar_one(),
         )
