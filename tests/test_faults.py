@@ -207,8 +207,8 @@ def test_file_that_vanishes_and_file_that_grows(archive, tmp_path, monkeypatch):
     growing = archive / "2020" / "a.iid"
     vanishing = archive / "2020" / "b.iid"
 
-    def disturbed(source):
-        found = real(source)
+    def disturbed(source, *rest):
+        found = real(source, *rest)
         if source.name == str(growing):
             with growing.open("ab") as file:
                 file.write(b"x")

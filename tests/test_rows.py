@@ -59,6 +59,7 @@ CONTRACT = {
     "chain": (["tree", "hex:ff0062696e"], f"path {IIDS} location"),
     "roots": ([], "path id name location files"),
     "verify": ([], "path location problem"),
+    "changes": ([], "time kind path old_path"),
 }
 SQL = ["sql", "SELECT path, address_bytes AS who, area FROM found"]
 

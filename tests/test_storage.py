@@ -61,6 +61,13 @@ def test_ingest_lists_once_and_reads_each_object(on_shelf, tmp_path, index):
         assert opened.verify(checksum=True) == []
 
 
+def test_fixity_of_objects(shelved):
+    requests()
+    assert shelved.ingest(ROOT, fixity=True).unchanged == 3
+    assert requests().count("GET") >= 3
+    assert shelved.verify(fixity=True, masks=True) == []
+
+
 def test_masks_are_looked_at_and_read_at_once(shelved, index):
     requests()
     for entry, same in zip(shelved.entries, index.entries, strict=True):
@@ -104,9 +111,9 @@ def test_an_object_that_is_gone_and_comes_back(shelved):
         entry.mask()
     assert counts(shelved.ingest(ROOT)) == {"missing": 1, "unchanged": 2}
     SHELF.put(name, raw)
-    assert counts(shelved.ingest(name)) == {"touched": 1}
+    assert shelved.ingest(name).returned == 1
     with pytest.raises(IngestError, match="gone.iid: there is no such"):
-        shelved.ingest(f"{ROOT}/gone.iid")
+        shelved.ingest("shelf://other/gone.iid")
 
 
 def test_an_object_that_changes_while_it_is_read(on_shelf, archive, monkeypatch):

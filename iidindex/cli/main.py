@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import signal
 import sys
 import traceback
 import warnings
@@ -226,4 +227,7 @@ def main() -> None:
     # Until a verb is imported, there is no garbage to speak of: a quarter of the time that
     # `find` takes went into looking for it.
     gc.disable()
-    sys.exit(run())
+    code = run()
+    # All is done: Ctrl-C while Python cleans up would end in a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)

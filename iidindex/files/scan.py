@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -64,8 +63,11 @@ def scan(path: str | os.PathLike[str], *, fixity: bool = False) -> FileColumns:
     location = os.fsdecode(path)
     storage = storage_at(location)
     for _ in range(2):
-        with storage.open(location) as source, suppress(StaleFileError):
-            found = _scanned(source, fixity)
+        with storage.open(location) as source:
+            try:
+                found = _scanned(source, fixity)
+            except StaleFileError:
+                continue
             if source.is_current():
                 if isinstance(found, IIDFormatError):
                     raise found
@@ -82,7 +84,7 @@ def _scanned(source: Source, fixity: bool) -> FileColumns | IIDFormatError:
         return error
 
 
-def _scan(source: Source, fixity: bool) -> FileColumns:
+def _scan(source: Source, fixity: bool = False) -> FileColumns:
     size = source.stamp.size
     read = _reader(source)
     header = check_header(read(0, layout.HEADER_SIZE), size)

@@ -96,7 +96,7 @@ def places_of(paths: Iterable[str | os.PathLike[str]]) -> Places:
     absent: dict[str, str] = {}
     for path in paths:
         place = _checked(path)
-        if storage_at(place).exists(place):
+        if _is_there(place):
             places.add(place)
         else:
             absent[place] = os.fsdecode(path)
@@ -116,9 +116,14 @@ def _checked(path: str | os.PathLike[str]) -> str:
         os.fsencode(place)
     except (TypeError, ValueError):
         raise IngestError(f"{path!r}: is no path") from None
-    if storage.exists(place) and not storage.is_dir(place) and not is_iid(place):
+    if not storage.is_dir(place) and storage.exists(place) and not is_iid(place):
         raise IngestError(f"{given}: is no directory, and does not end in .iid")
     return place
+
+
+def _is_there(place: str) -> bool:
+    storage = storage_at(place)
+    return storage.is_dir(place) or storage.exists(place)
 
 
 def look(
@@ -183,6 +188,11 @@ def _roots_of(
     ]
 
 
+def _directory_of(place: str) -> str:
+    storage = storage_at(place)
+    return place if storage.is_dir(place) else storage.parent(place)
+
+
 # Files of a root that are looked for where it may have gone; which part has to be there.
 _LOOKED_FOR = 100
 _MOST_OF_IT = 0.5
@@ -231,11 +241,6 @@ def _share_in(catalog: Catalog, root: RootDirectory, directory: str) -> float:
 
 def _asked(root: RootDirectory, fixity: bool) -> RootDirectory:
     return root._replace(has_fixity=bool(root.has_fixity or fixity))
-
-
-def _directory_of(place: str) -> str:
-    storage = storage_at(place)
-    return place if storage.is_dir(place) else storage.parent(place)
 
 
 def _compare(

@@ -12,14 +12,14 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.errors import IIDFormatError, SourceError, SourceNotFoundError
 from iidindex.files.scan import fixity_of, scan
-from iidindex.model import FileStamp
 from iidindex.plural import counted
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Original, Segments
 from iidindex.query.pixels.sift import read_masks
 from iidindex.query.question.asking import files_of
 from iidindex.query.question.compile import segments_of_files
-from iidindex.storage.places import location_of, storage_at
+from iidindex.storage.places import storage_at
+from iidindex.storage.protocol import Storage
 
 # How often progress is told.
 _FILES_BETWEEN = 100
@@ -102,10 +102,12 @@ def changed_files(
         for nth, (root, path, size, mtime_ns, digest, then) in enumerate(rows, start=1):
             if progress is not None and (nth % _FILES_BETWEEN == 0 or nth == total):
                 progress(Verified(nth, total))
-            location = location_of(root, path)
+            storage = storage_at(root)
+            location = storage.join(root, path)
             problem = _compare(
+                storage,
                 location,
-                FileStamp(size, mtime_ns),
+                (size, mtime_ns),
                 digest if checksum else None,
                 then if fixity else None,
             )
@@ -114,10 +116,14 @@ def changed_files(
 
 
 def _compare(
-    location: str, stamp: FileStamp, digest: bytes | None, fixity: bytes | None
+    storage: Storage,
+    location: str,
+    stamp: tuple[int, int],
+    digest: bytes | None,
+    fixity: bytes | None,
 ) -> str | None:
     try:
-        if storage_at(location).stamp(location) != stamp:
+        if storage.stamp(location) != stamp:
             return "has changed since it was indexed; ingest it again"
         if digest is not None and scan(location).digest != digest:
             return "has other content than when it was indexed, though not another time"
