@@ -70,9 +70,9 @@ def drawn(verb, output):
     return {
         "mask": ["mask", "pictured.iid", 0, "-o", output],
         "render": ["render", "pictured.iid", "-o", output],
-        "sheet": ["sheet", "tree", "-o", output],
+        "sheet": ["sheet", "tree", "--domain", "@d", "-o", output],
         "heat": ["heat", "-o", output],
-        "graph": ["graph", "--address", "tree", "-o", output],
+        "graph": ["graph", "--address", "tree", "--domain", "@d", "-o", output],
     }[verb]
 
 
@@ -146,7 +146,7 @@ def test_stale_files_are_told_of_harmlessly(place):
     for path in root.glob("*.iid"):
         if path.is_file():
             os.utime(path, (7, 7))
-    for words in (["at", 5, 5], ["overlaps"], ["heat", "-o", "h.npy"], ["sheet", "tree"]):
+    for words in (["at", 5, 5], ["overlaps"], ["heat", "-o", "h.npy"], ["sheet", "iid:QGQ.dHJlZQ"]):
         for how in ("warn", "error", "skip"):
             more = ["-o", where / "s.png"] if words[0] == "sheet" else []
             asked = ["--db", db, *words, *more, "--on-stale", how]
