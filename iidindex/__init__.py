@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         CatalogNotFoundError,
         DamagedFileError,
         EncodeError,
+        FileNameWarning,
         IIDFormatError,
         IIDIndexError,
         IngestError,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         SourceError,
         SourceNotFoundError,
         StaleFileError,
+        WrongTypeError,
     )
     from iidindex.files.iidfile import IIDFile
     from iidindex.index import Index, open  # noqa: A004
@@ -52,6 +54,7 @@ __all__ = [
     "EncodeError",
     "Entries",
     "Entry",
+    "FileNameWarning",
     "FileStamp",
     "GroupCount",
     "Heat",
@@ -72,6 +75,7 @@ __all__ = [
     "SourceError",
     "SourceNotFoundError",
     "StaleFileError",
+    "WrongTypeError",
     "open",
 ]
 

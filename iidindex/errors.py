@@ -6,7 +6,8 @@
      ├── IIDFormatError (ValueError)   the bytes are not a valid .iid file
      ├── EncodeError (ValueError)      the caller asks for what the format cannot hold
      ├── QueryError (ValueError)       a question that makes no sense, or names what is not there
-     │    └── SeveralDomainsError       … because its address is that of several individuals
+     │    ├── SeveralDomainsError       … because its address is that of several individuals
+     │    └── WrongTypeError (TypeError)   … because something was given that is of no use there
      ├── SourceError (OSError)         an original file cannot be read
      │    ├── SourceNotFoundError (FileNotFoundError)   … because it is not there
      │    ├── StaleFileError            … because it is not the file that was indexed
@@ -18,15 +19,27 @@
      └── IngestError                   an ingest cannot go on
 
 Every message names the file, the field, what was found and what was expected.
+`FileNameWarning` (UserWarning) is a warning: what was asked for was done.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 
 class IIDIndexError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of every error this package raises on purpose. As text, it is one line."""
+
+    def __str__(self) -> str:
+        return _in_one_line(super().__str__())
+
+
+def _in_one_line(text: str) -> str:
+    """Text without breaks: of an array they are joined, in a file's name they are written."""
+    if "\n" not in text and "\r" not in text:
+        return text
+    return re.sub(r"\n +", " ", text).replace("\n", "\\n").replace("\r", "\\r")
 
 
 class IIDFormatError(IIDIndexError, ValueError):
@@ -68,7 +81,7 @@ class IIDFormatError(IIDIndexError, ValueError):
         if self.section is not None:
             place = self.section if self.section == "header" else f"section {self.section}"
             where.append(place if self.offset is None else f"{place} at byte {self.offset}")
-        return ": ".join([*where, self.problem])
+        return _in_one_line(": ".join([*where, self.problem]))
 
     def in_file(self, source: str) -> IIDFormatError:
         """Return the same error naming the file it was found in."""
@@ -127,7 +140,11 @@ class SeveralDomainsError(QueryError):
         )
 
     def __str__(self) -> str:
-        return self.told(repr, "domain=")
+        return _in_one_line(self.told(repr, "domain="))
+
+
+class WrongTypeError(QueryError, TypeError):
+    """Something was given that is of no use where it was given."""
 
 
 class SourceError(IIDIndexError, OSError):
@@ -164,3 +181,7 @@ class CatalogLockedError(CatalogError):
 
 class IngestError(IIDIndexError):
     """An ingest cannot go on; what was committed so far is whole."""
+
+
+class FileNameWarning(UserWarning):
+    """A file was saved under a name that nothing takes for that of a ``.iid`` file."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
+from numbers import Integral
 from typing import NamedTuple, Self, SupportsIndex, TypeAlias
 
-from iidindex.errors import QueryError
+from iidindex.errors import EncodeError, QueryError
 
 BBoxLike: TypeAlias = "BBox | Sequence[SupportsIndex]"
 
@@ -51,11 +52,14 @@ class BBox(NamedTuple):
             If there are not four integers, or a maximum lies before its minimum.
         """
         try:
+            if isinstance(box, (bytes, bytearray, memoryview, Set, Mapping)):
+                # They would give numbers, too, or give them in no order.
+                raise TypeError
             minr, minc, maxr, maxc = (operator.index(value) for value in box)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError):
             raise QueryError(
-                f"{name} must be four integers (minr, minc, maxr, maxc), not {box!r}"
-            ) from error
+                f"{name} must be four integers (minr, minc, maxr, maxc), not {box!r:.200}"
+            ) from None
         if maxr < minr or maxc < minc:
             raise QueryError(
                 f"{name} {(minr, minc, maxr, maxc)} is reversed: "
@@ -124,6 +128,40 @@ class BBox(NamedTuple):
         ]
 
 
+def check_bytes(
+    value: object, name: str, error: type[QueryError] | type[EncodeError] = QueryError
+) -> None:
+    """Refuse what is not bytes, and say how it would be.
+
+    No encoding is taken for granted: text is not taken for the bytes that it may mean.
+
+    Raises
+    ------
+    QueryError
+        Or `error`, if it is something else.
+    """
+    if not isinstance(value, bytes):
+        raise error(f"{name} must be bytes, not {told_with_hint(value)}")
+
+
+def told_with_hint(value: object) -> str:
+    """What was given in place of bytes, and what was probably meant.
+
+    Examples
+    --------
+    >>> told_with_hint("tree"), told_with_hint(119)
+    ("str: 'tree' (try 'tree'.encode())", "int: 119 (try b'119')")
+    """
+    hint = ""
+    if isinstance(value, str):
+        hint = f" (try {value!r:.200}.encode())"
+    elif isinstance(value, (bytearray, memoryview)):
+        hint = " (try bytes(…) of it)"
+    elif isinstance(value, Integral) and not isinstance(value, bool):
+        hint = f" (try {str(int(value)).encode()!r:.200})"
+    return f"{type(value).__name__}: {value!r:.200}{hint}"
+
+
 class _IIDFields(NamedTuple):
     domain: bytes | None
     address: bytes
@@ -141,11 +179,21 @@ class IID(_IIDFields):
     True
     >>> IID(b"", b"tree").domain is None
     True
+
+    Raises
+    ------
+    QueryError
+        If the address is not bytes, or the domain is neither bytes nor None.
     """
 
     __slots__ = ()
 
     def __new__(cls, domain: bytes | None, address: bytes) -> Self:  # noqa: D102
+        # One comparison of types, as an IID is made for every entry that is looked at.
+        if type(address) is not bytes or (domain is not None and type(domain) is not bytes):
+            check_bytes(address, "address")
+            if domain is not None:
+                check_bytes(domain, "domain")
         return super().__new__(cls, domain or None, address)
 
 
@@ -164,8 +212,27 @@ class BufLoc(NamedTuple):
 class FileStamp(NamedTuple):
     """What tells one version of a file from another without reading it.
 
-    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch.
+    ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch; a time before 1678 or after
+    2262, which 64 bits do not hold, is taken modulo 2^64.
     """
 
     size: int
     mtime_ns: int
+
+
+def time_in_64_bits(nanoseconds: int) -> int:
+    """A file's time as it is compared and stored.
+
+    64 bits count nanoseconds from 1677 to 2262, and file systems go on. A time outside is taken
+    modulo 2^64, some 584 years: no time, but still another one when the file has changed.
+
+    Examples
+    --------
+    >>> time_in_64_bits(1_700_000_000 * 10**9)
+    1700000000000000000
+    >>> time_in_64_bits(2**63), time_in_64_bits(-(2**63) - 1)
+    (-9223372036854775808, 9223372036854775807)
+    """
+    if -(2**63) <= nanoseconds < 2**63:
+        return nanoseconds
+    return (nanoseconds + 2**63) % 2**64 - 2**63

@@ -23,14 +23,46 @@ T = TypeVar("T")
 P = TypeVar("P")
 Task = tuple[P, tuple[Any, ...]]
 
+# So many are never started: one begins when there is work for it.
+MOST_JOBS = 1 << 15
+
 # Tasks that each process may be ahead of whoever takes the results.
 _AHEAD = 3
 
 
 def new_pool(jobs: int) -> ProcessPoolExecutor:
-    """A pool of processes that end with this one. Submit to it within `starting`."""
+    """A pool of processes that end with this one. Submit to it within `starting`.
+
+    Raises
+    ------
+    IIDIndexError
+        If this system has no means for it.
+    """
+    why_not = _why_none()
+    if why_not is not None:
+        raise IIDIndexError(
+            f"no other processes can be started: {why_not}; use one: --jobs 1 (in Python: jobs=1)"
+        )
     # A forked child would hold the parent's connections and locks.
     return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin)
+
+
+def can_start() -> bool:
+    """Whether this system has all that processes of a pool need."""
+    return _why_none() is None
+
+
+def _why_none() -> str | None:
+    try:
+        os.getcwd()  # where they begin
+    except OSError:
+        return "the working directory is not there any more"
+    try:
+        get_context("spawn").Lock()
+    except (ImportError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        return f"they need memory in common, which /dev/shm does not give ({reason})"
+    return None
 
 
 @contextmanager

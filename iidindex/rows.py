@@ -86,8 +86,7 @@ class Kind:
         """
         if fields is None:
             return self
-        if isinstance(fields, str):
-            raise QueryError(f"fields must be a list of names, not {fields!r}")
+        fields = _names(fields)
         by_name = {column.name: column for column in self.columns}
         for name in fields:
             if name not in by_name:
@@ -98,6 +97,21 @@ class Kind:
         if not fields or len(set(fields)) < len(fields):
             raise QueryError(f"fields must be names, each of them once, not {list(fields)!r}")
         return type(self)(self.name, tuple(by_name[name] for name in fields))
+
+
+def _names(fields: Any) -> list[str]:
+    try:
+        if isinstance(fields, str):
+            raise TypeError
+        names = list(fields)
+    except TypeError:
+        told = f"{type(fields).__name__}: {fields!r:.200}"
+        raise QueryError(f"fields must be a list of names, not {told}") from None
+    for name in names:
+        if not isinstance(name, str):
+            told = f"{type(name).__name__}: {name!r:.200}"
+            raise QueryError(f"a name in fields must be text, not {told}")
+    return names
 
 
 class FileEntry(NamedTuple):

@@ -127,10 +127,8 @@ def joined(ranges):
 
 
 class ShelfStorage:
-    def absolute(self, location):
-        return location.rstrip("/")
-
-    real = absolute
+    def ways(self, location):
+        return [location.rstrip("/")]
 
     def join(self, root, path):
         return f"{root}/{path}"
@@ -163,6 +161,9 @@ class ShelfStorage:
                 if name.lower().endswith(suffix)
             }
         )
+
+    def names(self, root, suffix=""):
+        return iter(self.walk(root, "", suffix).found)
 
     def stamp(self, location):
         return SHELF.head(location)

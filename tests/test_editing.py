@@ -74,7 +74,7 @@ def test_what_cannot_be_added_is_named_and_not_added(file, changed, message):
     assert len(file) == 5
 
 
-@pytest.mark.parametrize("mask", [[[1, 0], [0, 255]], np.eye(2, dtype=np.uint8), np.eye(2) > 0])
+@pytest.mark.parametrize("mask", [[[255, 0], [0, 255]], np.eye(2, dtype=np.uint8), np.eye(2) > 0])
 def test_masks_of_integers_are_welcome(mask):
     file = IIDFile()
     file.add(b"a", None, np.array([0, 0, 2, 2], np.uint16), mask)

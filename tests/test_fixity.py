@@ -94,6 +94,64 @@ def test_it_is_turned_on_later_and_stays(index, archive):
     assert index.verify(fixity=True) == []
 
 
+def test_a_root_over_one_with_fixity_has_it_too(archive, tmp_path):
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(archive / "2020", fixity=True)
+        assert with_fixity(index) == 2
+        index.ingest(archive)
+        assert with_fixity(index) == 3
+        write_garden(archive / A, shift=3)
+        write_garden(archive / "new.iid", shift=5)
+        index.ingest(archive)
+        assert with_fixity(index) == 4
+        assert index.verify(fixity=True, masks=True) == []
+
+
+def test_what_moves_to_where_no_fixity_is_kept_is_believed(archive, tmp_path):
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(archive / "2020", fixity=True)
+        index.ingest(archive / "2021")
+        moved = archive / "2021" / "a.iid"
+        (archive / A).rename(moved)
+        flip(moved, bits_of_mask(index, "a.iid", 0, (20, 20)))
+        flip(moved, bits_of_mask(index, "a.iid", 0, (0, 0)))
+        os.utime(moved, ns=(7, 7))
+        assert index.ingest([archive / "2020", archive / "2021"]).moved == 1
+        assert not index.entry("a.iid", 0).mask()[20, 20]
+        assert index.verify(fixity=True, masks=True) == []
+
+
+def test_overlaps_that_were_kept_are_counted_anew_with_fixity(index, archive):
+    index.overlaps(store=True)
+    # Of two pixels, one lies in the pond.
+    flip(archive / A, bits_of_mask(index, A, 0, (30, 20)), bits_of_mask(index, A, 0, (0, 0)))
+    index.ingest(archive, fixity=True)
+    kept = [pair.pixels for pair in index.overlaps()]
+    index.entries.overlaps(store=True)
+    assert [pair.pixels for pair in index.overlaps()] == kept
+    assert kept[0] == disk(20)[20:].sum() - 1
+
+
+def test_nothing_of_a_file_is_believed_of_which_a_part_is_not(tmp_path):
+    """However large it is, and however many parts it is read in."""
+    file = IIDFile()
+    chance = np.random.default_rng(1)
+    for nth in range(5):
+        noise = chance.random((2400, 2400)) < 0.5
+        file.add(b"m%d" % nth, None, (nth, 0, nth + 2400, 2400), noise)
+    (tmp_path / "archive").mkdir()
+    file.save(tmp_path / "archive" / "x.iid")
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path / "archive", fixity=True)
+        flip(
+            tmp_path / "archive" / "x.iid",
+            8 * ((tmp_path / "archive" / "x.iid").stat().st_size) - 1,
+        )
+        skipping = index.entries.reading(on_stale="skip")
+        assert skipping.region((0, 0, 2000, 2000)).count() == 0
+        assert list(skipping.overlaps()) == []
+
+
 def test_a_dry_run_records_nothing(index, archive):
     assert index.ingest(archive, fixity=True, dry_run=True).unchanged == 3
     assert with_fixity(index) == 0

@@ -224,7 +224,10 @@ def test_individuals_in_python(index):
     both = index.entries.where(address=[b"119", SEVEN])
     assert {entry.iid for entry in both.where(address=[LEFT, b"7"])} == {LEFT, SEVEN}
     assert {entry.iid for entry in both.where(address=[RIGHT, IID(None, b"7")])} == {RIGHT}
-    for wrong in (IID("left", b"119"), IID(b"left", None), [LEFT, "7"], [("left", "119")], 5):
+    with pytest.raises(QueryError, match="domain must be bytes, not str: 'left'"):
+        IID("left", b"119")
+    made = (IID._make(("left", b"119")), IID._make((b"left", None)))
+    for wrong in (*made, [LEFT, "7"], [("left", "119")], 5):
         with pytest.raises(QueryError, match="address"):
             index.entries.where(address=wrong)
 

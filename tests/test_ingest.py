@@ -12,7 +12,7 @@ import pytest
 import build
 import iidindex
 from conftest import write_garden
-from iidindex import IngestError
+from iidindex import IngestError, StaleFileError
 from iidindex.ingestion import pool, work
 from iidindex.ingestion.discover import discover
 from iidindex.ingestion.plan import Known, Matcher, Outcome, plan
@@ -243,6 +243,23 @@ def test_dangling_link_and_other_suffixes(archive):
 
 
 S = FileStamp(10, 20)
+
+
+@pytest.mark.parametrize("seconds", [10_413_792_000, 2**63 // 10**9 + 1, -(2**31)])
+def test_a_file_of_another_century(tmp_path, archive, seconds):
+    far = archive / "2020" / "a.iid"
+    os.utime(far, (seconds, seconds))
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        assert index.ingest(archive).added == 3
+        assert index.ingest(archive).unchanged == 3
+        assert index.entries.where(path="2020/a.iid").at(70, 105).count() == 1
+        assert index.verify() == []
+        # Another time that is as far away is seen to be another.
+        os.utime(far, (seconds + 1, seconds + 1))
+        with pytest.raises(StaleFileError, match="has changed since it was indexed"):
+            index.entries.where(path="2020/a.iid").at(70, 105).count()
+        assert index.ingest(archive).touched == 1
+        assert index.entries.where(path="2020/a.iid").at(70, 105).count() == 1
 
 
 def test_plan():

@@ -3,8 +3,9 @@
 import json
 import os
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 
 import iidindex
@@ -98,13 +99,16 @@ def test_since(index, archive):
     assert len(index.changes(since="10w")) == 3
     assert len(index.changes(since=0)) == 3
     assert len(index.changes(since="2001-02-03")) == 3
+    assert len(index.changes(since=date(2001, 2, 3))) == 3
+    assert len(index.changes(since=np.int64(0))) == 3
     assert index.changes(since=tomorrow) == []
     assert index.changes(since=tomorrow.isoformat()) == []
     assert begin_of("90m", 6000) == 600
-    for wrong in ("yesterday", "1y", "", "2026-13-01", None, b"1d", True, "9" * 30 + "d"):
-        if wrong is not None:
-            with pytest.raises(QueryError, match="expected last, a span such as 1d"):
-                index.changes(since=wrong)
+    numbers = (10**30, -(10**30), float("nan"), float("inf"), True)
+    words = (chr(0x661) + "d", "yesterday", "1y", "", "2026-13-01", "9" * 30 + "d")
+    for wrong in (*numbers, *words, b"1d"):
+        with pytest.raises(QueryError, match="expected last, a span such as 1d"):
+            index.changes(since=wrong)
 
 
 def test_names_that_are_no_text(tmp_path):

@@ -308,6 +308,57 @@ def test_a_root_whose_directory_is_empty_now_is_found_elsewhere(index, archive, 
     assert index.entries.count() == 11
 
 
+def test_another_archive_with_the_same_names_and_sizes_is_another_root(index, archive, tmp_path):
+    """While the disk of the first is not mounted."""
+    archive.rename(tmp_path / "not mounted")
+    other = tmp_path / "other"
+    for name, shift in (("2020/a.iid", 1), ("2020/b.iid", 16), ("2021/c.iid", 201)):
+        write_garden(other / name, shift=shift)
+    write_garden(other / "2020" / "b.iid", shift=16, extra=[b"\xff\x00bin", "über".encode()])
+    report = index.ingest(other)
+    assert (report.relocated, report.added) == ({}, 3)
+    assert index.entries.count() == 22
+    (tmp_path / "not mounted").rename(archive)
+    assert index.ingest(archive).unchanged == 3
+
+
+def test_a_root_that_is_there_is_never_moved_to_its_copy(index, archive, tmp_path):
+    shutil.copytree(archive, tmp_path / "backup")
+    for name in ("2020/a.iid", "2020/b.iid", "2021/c.iid"):
+        write_garden(archive / name, shift=33)
+    report = index.ingest([archive, tmp_path / "backup"])
+    assert (report.relocated, report.updated, report.added) == ({}, 3, 3)
+    assert {root.location for root in index.roots()} == {str(archive), str(tmp_path / "backup")}
+
+
+def test_a_copy_of_one_file_takes_no_root_along(index, archive, tmp_path):
+    archive.rename(tmp_path / "not mounted")
+    (tmp_path / "copy" / "2020").mkdir(parents=True)
+    shutil.copy2(tmp_path / "not mounted" / "2020" / "a.iid", tmp_path / "copy" / "2020")
+    report = index.ingest(tmp_path / "copy" / "2020" / "a.iid")
+    assert (report.relocated, report.added) == ({}, 1)
+    assert index.ingest(tmp_path / "copy").relocated == {}
+
+
+def test_nobody_guesses_which_of_two_directories_it_is(index, archive, tmp_path):
+    shutil.copytree(archive, tmp_path / "one")
+    archive.rename(tmp_path / "two")
+    assert index.ingest([tmp_path / "one", tmp_path / "two"]).relocated == {}
+
+
+def test_where_another_root_lies_below_nothing_is_relocated(tmp_path):
+    for nth, name in enumerate(("p/a.iid", "p/b.iid", "q/sub/c.iid")):
+        write_garden(tmp_path / name, shift=nth)
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest([tmp_path / "p", tmp_path / "q" / "sub"])
+        for name in ("a.iid", "b.iid"):
+            (tmp_path / "p" / name).rename(tmp_path / "q" / name)
+        (tmp_path / "p").rmdir()
+        assert index.ingest(tmp_path / "q", dry_run=True).relocated == {}
+        report = index.ingest(tmp_path / "q")
+        assert (report.relocated, report.added, report.unchanged) == ({}, 2, 1)
+
+
 def test_nobody_guesses_which_of_two_roots_it_is(archive, tmp_path):
     shutil.copytree(archive, tmp_path / "twin")
     with iidindex.open(tmp_path / "x.db", create=True) as index:

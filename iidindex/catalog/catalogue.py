@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Self
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+from typing import Any, Self
 
 from sqlalchemy import Connection, Engine
 
@@ -43,7 +44,9 @@ class Catalog:
         self.name = self.store.name
         self.read_only = read_only
         # How to open it again in another process.
-        self.arguments = {"location": self.store.location, "read_only": read_only}
+        self.arguments: dict[str, Any] = {"location": self.store.location, "read_only": read_only}
+        # What entries take along, many of them together.
+        self.elsewhere = Elsewhere(self.arguments)
         self._is_closed = False
         self._check_lock: Callable[[], None] | None = None
         is_new = not self.store.exists() or (create and self.store.is_blank())
@@ -158,8 +161,40 @@ class Catalog:
         self._is_closed = True
         self.engine.dispose()
 
+    def __reduce__(self) -> tuple[Callable[[dict[str, Any]], Catalog], tuple[dict[str, Any]]]:
+        # Connections are nobody else's: where it arrives, it is opened anew.
+        return _opened_again, (self.arguments,)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _opened_again(arguments: dict[str, Any]) -> Catalog:
+    return Catalog(**arguments)
+
+
+class Elsewhere:
+    """A catalogue for what arrives in another process, where it may never be asked.
+
+    Parameters
+    ----------
+    arguments : dict
+        Those of `Catalog`. It is opened when it is first read.
+    """
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        self.arguments = arguments
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        return Catalog(**self.arguments)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """As `Catalog.reading`."""
+        return self._catalog.reading()
+
+    def __reduce__(self) -> tuple[type[Elsewhere], tuple[dict[str, Any]]]:
+        return Elsewhere, (self.arguments,)

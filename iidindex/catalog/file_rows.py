@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from iidindex.catalog.schema import FAILED, MISSING, OK, files, path_value
 from iidindex.catalog.statement import run
+from iidindex.model import FileStamp
 
 
 def files_of_root(
@@ -51,13 +52,16 @@ def some_paths(connection: Connection, root_id: int, most: int) -> list[str]:
     return list(connection.execute(statement.limit(most)).scalars())
 
 
-def some_files(connection: Connection, root_id: int, most: int) -> list[tuple[str, int]]:
-    """Paths and sizes of some files of a root that were there, from all over it."""
+def some_files(
+    connection: Connection, root_id: int, most: int
+) -> list[tuple[str, FileStamp, bytes | None]]:
+    """Path, stamp and digest of some files of a root that were read, from all over it."""
     fits = (files.c.root_id == root_id, files.c.state != FAILED)
-    total = connection.execute(select(func.count()).select_from(files).where(*fits)).scalar_one()
-    step = max(1, total // most)
-    statement = select(files.c.path, files.c.size).where(*fits).order_by(files.c.id)
-    return [(row[0], row[1]) for row in connection.execute(statement).all()[::step][:most]]
+    ids = list(connection.execute(select(files.c.id).where(*fits).order_by(files.c.id)).scalars())
+    chosen = ids[:: max(1, len(ids) // most)][:most]
+    columns = (files.c.path, files.c.size, files.c.mtime_ns, files.c.digest)
+    rows = connection.execute(select(*columns).where(files.c.id.in_(chosen)).order_by(files.c.id))
+    return [(path, FileStamp(size, mtime_ns), digest) for path, size, mtime_ns, digest in rows]
 
 
 def failures(connection: Connection, root_id: int) -> dict[str, str]:

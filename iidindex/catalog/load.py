@@ -165,6 +165,8 @@ class Loader:
             Of the segments, in the order of the entries.
         """
         connection = self._target.connection
+        # What was kept of its overlaps may be of masks that were others.
+        forget_overlaps(connection, file_id)
         execute(connection, "UPDATE files SET fixity = ? WHERE id = ?", (fixity, file_id))
         first = execute(
             connection, "SELECT first_entry_id FROM files WHERE id = ?", (file_id,)
@@ -176,6 +178,17 @@ class Loader:
                 "UPDATE entries SET checksum = ? WHERE id = ?",
                 [*zip(checksums.tolist(), ids, strict=True)],
             )
+
+    def drop_fixity(self, file_id: int) -> None:
+        """Forget the fixity of a file that was read without it, and may have other masks."""
+        connection = self._target.connection
+        execute(connection, "UPDATE files SET fixity = NULL WHERE id = ?", (file_id,))
+        execute(
+            connection,
+            "UPDATE entries SET checksum = 0 WHERE id BETWEEN (SELECT first_entry_id FROM files "
+            "WHERE id = ?) AND (SELECT first_entry_id + n_entries - 1 FROM files WHERE id = ?)",
+            (file_id, file_id),
+        )
 
     def note(self, change: Noted) -> None:
         """Note in the journal what became of a file."""

@@ -67,7 +67,7 @@ def root_named(connection: Connection, name: str) -> Root:
     """
     known = all_roots(connection)
     for root in known:
-        if root.name == name:
+        if root.name == str(name):
             return root
     names = ", ".join(repr(root.name) for root in known) or "none"
     raise CatalogError(f"there is no root {name!r}; the roots are {names}")
@@ -113,7 +113,9 @@ def add_root(connection: Connection, location: str) -> None:
     while name in taken:
         number += 1
         name = f"{stem}-{number}"
-    result = connection.execute(insert(roots).values(name=name, location=location))
+    # What was promised of a part holds for the whole: the flag cannot stand for a part.
+    fixity = 1 if any(child.has_fixity for child, prefix in inside if prefix) else None
+    result = connection.execute(insert(roots).values(name=name, location=location, fixity=fixity))
     assert result.inserted_primary_key is not None
     root_id = result.inserted_primary_key[0]
     for child, prefix in inside:

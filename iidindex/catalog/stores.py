@@ -31,7 +31,12 @@ def store_at(location: str | os.PathLike[str], *, read_only: bool = False) -> St
     CatalogError
         If it is no such URL, or of a database that cannot hold a catalogue.
     """
-    url = _as_url(os.fspath(location))
+    try:
+        url = _as_url(os.fsdecode(location))
+    except TypeError:
+        raise CatalogError(
+            f"expected a path or a database URL, not {type(location).__name__}: {location!r:.200}"
+        ) from None
     home = _STORES.get(url.get_backend_name())
     if home is None:
         raise CatalogError(f"{url.render_as_string()}: only SQLite catalogues are supported so far")

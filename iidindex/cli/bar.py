@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 
 import click
 
+from iidindex.cli.streams import is_terminal
 from iidindex.cli.waiting import Waiting
 
 
@@ -38,7 +39,7 @@ class Bar:
 
     def show(self, progress: Progress) -> None:
         """Take note of how far the work is."""
-        if not sys.stderr.isatty():
+        if not is_terminal(sys.stderr):
             return
         Waiting.stop()
         if self._bar is None or self._bar.length != progress.total:

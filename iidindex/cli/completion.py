@@ -12,6 +12,7 @@ from sqlalchemy import Column, LargeBinary
 
 from iidindex.catalog.schema import files, iids, roots
 from iidindex.cli.iidtext import AddressText, IIDText, parse, show
+from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE
 from iidindex.errors import IIDIndexError
 
@@ -138,6 +139,7 @@ def completion(shell: str) -> int:
     zsh:  eval "$(iidindex completion zsh)"         in ~/.zshrc, after compinit
     fish: iidindex completion fish | source         in ~/.config/fish/config.fish
     """  # noqa: D301
+    require_output()
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(

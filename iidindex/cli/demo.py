@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
 
@@ -37,7 +38,8 @@ def demo(directory: str, dry_run: bool) -> int:
         tell("")
         tell(question.text)
         tell(f"$ {question.command}")
-        write(question.answer, Form(), ENTRY, ENTRY_COLUMNS)
+        if sys.stdout is not None:
+            write(question.answer, Form(), ENTRY, ENTRY_COLUMNS)
 
     place = tour(directory, tell, ask)
     tell("")

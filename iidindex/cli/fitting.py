@@ -8,6 +8,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from iidindex.cli.streams import is_terminal
+
 # Between two columns, and beside a heading that is wider than what stands below it.
 _GAP, _PADDING = 2, 2
 # The least of a path that tells something.
@@ -22,9 +24,11 @@ def width_to_fit() -> int | None:
     if told.isascii() and told.isdigit() and int(told):
         return int(told)
     try:
-        return (sys.stdout.isatty() and os.get_terminal_size(sys.stdout.fileno()).columns) or None
+        if is_terminal(sys.stdout):
+            return os.get_terminal_size(sys.stdout.fileno()).columns or None
     except (OSError, ValueError):
-        return None
+        pass
+    return None
 
 
 def rounded(value: float) -> str:

@@ -13,6 +13,7 @@ from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.drawing_options import font_option, nothing_drawn, number_option
 from iidindex.cli.iidtext import address_and_domain
 from iidindex.cli.opening import open_to_ask
+from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, printable
 from iidindex.plural import counted
 from iidindex.query.linkage.link_graph import MOST_NODES
@@ -74,6 +75,7 @@ def graph(
             return nothing_drawn(hits)
     content = _encoded(found, output, size, font)
     if output is None:
+        require_output()
         sys.stdout.buffer.write(content)
     else:
         write_atomically(output, [content])

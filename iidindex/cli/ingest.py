@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
 import click
 
+from iidindex.catalog.stores import store_at
 from iidindex.cli.bar import Bar
 from iidindex.cli.opening import open_to_ask, open_to_try
 from iidindex.cli.output import report_option
+from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, GONE, SOME_FAILED, printable
 from iidindex.index import Index
 from iidindex.ingestion.diff import places_of
+from iidindex.ingestion.discover import has_iid
 from iidindex.ingestion.report import IngestReport
 from iidindex.plural import counted
 
 # Files that could not be read, of which each is named on the terminal.
 _MOST_NAMED = 20
+# Suffixes of other files that are named, and those of which one can make .iid files.
+_MOST_SUFFIXES = 5
+_IMPORTED = {".png", ".tif", ".tiff", ".json"}
 
 
 @click.command()
@@ -56,13 +61,15 @@ def ingest(
     """Bring the index up to date with files and directories.
 
     Directories are searched for .iid files. Files that have not changed are not opened. The
-    index is made if there is none. Originals are never written to.
+    index is made if there is none and a file was found. Originals are never written to.
     """
-    # A wrong path should not leave an empty index behind.
+    # Neither a wrong path nor a directory of other files should leave an empty index behind.
     places = places_of(paths)
-    if not places.there and not os.path.exists(db):
+    is_new = not store_at(db).exists()
+    if is_new and not places.there:
         raise click.UsageError(f"{printable(paths[0])}: there is no such file or directory")
-    opened = open_to_try(db) if dry_run else Index(db, create=True)
+    is_idle = is_new and not any(map(has_iid, places.there))
+    opened = open_to_try(db) if dry_run or is_idle else Index(db, create=True)
     with opened as index, Bar("ingesting") as bar:
         report = index.ingest(
             paths,
@@ -95,6 +102,8 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
     click.echo(
         f"{told}; {counted(report.entries, 'entry', 'entries')} indexed in {report.seconds:.1f} s"
     )
+    if report.others:
+        click.echo(f"found {_told(report.others)}", err=True)
     for name, place in report.relocated.items():
         click.echo(
             f"the root {printable(name)} was found by its files at {printable(place)}", err=True
@@ -119,6 +128,17 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
     _tell_unread(report.unreadable, ("directory", "directories"), "--format json names all")
 
 
+def _told(others: dict[str, int]) -> str:
+    """What was found instead of .iid files, and what may be done with it."""
+    named = [f"{count} {printable(suffix) or 'without suffix'}" for suffix, count in others.items()]
+    told = ", ".join(named[:_MOST_SUFFIXES])
+    if len(named) > _MOST_SUFFIXES:
+        told += " and others"
+    if _IMPORTED & set(others):
+        told += ": `iidindex import` makes .iid files of label images"
+    return told
+
+
 def _tell_unread(reasons: dict[str, str], what: tuple[str, str], rest: str) -> None:
     """Name what could not be read: some, and how many there are besides."""
     for location, reason in islice(reasons.items(), _MOST_NAMED):
@@ -133,6 +153,7 @@ def _tell_unread(reasons: dict[str, str], what: tuple[str, str], rest: str) -> N
 @click.pass_obj
 def status(db: str, /, form: str) -> int:
     """Tell how much the index holds."""
+    require_output()
     with open_to_ask(db) as index:
         counts = index.stats()._asdict()
     if form == "json":

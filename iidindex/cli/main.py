@@ -18,7 +18,8 @@ from typing import Any
 import click
 
 import iidindex
-from iidindex.cli.terminal import DONE, ERROR, INTERRUPTED, SCHEMA, STALE, printable
+from iidindex.cli.streams import prepare_streams
+from iidindex.cli.terminal import DONE, ERROR, INTERRUPTED, SCHEMA, STALE, for_shell, printable
 from iidindex.errors import (
     DamagedFileError,
     IIDIndexError,
@@ -155,7 +156,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
         code = _called(arguments)
-        sys.stdout.flush()  # what cannot be written is to be found out here
+        if sys.stdout is not None:
+            sys.stdout.flush()  # what cannot be written is to be found out here
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
@@ -197,7 +199,7 @@ def _warn(message: Warning | str, *_: object) -> None:
 
 def _drop_output() -> None:
     """Let what is still to be written go nowhere: Python would try once more at its end."""
-    with suppress(OSError, ValueError):
+    with suppress(AttributeError, OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -205,13 +207,18 @@ def _tell(error: Exception) -> int:
     """Say in a line what went wrong; return the exit code."""
     if not isinstance(error, IIDIndexError):
         if isinstance(error, OSError):
-            _drop_output()
+            if error.filename is None:
+                # Files are read and written where their names are known: this was the output.
+                _drop_output()
+            about = "cannot go on" if error.filename is None else os.fsdecode(error.filename)
+            click.echo(f"iidindex: {printable(f'{about}: {error.strerror or error}')}", err=True)
+            return ERROR
         told = printable(f"{type(error).__name__}: {error}")
         click.echo(f"iidindex: {told} (--debug before the verb tells more)", err=True)
         return ERROR
     from iidindex.cli.iidtext import told as told_of
 
-    click.echo(f"iidindex: {printable(told_of(error))}", err=True)
+    click.echo(f"iidindex: {printable(for_shell(told_of(error)))}", err=True)
     if isinstance(error, (StaleFileError, DamagedFileError)):
         return STALE
     return SCHEMA if isinstance(error, SchemaVersionError) else ERROR
@@ -227,6 +234,7 @@ def main() -> None:
     # Until a verb is imported, there is no garbage to speak of: a quarter of the time that
     # `find` takes went into looking for it.
     gc.disable()
+    prepare_streams()
     code = run()
     # All is done: Ctrl-C while Python cleans up would end in a traceback.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

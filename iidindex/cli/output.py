@@ -17,6 +17,7 @@ import click
 
 from iidindex.cli.fitting import fitted, rounded, seen, width_to_fit
 from iidindex.cli.iidtext import show
+from iidindex.cli.streams import is_terminal, require_output
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.cli.waiting import Waiting
 from iidindex.errors import QueryError
@@ -185,9 +186,10 @@ def write(
     if first is None:
         if form.name == "json":
             click.echo("[]")
-        if form.name == "table" and sys.stdout.isatty():
+        if form.name == "table" and is_terminal(sys.stdout):
             click.echo("nothing found", err=True)
         return NOTHING_FOUND
+    require_output()
     columns, needed = _columns(form, kind, shown)
     found = kind.select(needed).rows(chain([first], records))
     if form.name == "paths":
@@ -299,7 +301,7 @@ def _write_paths(rows: Iterator[Row], column: str, end: str) -> None:
 
 def _echo(text: str, end: str = "\n") -> None:
     """Write text that may be no Unicode as the bytes it stands for; shown, it is harmless."""
-    if sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         click.echo("\n".join(map(printable, text.split("\n"))) + end, nl=False)
     else:
         click.echo(text.encode("utf-8", "surrogateescape") + end.encode(), nl=False)

@@ -17,7 +17,8 @@ from iidindex.cli.hint import hint
 from iidindex.cli.iidtext import told as told_of
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
-from iidindex.cli.terminal import DONE, ERROR, NOTHING_FOUND, STALE, printable
+from iidindex.cli.streams import is_terminal, require_output
+from iidindex.cli.terminal import DONE, ERROR, NOTHING_FOUND, STALE, for_shell, printable
 from iidindex.cli.waiting import Waiting
 from iidindex.errors import IIDIndexError, StaleFileError
 from iidindex.query.entries import Entries
@@ -135,6 +136,8 @@ class Question(click.Command):
 
 def _tell(answer: Answered, form: Form) -> int:
     """Write the answer to a single question."""
+    if not isinstance(answer, Answer):
+        require_output()
     if isinstance(answer, str):
         click.echo(answer)
         return DONE
@@ -158,7 +161,7 @@ def lines_of_input() -> Iterator[str]:
     """
     if sys.stdin is None:
         raise click.UsageError("standard input is closed")
-    if sys.stdin.isatty():
+    if is_terminal(sys.stdin):
         Waiting.stop()  # it is not the program that is waited for
     return (line.decode("utf-8", "surrogateescape") for line in sys.stdin.buffer)
 
@@ -225,7 +228,7 @@ class _Batch:
 
     def _failed(self, error: click.ClickException | IIDIndexError) -> None:
         told = error.format_message() if isinstance(error, click.ClickException) else told_of(error)
-        click.echo(f"iidindex: line {self.number}: {printable(told)}", err=True)
+        click.echo(f"iidindex: line {self.number}: {printable(for_shell(told))}", err=True)
         self.code = max(self.code, STALE if isinstance(error, StaleFileError) else ERROR)
 
 

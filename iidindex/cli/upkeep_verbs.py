@@ -10,6 +10,7 @@ from iidindex.cli.bar import Bar
 from iidindex.cli.completion import ROOT as KNOWN_ROOT
 from iidindex.cli.opening import open_to_ask, open_to_change
 from iidindex.cli.output import Form, report_option, row_options, write
+from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, STALE, printable
 from iidindex.plural import counted
 from iidindex.rows import CHANGE, PROBLEM, ROOT
@@ -109,6 +110,7 @@ def doctor(db: str, /, form: str) -> int:
 
     Paste it when you ask somebody for help. No original is opened.
     """
+    require_output()
     with open_to_ask(db) as index:
         found = index.doctor()
     if form == "json":

@@ -7,6 +7,8 @@ import threading
 from time import monotonic
 from typing import Self
 
+from iidindex.cli.streams import is_terminal
+
 _FIRST_AFTER = 1.0
 _EVERY = 0.5
 
@@ -27,7 +29,7 @@ class Waiting:
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if is_terminal(sys.stderr):
             Waiting._of_this_process = self
             self._thread = threading.Thread(target=self._tick, daemon=True)
             self._thread.start()

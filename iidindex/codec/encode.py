@@ -126,15 +126,71 @@ def encode_segments(
 
 
 def encode_meta(meta: Any) -> bytes:
-    """Encode the metadata as the founding program does: ``json.dumps``, bare, UTF-8."""
+    """Encode the metadata as the founding program does: ``json.dumps``, bare, UTF-8.
+
+    Scalars of NumPy are written as the numbers, truth values and text that they are.
+
+    Raises
+    ------
+    EncodeError
+        If JSON cannot hold them; the field is named.
+    """
     try:
-        encoded = json.dumps(meta).encode("utf-8")
+        encoded = json.dumps(meta, default=_as_python).encode("utf-8")
         too_deep = is_too_deep(encoded, json.loads(encoded))
     except (TypeError, ValueError, RecursionError) as error:
-        raise EncodeError(f"meta cannot be written as JSON: {error}") from error
+        told = _not_json(meta) or error
+        raise EncodeError(f"meta cannot be written as JSON: {told}") from error
     if too_deep:
         raise EncodeError(f"meta is nested deeper than the limit of {layout.MAX_JSON_DEPTH} levels")
     return encoded
+
+
+def _as_python(value: object) -> object:
+    """A scalar of NumPy as Python's own."""
+    if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
+        plain = value.item()
+        if isinstance(plain, (bool, int, float, str)):
+            return plain
+    raise TypeError(type(value).__name__)
+
+
+def _not_json(value: Any, name: str = "meta", within: tuple[int, ...] = ()) -> str | None:
+    """Name the first field that JSON cannot hold, and what it holds."""
+    if id(value) in within:
+        return f"Circular reference: {name} holds what it lies in"
+    if len(within) > layout.MAX_JSON_DEPTH:
+        return f"it is nested deeper than the limit of {layout.MAX_JSON_DEPTH} levels"
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, _PLAIN):
+                return f"{name} has the key {key!r:.80} of type {_type(key)}; expected text"
+        inside = [(f"{name}[{key!r:.80}]", item) for key, item in value.items()]
+    elif isinstance(value, (list, tuple)):
+        inside = [(f"{name}[{place}]", item) for place, item in enumerate(value)]
+    else:
+        return _no_scalar(value, name)
+    found = (_not_json(item, inner, (*within, id(value))) for inner, item in inside)
+    return next(filter(None, found), None)
+
+
+_PLAIN = (str, int, float, type(None))
+
+
+def _no_scalar(value: Any, name: str) -> str | None:
+    if isinstance(value, _PLAIN):
+        return None
+    try:
+        _as_python(value)
+    except TypeError:
+        hint = "; try .tolist()" if isinstance(value, np.ndarray) else ""
+        return f"{name} is of type {_type(value)}: {value!r:.80}{hint}"
+    return None
+
+
+def _type(value: object) -> str:
+    shape = f" of shape {value.shape}" if isinstance(value, np.ndarray) else ""
+    return type(value).__name__ + shape
 
 
 def encode_groups(groups: Mapping[str, npt.NDArray[np.int64]]) -> bytes:

@@ -17,6 +17,7 @@ from iidindex.plural import counted
 from iidindex.query.entries import Entries
 from iidindex.render.write import encode
 from iidindex.storage.atomic import write_atomically
+from iidindex.storage.paths import as_path
 
 
 class Question(NamedTuple):
@@ -37,7 +38,9 @@ class Tour(NamedTuple):
 
 def places(directory: str) -> Tour:
     """Where a tour puts everything, below a directory."""
-    return Tour(*(os.path.join(directory, name) for name in ("archive", "demo.db", "demo.png")))
+    return Tour(
+        *(os.path.join(as_path(directory), name) for name in ("archive", "demo.db", "demo.png"))
+    )
 
 
 def tour(directory: str, say: Callable[[str], object], ask: Callable[[Question], object]) -> Tour:

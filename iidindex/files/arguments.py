@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from typing import SupportsIndex
+from numbers import Integral, Real
+from typing import SupportsIndex, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from iidindex.errors import EncodeError, QueryError
+from iidindex.model import check_bytes
+
+# One value, though it can be iterated over.
+BYTES_LIKE = (bytes, bytearray, memoryview, str)
 
 
 def what_to_load(iids: bool | None, segs: bool | None) -> tuple[bool, bool]:
@@ -72,6 +77,14 @@ def all_texts(
         raise error(f"{name} must be text or several of it, not {values!r}") from None
 
 
+def several(values: Iterable[object]) -> tuple[object, ...]:
+    """What can be iterated over as a tuple; an array of one value and no dimension cannot."""
+    try:
+        return tuple(values)
+    except TypeError:
+        return (values,)
+
+
 def all_bytes(values: bytes | Iterable[bytes], name: str) -> list[bytes]:
     """One value or several as a list.
 
@@ -81,21 +94,12 @@ def all_bytes(values: bytes | Iterable[bytes], name: str) -> list[bytes]:
         If something else than bytes is among them.
     """
     try:
-        listed = [values] if isinstance(values, (bytes, str)) else list(values)
+        listed: list[object] = [values] if isinstance(values, BYTES_LIKE) else list(values)
     except TypeError:
         raise QueryError(f"{name} must be bytes or several of it, not {values!r}") from None
     for value in listed:
         check_bytes(value, name)
-    return listed
-
-
-def check_bytes(
-    value: object, name: str, error: type[QueryError] | type[EncodeError] = QueryError
-) -> None:
-    """Refuse what is not bytes; text gets a hint, as no encoding is taken for granted."""
-    if not isinstance(value, bytes):
-        hint = f" (try {value!r}.encode())" if isinstance(value, str) else ""
-        raise error(f"{name} must be bytes, not {type(value).__name__}: {value!r}{hint}")
+    return cast("list[bytes]", listed)
 
 
 def within(
@@ -134,3 +138,29 @@ def check_number(value: object, name: str) -> int | None:
     if not 0 <= number < 2**63:
         raise QueryError(f"{name} is {number}; expected 0 … {2**63 - 1}")
     return number
+
+
+def is_one_of(value: object, *known: str) -> bool:
+    """Whether a value is one of some words, or None.
+
+    An array, say, has no answer to being compared with them.
+    """
+    return value is None or (isinstance(value, str) and value in known)
+
+
+def is_positive(value: object) -> bool:
+    """Whether a value is an integer from 1."""
+    return isinstance(value, Integral) and int(value) >= 1
+
+
+def is_between(value: object, low: float, high: float) -> bool:
+    """Whether a value is a number in a range, both ends included."""
+    return isinstance(value, Real) and low <= float(value) <= high
+
+
+def has_none(values: object) -> bool:
+    """Whether these are no values, or None."""
+    try:
+        return values is None or not len(values)  # type: ignore[arg-type]
+    except TypeError:
+        return False

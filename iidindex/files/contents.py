@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from iidindex.codec.reader import Header, Ints
 from iidindex.errors import QueryError
-from iidindex.files.arguments import all_bytes, one_integer, what_to_load, within
+from iidindex.files.arguments import all_bytes, has_none, one_integer, what_to_load, within
 from iidindex.files.box_search import SegmentSpace
 from iidindex.files.file_entry import Entry
 from iidindex.files.file_records import Records
@@ -124,7 +125,8 @@ class Contents:
         groups = group if groups is None else groups
         if everything:
             rows, iids, segs = np.arange(len(self)), True, True
-        elif groups:
+        elif not has_none(groups):
+            assert groups is not None
             rows = self._records.rows_of(self.groups.keys(groups))
         elif all_keys:
             rows = np.arange(len(self))
@@ -311,8 +313,12 @@ class Contents:
             In the order given. Small neighbouring masks share memory: copy one that is to be
             kept alone for long.
         """
-        chosen = list(self if entries is None else entries)
-        if any(entry._records is not self._records for entry in chosen):
+        try:
+            chosen: list[Any] = list(self if entries is None else entries)
+        except TypeError:
+            told = f"{type(entries).__name__}: {entries!r:.200}"
+            raise QueryError(f"entries must be several of this file, not {told}") from None
+        if any(not isinstance(one, Entry) or one._records is not self._records for one in chosen):
             raise QueryError(f"{self.name}: an entry belongs to another file")
         rows = np.array([entry.row for entry in chosen], np.int64)
         return zip(chosen, self._records.masks(rows), strict=True)
@@ -328,7 +334,7 @@ class Contents:
         ]
 
     def _rows_in(self, groups: str | Iterable[str] | None) -> Ints:
-        if groups is None or groups == []:
+        if groups is None or (isinstance(groups, list) and not groups):
             return np.arange(len(self))
         return self._records.rows_of(self.groups.keys(groups))
 

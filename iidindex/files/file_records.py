@@ -239,6 +239,15 @@ class Records:
         if self._source is not None:
             self._source.close()
 
+    def __getstate__(self) -> dict[str, Any]:
+        # What was decoded refers to the storage of this object; a copy has its own.
+        self.check_open()
+        return {**self.__dict__, "_stored": None, "_new_part": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
     def _forget(self) -> None:
         for name in ("_stored", "_first_new_key"):
             self.__dict__.pop(name, None)

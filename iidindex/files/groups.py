@@ -39,7 +39,7 @@ class Groups:
         return sorted(self._stored)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._stored
+        return isinstance(name, str) and name in self._stored
 
     def __len__(self) -> int:
         return len(self._stored)
@@ -77,6 +77,7 @@ class Groups:
         """
         names = all_texts(groups, "groups", QueryError)
         for name in names:
+            check_name(name, QueryError)
             if name not in self._stored:
                 listed = ", ".join(map(repr, self.list())) or "none"
                 raise QueryError(

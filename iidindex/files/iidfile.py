@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import warnings
 from collections.abc import Iterable
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import numpy.typing as npt
 
 from iidindex.codec.encode import check_segment, encode_iid, encode_meta
-from iidindex.errors import EncodeError, QueryError
-from iidindex.files.arguments import all_texts, check_bytes
+from iidindex.errors import EncodeError, FileNameWarning, QueryError
+from iidindex.files.arguments import all_texts
 from iidindex.files.contents import Contents
 from iidindex.files.file_records import Records
 from iidindex.files.groups import check_name
 from iidindex.files.metadata import Metadata
 from iidindex.files.saving import encode_file
 from iidindex.masks.regions import as_binary
-from iidindex.model import IID, BBox, BBoxLike
+from iidindex.model import IID, BBox, BBoxLike, check_bytes
 from iidindex.plural import counted
 from iidindex.storage.atomic import write_atomically
 from iidindex.storage.given import open_source
 from iidindex.storage.local import LocalFile
+from iidindex.storage.paths import is_iid
 
 
 class IIDFile(Contents):
@@ -88,7 +91,8 @@ class IIDFile(Contents):
             ``(minr, minc, maxr, maxc)``, half-open, in image pixels, 0 … 65535. Need not be
             tight.
         mask : array_like of bool or int, shape (maxr - minr, maxc - minc)
-            Every value but 0 is inside.
+            Of integers, 0 is outside and one other value inside: several are labels, of which
+            ``mask == label`` is one.
         group : str or iterable of str, optional
             Groups to put the entry in.
 
@@ -136,10 +140,18 @@ class IIDFile(Contents):
             If a section would exceed 4 GiB, or the metadata is not JSON; nothing is written.
         SourceError
             If the disk refuses; what was at `fpath` is untouched.
+
+        Warns
+        -----
+        FileNameWarning
+            If the name does not end in ``.iid``: `Index.ingest` passes such files by.
         """
         write_atomically(fpath, self._encode())
         self._records.adopt(LocalFile(fpath))
         self._space = None
+        if not is_iid(os.fsdecode(fpath)):
+            told = f"{os.fsdecode(fpath)}: does not end in .iid, and no ingest will find it"
+            warnings.warn(told, FileNameWarning, stacklevel=2)
 
     def to_bytes(self) -> bytes:
         """Encode the file: the bytes that `save` would write."""
@@ -164,6 +176,23 @@ class IIDFile(Contents):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Take a copy: it opens the file anew, and has what was added to this one.
+
+        Raises
+        ------
+        SourceError
+            When the copy is opened, if the file is not there or has changed since.
+        QueryError
+            If this one is closed.
+        """
+        self._records.check_open()
+        return {**self.__dict__, "_space": None}
+
+    def __copy__(self) -> IIDFile:
+        # Half a copy would have its entries in common with this one, and close its file.
+        return copy.deepcopy(self)
 
     def __repr__(self) -> str:
         holds = "closed" if self._records.closed else counted(len(self), "entry", "entries")

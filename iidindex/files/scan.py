@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -233,7 +234,9 @@ def _digest(front: Bytes, header: Header, heads: npt.NDArray[np.void]) -> bytes:
 def _as_json(meta: Any, header: Header) -> str:
     """Write the metadata as JSON that every database reads.
 
-    Python reads the words NaN and Infinity, which JSON does not have; they become null.
+    Python reads the words NaN and Infinity, which JSON does not have. What has such a value is
+    left out, as if it were not said: null would be found by those who ask for null. In a list,
+    where a question does not reach, null keeps the places of the others.
     """
     try:
         try:
@@ -248,9 +251,11 @@ def _as_json(meta: Any, header: Header) -> str:
 
 def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
+        return {name: _without_nan(item) for name, item in value.items() if not _is_nan(item)}
     if isinstance(value, list):
         return [_without_nan(item) for item in value]
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value
+    return None if _is_nan(value) else value
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and not isfinite(value)

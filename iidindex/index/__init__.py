@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from iidindex.index.linking import Linkage
 from iidindex.index.maintaining import Upkeep
 from iidindex.index.picturing import Pictures
 from iidindex.model import IID
 from iidindex.query.answers.entry import Entry
-from iidindex.query.holdings.raw_sql import Value, ask
+from iidindex.query.holdings.raw_sql import SQLRows, Value, ask
 from iidindex.query.single_entry import entry_of
 
 
@@ -67,9 +67,7 @@ class Index(Pictures, Linkage, Upkeep):
         """
         return entry_of(self.entries, path, key, address, domain)
 
-    def sql(
-        self, statement: str, parameters: Mapping[str, Value] | None = None
-    ) -> Iterator[dict[str, Value]]:
+    def sql(self, statement: str, parameters: Mapping[str, Value] | None = None) -> SQLRows:
         """Ask in SQL: run a statement that reads, over tables and views, and stream its rows.
 
         Parameters
@@ -79,6 +77,12 @@ class Index(Pictures, Linkage, Upkeep):
             overlapping``.
         parameters : mapping, optional
             What ``:name`` in it stands for.
+
+        Returns
+        -------
+        SQLRows
+            An iterator of dictionaries, with the methods for data frames; ``to_pandas`` and the
+            others give the rows that are left.
 
         Raises
         ------

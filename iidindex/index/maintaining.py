@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from iidindex.catalog.roots import Root
+from iidindex.errors import IngestError
 from iidindex.index.opened import Opened
 from iidindex.ingestion.report import IngestReport, Progress
 from iidindex.query.answers.indexed_file import IndexedFile
@@ -76,7 +77,11 @@ class Upkeep(Opened):
         """
         from iidindex.ingestion.run import ingest
 
-        listed = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else list(paths)
+        try:
+            listed = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else list(paths)
+        except TypeError:
+            told = f"paths must be a path or several, not {type(paths).__name__}: {paths!r:.200}"
+            raise IngestError(told) from None
         return ingest(
             self._catalog,
             listed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from types import FunctionType
-from typing import Self
+from typing import Any, Self
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.query.entries import Entries
@@ -40,6 +40,14 @@ class Opened:
         """Close the database and all originals."""
         self._originals.close()
         self._catalog.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        self._catalog.check_open()
+        return self._catalog.arguments
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Where it arrives, the database and the originals are opened anew.
+        self._catalog, self._originals = Catalog(**state), Originals()
 
     def __enter__(self) -> Self:
         return self

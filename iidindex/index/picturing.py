@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from iidindex.errors import QueryError
 from iidindex.index.opened import Opened
 from iidindex.model import IID, BBox, BBoxLike
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.originals import OnStale
+from iidindex.storage.paths import as_path
 
 if TYPE_CHECKING:
     from iidindex.pictures.drawing import Drawing
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 
 class Pictures(Opened):
     """Masks, drawn."""
+
+    def _among(self, entries: Entries | None) -> Entries:
+        if not isinstance(entries, (Entries, type(None))):
+            told = f"{type(entries).__name__}: {entries!r:.200}"
+            raise QueryError(f"entries must be a question, index.entries.where(…), not {told}")
+        return self.entries if entries is None else entries
 
     def render(
         self,
@@ -82,19 +90,19 @@ class Pictures(Opened):
         from iidindex.pictures.render import render
         from iidindex.pictures.scene import Style
 
-        hits = (self.entries if entries is None else entries).reading(on_stale=on_stale)
+        hits = self._among(entries).reading(on_stale=on_stale)
         return render(
             self._catalog,
             self._originals,
             hits,
             path,
-            image=image if isinstance(image, bool) else os.fspath(image),
+            image=image if isinstance(image, bool) else as_path(image),
             size=size,
             zoom=zoom,
             crop=None if crop is None else BBox.of(crop, "crop"),
             style=Style(alpha, outlines),
             labels=labels,
-            font=None if font is None else os.fspath(font),
+            font=None if font is None else as_path(font),
             on_stale=hits.on_stale,
         )
 
@@ -155,7 +163,7 @@ class Pictures(Opened):
         from iidindex.pictures.scene import Style
         from iidindex.pictures.sheet import sheet
 
-        hits = (self.entries if entries is None else entries).reading(on_stale=on_stale)
+        hits = self._among(entries).reading(on_stale=on_stale)
         return sheet(
             self._catalog,
             self._originals,
@@ -168,6 +176,6 @@ class Pictures(Opened):
             fit=fit,
             image=image,
             style=Style(alpha, outlines),
-            font=None if font is None else os.fspath(font),
+            font=None if font is None else as_path(font),
             on_stale=hits.on_stale,
         )

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.file_rows import failures, files_of_root, some_files
+from iidindex.catalog.file_rows import failures, files_of_root
 from iidindex.catalog.roots import (
     RootDirectory,
     add_root,
     keep_fixity_of,
-    move_root,
-    relocated,
     root_directories,
     root_over,
 )
 from iidindex.errors import IngestError, SourceError
-from iidindex.ingestion.discover import discover, is_iid
+from iidindex.ingestion.discover import discover
+from iidindex.ingestion.linked import chosen
 from iidindex.ingestion.plan import Known, Plan, plan
+from iidindex.ingestion.reappearing import reappeared
 from iidindex.ingestion.report import IngestReport
 from iidindex.model import FileStamp
+from iidindex.storage.paths import is_iid
 from iidindex.storage.places import location_of, storage_at
 
 
@@ -55,6 +56,12 @@ class Unread:
     known: Known | None
 
     @property
+    def has_fixity(self) -> bool:
+        """Whether fixity is to be recorded: what has it once is never without."""
+        known = self.known
+        return self.root.has_fixity or (known is not None and known.fixity is not None)
+
+    @property
     def location(self) -> str:
         """Where it can be opened."""
         return location_of(self.root.location, self.path)
@@ -84,22 +91,31 @@ class Places(NamedTuple):
     absent: dict[str, str]
 
 
-def places_of(paths: Iterable[str | os.PathLike[str]]) -> Places:
+def places_of(paths: Iterable[str | os.PathLike[str]], catalog: Catalog | None = None) -> Places:
     """Absolute places of paths, without those that lie inside another.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+    catalog : Catalog, optional
+        Which may know places under the names of links that lead to them.
 
     Raises
     ------
     IngestError
         If something is no path, or is neither a directory nor a ``.iid`` file.
     """
+    named = [_checked(path) for path in paths]
+    tops = [ways[-1] for _, ways in named if storage_at(ways[-1]).is_dir(ways[-1])]
     places: set[str] = set()
     absent: dict[str, str] = {}
-    for path in paths:
-        place = _checked(path)
-        if _is_there(place):
-            places.add(place)
-        else:
-            absent[place] = os.fsdecode(path)
+    with nullcontext() if catalog is None else catalog.reading() as connection:
+        for given, ways in named:
+            place = chosen(ways, connection, tops)
+            if _is_there(place):
+                places.add(place)
+            else:
+                absent[place] = given
     kept: list[str] = []
     for place in sorted(places):
         storage = storage_at(place)
@@ -108,17 +124,20 @@ def places_of(paths: Iterable[str | os.PathLike[str]]) -> Places:
     return Places(kept, absent)
 
 
-def _checked(path: str | os.PathLike[str]) -> str:
+def _checked(path: str | os.PathLike[str]) -> tuple[str, list[str]]:
+    """A path as it was given, and all ways to it."""
     try:
         given = os.fsdecode(path)
         storage = storage_at(given)
-        place = storage.real(given)
-        os.fsencode(place)
+        ways = storage.ways(given)
+        os.fsencode(ways[-1])
+    except SourceError as error:
+        raise IngestError(str(error)) from None
     except (TypeError, ValueError):
-        raise IngestError(f"{path!r}: is no path") from None
-    if not storage.is_dir(place) and storage.exists(place) and not is_iid(place):
+        raise IngestError(f"{path!r:.200}: is no path") from None
+    if not any(map(is_iid, ways)) and not storage.is_dir(ways[-1]) and storage.exists(ways[-1]):
         raise IngestError(f"{given}: is no directory, and does not end in .iid")
-    return place
+    return given, ways
 
 
 def _is_there(place: str) -> bool:
@@ -165,9 +184,10 @@ def _roots_of(
 ) -> list[tuple[RootDirectory, str]]:
     """The root of each place: one that it lies in, or else itself."""
     directories = [_directory_of(place) for place in places]
+    whole = [place for place in places if place in directories]
     with catalog.reading() as connection:
         known = root_directories(connection)
-    known = _reappeared(catalog, known, directories, report, asked.dry_run)
+    known = reappeared(catalog, known, whole, report, asked.dry_run)
     new = [directory for directory in directories if root_over(known, directory) is None]
     if new and not asked.dry_run:
         with catalog.writing() as connection:
@@ -191,52 +211,6 @@ def _roots_of(
 def _directory_of(place: str) -> str:
     storage = storage_at(place)
     return place if storage.is_dir(place) else storage.parent(place)
-
-
-# Files of a root that are looked for where it may have gone; which part has to be there.
-_LOOKED_FOR = 100
-_MOST_OF_IT = 0.5
-
-
-def _reappeared(
-    catalog: Catalog,
-    known: list[RootDirectory],
-    directories: list[str],
-    report: IngestReport,
-    dry_run: bool,
-) -> list[RootDirectory]:
-    """Roots as they lie now: one that is gone, and whose files lie in a new directory, is there.
-
-    Otherwise all of them would be indexed twice.
-    """
-    new = [place for place in dict.fromkeys(directories) if root_over(known, place) is None]
-    gone = [root for root in known if new and not _share_in(catalog, root, root.location)]
-    for directory in new:
-        if root_over(known, directory) is not None:
-            continue
-        fitting = [root for root in gone if _share_in(catalog, root, directory) >= _MOST_OF_IT]
-        if len(fitting) != 1:
-            continue  # nobody can tell which of several it is
-        (root,) = fitting
-        gone.remove(root)
-        report.relocated[root.name] = directory
-        if not dry_run:
-            with catalog.writing() as connection:
-                move_root(connection, relocated(connection, root.name, directory))
-        known = [one._replace(location=directory) if one.id == root.id else one for one in known]
-    return known
-
-
-def _share_in(catalog: Catalog, root: RootDirectory, directory: str) -> float:
-    """Which part of some files of a root lie in a directory, as large as they were."""
-    with catalog.reading() as connection:
-        files = some_files(connection, root.id, _LOOKED_FOR)
-    storage = storage_at(directory)
-    found = 0
-    for path, size in files:
-        with suppress(SourceError):
-            found += storage.stamp(storage.join(directory, path)).size == size
-    return found / max(1, len(files))
 
 
 def _asked(root: RootDirectory, fixity: bool) -> RootDirectory:

@@ -18,7 +18,7 @@ from iidindex.catalog.roots import (
     relocated,
     root_named,
 )
-from iidindex.errors import CatalogError
+from iidindex.errors import CatalogError, IIDIndexError
 from iidindex.storage.places import storage_at
 
 # Files of a root of which one at least must lie where it is said to be now.
@@ -42,10 +42,14 @@ def relocate(
         If there is no root of that name, `place` is no directory, none of the root's files is
         there, or it meets another root.
     """
-    storage = storage_at(os.fsdecode(place))
-    location = storage.real(os.fsdecode(place))
+    try:
+        given = os.fsdecode(place)
+        storage = storage_at(given)
+        location = storage.ways(given)[-1]
+    except (IIDIndexError, TypeError, ValueError) as error:
+        raise CatalogError(f"{place!r:.200}: there is no such directory: {error}") from None
     if not storage.is_dir(location):
-        raise CatalogError(f"{os.fspath(place)}: there is no such directory")
+        raise CatalogError(f"{given}: there is no such directory")
     if dry_run:
         with catalog.reading() as connection:
             return _relocated(connection, name, location)

@@ -12,7 +12,7 @@ from typing import Protocol
 from iidindex.errors import IngestError
 from iidindex.ingestion.borrowed_executor import Borrowed
 from iidindex.ingestion.work import Scanned, ToScan, scan_many
-from iidindex.processes import new_pool, starting
+from iidindex.processes import MOST_JOBS, can_start, new_pool, starting
 from iidindex.system.spawning import processors
 
 # Files, and bytes of them, that a worker is given at a time.
@@ -51,8 +51,8 @@ class Workers(Protocol):
 def processes(jobs: int | None, n_files: int) -> int:
     """How many processes to use: what was asked for, or what pays."""
     if jobs is not None:
-        return jobs
-    return 1 if n_files < _FEW_FILES else processors()
+        return min(jobs, MOST_JOBS)
+    return processors() if n_files >= _FEW_FILES and can_start() else 1
 
 
 def tasks(files: Task, sizes: Sequence[int]) -> Waiting:

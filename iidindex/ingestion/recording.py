@@ -112,5 +112,7 @@ class Recorder:
 
 def _keep_fixity(loader: Loader, before: Known, batch: Batch, nth: int, rows: slice) -> None:
     fixity = batch.files[nth].fixity
+    if fixity is None and before.fixity is not None:
+        loader.drop_fixity(before.id)
     if fixity is not None and fixity != before.fixity:
         loader.keep_fixity(before.id, fixity, batch.checksum[rows])

@@ -59,6 +59,8 @@ class IngestReport:
         Name and location of each root, of all there are, whose directory is not there.
     relocated : dict of str to str
         Name of each root that was found elsewhere by its files, and where it is now.
+    others : dict of str to int
+        If no ``.iid`` file was found nor is known: how many files of each suffix were.
     """
 
     added: int = 0
@@ -79,6 +81,7 @@ class IngestReport:
     names: dict[str, list[str]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     relocated: dict[str, str] = field(default_factory=dict)
+    others: dict[str, int] = field(default_factory=dict)
 
     def note(self, kind: str, location: str) -> None:
         """Count a file among those of a kind, and name it, unless it is unchanged."""
@@ -92,3 +95,8 @@ class IngestReport:
     def counts(self) -> dict[str, int]:
         """How many files became what."""
         return {name: value for name, value in asdict(self).items() if isinstance(value, int)}
+
+    @property
+    def has_found_none(self) -> bool:
+        """Whether nothing was found or known that could have been ingested."""
+        return not (any(self.counts.values()) or self.unreadable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
@@ -16,8 +17,10 @@ from iidindex.catalog.journal import begin_ingest, end_ingest
 from iidindex.catalog.load import Loader
 from iidindex.catalog.roots import root_directories, root_over, roots_in_use
 from iidindex.errors import IngestError
+from iidindex.files.arguments import is_positive
 from iidindex.ingestion.borrowed_executor import checked_executor
 from iidindex.ingestion.diff import Findings, Looking, Places, look, places_of
+from iidindex.ingestion.discover import suffixes_below
 from iidindex.ingestion.interrupt import Interrupt
 from iidindex.ingestion.pool import processes, scan_all
 from iidindex.ingestion.recording import Recorder
@@ -80,8 +83,8 @@ def ingest(
     KeyboardInterrupt
         After an interrupt; what was read until then is committed.
     """
-    places = places_of(paths)
-    if jobs is not None and not (hasattr(jobs, "__index__") and jobs >= 1):
+    places = places_of(paths, catalog)
+    if jobs is not None and not is_positive(jobs):
         raise IngestError(f"jobs is {jobs!r}; expected an integer from 1")
     borrowed = checked_executor(executor, jobs)
     report = IngestReport(unreadable=dict.fromkeys(places.absent, _ABSENT))
@@ -97,7 +100,7 @@ def ingest(
         run = _Run(catalog, findings, report, interrupt, ingest_id, dry_run, progress)
         files = findings.to_read
         scanned = scan_all(
-            [ToScan(file.location, file.root.has_fixity) for file in files],
+            [ToScan(file.location, file.has_fixity) for file in files],
             [file.stamp.size for file in files],
             processes(jobs, len(files)),
             borrowed,
@@ -109,6 +112,9 @@ def ingest(
             for root in roots_in_use(connection)
             if not storage_at(root.location).is_dir(root.location)
         }
+    if report.has_found_none:
+        counts = sum((suffixes_below(place) for place in places.there), Counter())
+        report.others = dict(counts.most_common())
     report.seconds = time.perf_counter() - begin
     return report
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.masks.batching import portions
-from iidindex.masks.regions import Regions, row_blocks
+from iidindex.masks.regions import Regions, row_blocks, set_pixels
 from iidindex.masks.tiles import reduce_by
 from iidindex.masks.windows import count_inside
 from iidindex.model import BBox
@@ -153,9 +153,25 @@ def _split(code: Ints, count: Counts, n_cells: int) -> CellCounts:
 def count_grid(regions: Regions, grid: Grid) -> Ints:
     """Count the set pixels of regions in each cell of a grid: int64, shape (h, w)."""
     total = np.zeros(grid.shape, np.int64)
+    boxes = _cell_boxes(regions.bbox, grid)
+    shape = boxes[:, 2:] - boxes[:, :2]
+    unpacked = _is_unpacked(regions.bbox, shape, grid)
+    for which in np.flatnonzero(unpacked).tolist():
+        top, left, bottom, right = boxes[which].tolist()
+        _count_unpacked(total[top:bottom, left:right], regions, which, boxes[which], grid)
+    rest = np.flatnonzero(~unpacked & (shape > 0).all(axis=1))
     flat = total.reshape(-1)
-    for found in cell_counts(regions, np.arange(len(regions)), grid):
-        np.add.at(flat, found.cell, found.count)
+    if grid.shape == (grid.bbox.height, grid.bbox.width):
+        # Each pixel is a cell.
+        size = regions.bbox[rest, 2:] - regions.bbox[rest, :2]
+        for part in portions(size[:, 0] * size[:, 1], _BLOCK_PIXELS):
+            _, row, col = set_pixels(regions[rest[part]])
+            row, col = row - grid.bbox.minr, col - grid.bbox.minc
+            inside = (row >= 0) & (row < grid.shape[0]) & (col >= 0) & (col < grid.shape[1])
+            np.add.at(flat, row[inside] * grid.shape[1] + col[inside], 1)
+        return total
+    for region, _, row, col in _cells_of(rest, boxes):
+        np.add.at(flat, row * grid.shape[1] + col, _counted_in(regions, region, row, col, grid))
     return total
 
 
@@ -212,6 +228,18 @@ def _count_windows(
     count: Counts, regions: Regions, which: Ints, first: Ints, boxes: Ints, grid: Grid
 ) -> None:
     """Count the cells of some regions without unpacking."""
+    for region, nth, row, col in _cells_of(which, boxes):
+        count[first[region] + nth] = _counted_in(regions, region, row, col, grid)
+
+
+def _cells_of(which: Ints, boxes: Ints) -> Iterator[tuple[Ints, Ints, Ints, Ints]]:
+    """The cells that some regions meet, a bounded number at a time.
+
+    Yields
+    ------
+    region, nth, row, col : ndarray of int64
+        For each cell, whose it is, its position among those of the region, and where it lies.
+    """
     shape = boxes[which, 2:] - boxes[which, :2]
     sizes = shape[:, 0] * shape[:, 1]
     ends = np.cumsum(sizes)
@@ -223,13 +251,20 @@ def _count_windows(
         region = which[of]
         row += boxes[region, 0]
         col += boxes[region, 1]
-        window = np.stack(
-            [grid.rows[row], grid.cols[col], grid.rows[row + 1], grid.cols[col + 1]], axis=1
-        )
-        count[first[region] + nth] = count_inside(regions, region, window)
+        yield region, nth, row, col
 
 
-def _count_unpacked(dense: Counts, regions: Regions, which: int, box: Ints, grid: Grid) -> None:
+def _counted_in(regions: Regions, region: Ints, row: Ints, col: Ints, grid: Grid) -> Ints:
+    """The set pixels of regions in cells of the grid."""
+    window = np.stack(
+        [grid.rows[row], grid.cols[col], grid.rows[row + 1], grid.cols[col + 1]], axis=1
+    )
+    return count_inside(regions, region, window)
+
+
+def _count_unpacked(
+    dense: Counts | Ints, regions: Regions, which: int, box: Ints, grid: Grid
+) -> None:
     """Count the cells of one region, a block of its rows at a time."""
     minr, minc, maxr, maxc = regions.bbox[which].tolist()
     top, left, bottom, right = box.tolist()
@@ -245,4 +280,8 @@ def _count_unpacked(dense: Counts, regions: Regions, which: int, box: Ints, grid
         begin = int(np.searchsorted(rows, row, side="right")) - 1
         end = int(np.searchsorted(rows, last))
         opens = np.maximum(rows[begin:end], row) - row
-        dense[begin:end] += np.add.reduceat(pixels, opens, axis=0, dtype=np.uint32)
+        if len(opens) == len(pixels):
+            # Each row is a row of cells.
+            dense[begin:end] += pixels
+        else:
+            dense[begin:end] += np.add.reduceat(pixels, opens, axis=0, dtype=np.uint32)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from iidindex.masks.regions import Bool2D, Regions, row_blocks
+from iidindex.masks.regions import Bool2D, Regions, pixel_in, row_blocks, set_pixels
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -36,12 +36,17 @@ def distances(regions: Regions, mask: Ints, n_masks: int, row: int, col: int) ->
     ndarray of float64, shape (n_masks,)
         0 if the pixel is in the mask; ``inf`` if the mask is empty.
     """
+    squared = np.full(n_masks, np.inf)
+    # The bit under the pixel is looked at before any other: nothing is nearer.
+    squared[mask[pixel_in(regions, row, col)]] = 0
+    far = np.flatnonzero(np.isinf(squared)[mask])
+    if len(far) < len(mask):
+        regions, mask = regions[far], mask[far]
     size = regions.bbox[:, 2:] - regions.bbox[:, :2]
     n_pixels = size[:, 0] * size[:, 1]
     # Of masks all of whose regions are small.
     small = np.ones(n_masks, np.bool_)
     small[mask[n_pixels > _SMALL_PIXELS]] = False
-    squared = np.full(n_masks, np.inf)
     chosen = np.flatnonzero(small[mask] & (n_pixels > 0))
     n_bytes = np.cumsum((n_pixels[chosen] + 7) // 8)
     for some in np.split(chosen, np.flatnonzero(np.diff(n_bytes // _BLOCK_BYTES)) + 1):
@@ -55,22 +60,8 @@ def distances(regions: Regions, mask: Ints, n_masks: int, row: int, col: int) ->
 
 def _nearest_of(regions: Regions, mask: Ints, squared: Floats, row: int, col: int) -> None:
     """Lower the squared distances of masks to those of their regions' nearest pixels."""
-    minr, minc, maxr, maxc = regions.bbox.T
-    width = maxc - minc
-    n_pixels = (maxr - minr) * width
-    n_bytes = (n_pixels + 7) // 8
-    first = np.cumsum(n_bytes) - n_bytes
-    region_of_byte = np.repeat(np.arange(len(regions)), n_bytes)
-    byte = np.arange(len(region_of_byte)) + (regions.start - first)[region_of_byte]
-    bit = np.flatnonzero(np.unpackbits(regions.data[byte]))
-    region = region_of_byte[bit >> 3]
-    bit -= 8 * first[region]
-    # A careless program may have set bits after the last one.
-    within = bit < n_pixels[region]
-    bit, region = bit[within], region[within]
-    down = bit // width[region]
-    across = bit - down * width[region]
-    away = (down + minr[region] - row) ** 2 + (across + minc[region] - col) ** 2
+    region, at_row, at_col = set_pixels(regions)
+    away = (at_row - row) ** 2 + (at_col - col) ** 2
     np.minimum.at(squared, mask[region], away.astype(np.float64))
 
 

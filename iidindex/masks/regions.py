@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ Ints = npt.NDArray[np.int64]
 # Bits are fetched eight bytes at a time, counted back from the last one wanted (see
 # `windows`). So many bytes must lie before the first bit of any region.
 LEAD = 8
+
+# Labels that an error names.
+_LABELS_TOLD = 8
 
 
 # Made for every mask; a frozen class takes many times as long to fill.
@@ -91,8 +95,9 @@ def as_binary(mask: npt.ArrayLike, name: str = "mask") -> Bool2D:
     Parameters
     ----------
     mask : array_like of bool or int, shape (height, width)
-        Every value but 0 counts as inside. Floats are refused: whether 0.3 lies inside is
-        for the caller to say.
+        Of integers, 0 is outside and one other value inside. Several are labels, of which the
+        caller has to choose one, and floats are refused, too: whether 0.3 lies inside is for
+        the caller to say.
     name : str
         What to call it in the error.
 
@@ -103,7 +108,7 @@ def as_binary(mask: npt.ArrayLike, name: str = "mask") -> Bool2D:
     Raises
     ------
     EncodeError
-        If the array has other than two dimensions, or another kind of values.
+        If the array has other than two dimensions, another kind of values, or several labels.
     """
     try:
         array = np.asarray(mask)
@@ -118,7 +123,18 @@ def as_binary(mask: npt.ArrayLike, name: str = "mask") -> Bool2D:
             f"{name} has dtype {array.dtype}; expected bool or integers (try mask > threshold)"
         )
     binary: Bool2D = array != 0
+    if array.size:
+        most, least = array.max(), array.min()
+        if (least and most and least != most) or (binary & (array != (most or least))).any():
+            raise EncodeError(_several(name, array))
     return binary
+
+
+def _several(name: str, array: npt.NDArray[Any]) -> str:
+    labels = np.unique(array[array != 0]).tolist()
+    more = ", …" if len(labels) > _LABELS_TOLD else ""
+    told = ", ".join(map(str, labels[:_LABELS_TOLD])) + more
+    return f"{name} holds labels {told}: try {name} == {labels[0]}, or {name} != 0 for all of them"
 
 
 def pack(mask: Bool2D) -> Bytes:
@@ -243,3 +259,30 @@ def pixel_in(regions: Regions, row: int, col: int) -> npt.NDArray[np.bool_]:
     byte = regions.data[regions.start[which] + (bit >> 3)]
     inside[which] = (byte >> (7 - (bit & 7)).astype(np.uint8)) & 1
     return inside
+
+
+def set_pixels(regions: Regions) -> tuple[Ints, Ints, Ints]:
+    """Find the set pixels of small regions, all together.
+
+    Returns
+    -------
+    region, row, col : ndarray of int64, shape (n,)
+        For each pixel, whose it is, and where it lies in the image. For each pixel of the
+        regions, set or not, some ten bytes are needed.
+    """
+    minr, minc, maxr, maxc = regions.bbox.T
+    width = maxc - minc
+    n_pixels = (maxr - minr) * width
+    n_bytes = (n_pixels + 7) // 8
+    first = np.cumsum(n_bytes) - n_bytes
+    region_of_byte = np.repeat(np.arange(len(regions)), n_bytes)
+    byte = np.arange(len(region_of_byte)) + (regions.start - first)[region_of_byte]
+    bit = np.flatnonzero(np.unpackbits(regions.data[byte]))
+    region = region_of_byte[bit >> 3]
+    bit -= 8 * first[region]
+    # A careless program may have set bits after the last one.
+    within = bit < n_pixels[region]
+    bit, region = bit[within], region[within]
+    row = bit // width[region]
+    col = bit - row * width[region]
+    return region, row + minr[region], col + minc[region]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from iidindex.errors import QueryError
+from iidindex.files.arguments import is_between
 from iidindex.masks.cells import Grid, cell_counts
 from iidindex.model import BBox
 from iidindex.pictures.images import Photo
@@ -39,7 +40,7 @@ class Style:
     outlines: bool = True
 
     def __post_init__(self) -> None:
-        if self.alpha is not None and not 0 <= self.alpha <= 1:
+        if self.alpha is not None and not is_between(self.alpha, 0, 1):
             raise QueryError(f"alpha is {self.alpha!r}; expected 0 … 1")
 
 

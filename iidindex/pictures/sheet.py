@@ -6,11 +6,13 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError, SeveralDomainsError
+from iidindex.files.arguments import BYTES_LIKE, is_between, several
 from iidindex.masks.cells import Grid
 from iidindex.model import IID, BBox
 from iidindex.pictures.drawing import Drawing
@@ -54,9 +56,11 @@ def sheet(
     """Draw appearances, one tile each; see `Index.sheet`."""
     check_size(tile, "tile", 1024)
     check_size(limit, "limit", MOST_TILES)
-    if not 0 <= margin <= 100:
+    if not is_between(margin, 0, 100):
         raise QueryError(f"margin is {margin!r}; expected 0 … 100 times the size of the mask")
-    named = [address] if isinstance(address, (bytes, IID)) else list(address)
+    # For the filter to say what is wrong with them.
+    one = isinstance(address, (*BYTES_LIKE, IID))
+    named: list[Any] = [address] if one else list(several(address))
     entries = entries.where(address=named, domain=domain)
     _check_apart(catalog, entries, named)
     total = entries.count()

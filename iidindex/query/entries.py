@@ -178,6 +178,19 @@ class Entries(Tabular):
         with self._catalog.reading() as connection:
             yield kind(connection, self._originals, self._filters)
 
+    def __len__(self) -> int:
+        # A count is a question that takes its time, and list() would ask it, too.
+        raise TypeError("a question has no length yet; ask entries.count()")
+
+    def __getitem__(self, place: object) -> Entry:
+        raise TypeError(
+            f"a question has no [{place!r:.50}]; ask entries.first(), entries.limit(n), or iterate"
+        )
+
+    def __bool__(self) -> bool:
+        # Whether there are hits is for `exists` to say.
+        return True
+
     def exists(self) -> bool:
         """Whether there is any hit."""
         return self.first() is not None

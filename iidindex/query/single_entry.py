@@ -6,7 +6,7 @@ from iidindex.errors import QueryError, SeveralDomainsError
 from iidindex.model import IID
 from iidindex.query.answers.entry import Entry
 from iidindex.query.entries import Entries
-from iidindex.storage.places import storage_at
+from iidindex.query.question.resolve import places_meant
 
 
 def entry_of(
@@ -49,13 +49,10 @@ def _in_file(question: Entries, path: str) -> list[Entry]:
     Where the file lies on disk comes first; a path inside a root must fit one root only.
     """
     question.where(path=path)  # for its checks
-    try:
-        place = storage_at(path).real(path)
-    except ValueError:
-        raise QueryError(f"{path!r}: no file can have this path") from None
-    found = [entry for entry in question.where(path=place) if entry.location == place]
-    if found:
-        return found
+    for place in places_meant(path):
+        found = [entry for entry in question.where(path=place) if entry.location == place]
+        if found:
+            return found
     # A path is a pattern to `where`; here it is meant as it stands.
     found = [entry for entry in question.where(path=path) if entry.path == path]
     places = sorted({entry.location for entry in found})

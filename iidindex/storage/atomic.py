@@ -8,6 +8,7 @@ from pathlib import Path
 
 from iidindex.errors import SourceError
 from iidindex.storage.local import reason_of
+from iidindex.storage.paths import absolute, as_path
 from iidindex.system.durable import set_mode, sync_directory
 
 
@@ -22,10 +23,11 @@ def write_atomically(path: str | os.PathLike[str], chunks: list[bytes]) -> None:
     SourceError
         If the directory or the disk refuses; what was at `path` is untouched.
     """
-    name = os.fsdecode(path)
+    name = as_path(path)
+    place = absolute(path)
     try:
         # Through a symbolic link, the file it points to is replaced, not the link.
-        target = Path(os.path.realpath(name, strict=False))
+        target = Path(os.path.realpath(place, strict=False))
         mode = _mode_to_keep(target)
         _replace(target, chunks, mode)
     except (OSError, ValueError) as error:

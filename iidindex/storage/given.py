@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 
+from iidindex.errors import WrongTypeError
 from iidindex.storage.local import LocalFile
 from iidindex.storage.memory import MemoryFile
 from iidindex.storage.protocol import Source
@@ -17,7 +18,9 @@ def open_source(file: object) -> Source:
 
     Raises
     ------
-    TypeError
+    SourceNotFoundError, SourceError
+        If it is not there or cannot be read.
+    WrongTypeError
         If `file` is none of these.
     """
     if isinstance(file, (str, os.PathLike)):
@@ -29,7 +32,9 @@ def open_source(file: object) -> Source:
         content = read()
         if isinstance(content, bytes):
             return MemoryFile(content, name=str(getattr(file, "name", "<file object>")))
-        raise TypeError(
+        raise WrongTypeError(
             f"the file object gives {type(content).__name__}, not bytes; open it with mode 'rb'"
         )
-    raise TypeError(f"expected a path, bytes or a binary file object, not {type(file).__name__}")
+    raise WrongTypeError(
+        f"expected a path, bytes or a binary file object, not {type(file).__name__}"
+    )

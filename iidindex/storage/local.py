@@ -5,13 +5,15 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
 
 from iidindex.buffers import Bytes, as_bytes
-from iidindex.errors import SourceError, SourceNotFoundError
-from iidindex.model import FileStamp
+from iidindex.errors import SourceError, SourceNotFoundError, StaleFileError
+from iidindex.model import FileStamp, time_in_64_bits
+from iidindex.storage.paths import absolute, as_path
 from iidindex.system import positioned
 
 # Bytes up to which a file is read in one go, which is done sooner than mapping it and touching
@@ -40,7 +42,7 @@ class LocalFile:
         self._fd = -1
         self._before = before
         self._map: mmap.mmap | None = None
-        self.name = os.fsdecode(path)
+        self.name = as_path(path)
         try:
             self._fd, status = positioned.open_to_read(self.name)
         except (FileNotFoundError, NotADirectoryError):
@@ -136,6 +138,12 @@ class LocalFile:
         if self._fd < 0:
             raise SourceError(f"{self.name}: the file is closed")
 
+    def __reduce__(self) -> tuple[Callable[..., LocalFile], tuple[str, str, FileStamp]]:
+        # The number of a descriptor stands for nothing elsewhere, and two who have it both close
+        # it: a copy opens the file anew.
+        self._check_open()
+        return _opened_again, (self.name, absolute(self.name), self.stamp)
+
     def __enter__(self) -> Self:
         return self
 
@@ -144,6 +152,27 @@ class LocalFile:
 
     def __del__(self) -> None:
         self.close()
+
+
+def _opened_again(name: str, place: str, stamp: FileStamp) -> LocalFile:
+    """Open a file that was open before, here or in another process.
+
+    Raises
+    ------
+    SourceNotFoundError, SourceError
+        If it is not there, cannot be read, or is not what it was.
+    """
+    file = LocalFile(place)
+    if file.stamp != stamp:
+        now = file.stamp
+        file.close()
+        raise StaleFileError(
+            f"{place}: has changed since it was opened, so that no copy can be had: size "
+            f"{stamp.size} then and {now.size} now, mtime_ns {stamp.mtime_ns} then and "
+            f"{now.mtime_ns} now"
+        )
+    file.name = name
+    return file
 
 
 def stamp_of(path: str | os.PathLike[str]) -> FileStamp:
@@ -169,7 +198,7 @@ def _status_of(path: str | os.PathLike[str]) -> os.stat_result:
 
 
 def _stamp(status: os.stat_result) -> FileStamp:
-    return FileStamp(status.st_size, status.st_mtime_ns)
+    return FileStamp(status.st_size, time_in_64_bits(status.st_mtime_ns))
 
 
 def reason_of(error: Exception) -> str:

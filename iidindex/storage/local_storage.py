@@ -6,15 +6,17 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from iidindex.errors import SourceNotFoundError
 from iidindex.model import FileStamp
 from iidindex.storage.local import LocalFile, stamp_of
+from iidindex.storage.paths import ways_to
 from iidindex.storage.protocol import Listing, stale
-from iidindex.storage.walk import walk
+from iidindex.storage.walk import names_below, walk
+from iidindex.system.descriptors import most_held
 
-# Files held open at a time.
+# Files held open at a time, if a process may have four times as many.
 _MAX_OPEN = 64
 
 # A file written to again within one step of the clock keeps its time. These are the longest steps:
@@ -26,13 +28,9 @@ _WHOLE_STEP_NS = 2_000_000_000
 class LocalStorage:
     """Directories and files; a stamp is a size and a time."""
 
-    def absolute(self, location: str) -> str:
-        """The path from the top of the disk, through links as they are."""
-        return os.path.abspath(location)
-
-    def real(self, location: str) -> str:
-        """The path from the top of the disk, past all links."""
-        return os.path.realpath(location)
+    def ways(self, location: str) -> list[str]:
+        """Paths from the top of the disk, through links as they are and past more and more."""
+        return ways_to(location)
 
     def join(self, root: str, path: str) -> str:
         """The path of a path inside a root."""
@@ -62,9 +60,21 @@ class LocalStorage:
         """Whether it is a directory."""
         return os.path.isdir(location)
 
+    def has_any(self, location: str) -> bool:
+        """Whether anything lies in a directory; True if nobody can tell."""
+        try:
+            with os.scandir(location) as inside:
+                return next(inside, None) is not None
+        except OSError:
+            return True
+
     def walk(self, root: str, below: str, suffix: str) -> Listing:
-        """List files, following symbolic links once."""
+        """List files, following symbolic links that lead out of the root once."""
         return walk(root, below, suffix)
+
+    def names(self, root: str, suffix: str = "") -> Iterator[str]:
+        """Paths of files, one directory after the other."""
+        return names_below(root, suffix)
 
     def stamp(self, location: str) -> FileStamp:
         """Size and modification time of a file as it is now."""
@@ -97,6 +107,7 @@ class LocalRanges:
 
     def __init__(self) -> None:
         self._open: OrderedDict[str, LocalFile] = OrderedDict()
+        self._most = most_held(_MAX_OPEN)
         self._lock = threading.Lock()
 
     def read(
@@ -132,7 +143,7 @@ class LocalRanges:
                 found = known.stamp
                 known.close()
                 raise stale(location, stamp, found)
-            while len(self._open) >= _MAX_OPEN:
+            while len(self._open) >= self._most:
                 self._open.popitem(last=False)[1].close()
         self._open[location] = known
         return known

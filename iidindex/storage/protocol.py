@@ -8,7 +8,7 @@ of a version elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -120,21 +120,16 @@ class Listing:
 class Storage(Protocol):
     """A kind of place where files lie."""
 
-    def absolute(self, location: str) -> str:
-        """The location as it can be opened from anywhere.
+    def ways(self, location: str) -> list[str]:
+        """Names of one place that can be opened from anywhere, one at least.
+
+        The first is the location as it stands, the last the one name of what several names may
+        lead to. Where there are no links, they are one.
 
         Raises
         ------
-        ValueError
-            If there can be nothing of this name.
-        """
-        ...
-
-    def real(self, location: str) -> str:
-        """The one name of what several names may lead to.
-
-        Raises
-        ------
+        SourceNotFoundError
+            If the location is empty, or cannot be told.
         ValueError
             If there can be nothing of this name.
         """
@@ -160,6 +155,10 @@ class Storage(Protocol):
         """Whether files may lie below it; where there are no directories, an empty one may be."""
         ...
 
+    def has_any(self, location: str) -> bool:
+        """Whether anything lies in a directory; True if nobody can tell."""
+        ...
+
     def walk(self, root: str, below: str, suffix: str) -> Listing:
         """List the files of a name that ends in `suffix`, in any case, opening none.
 
@@ -170,6 +169,13 @@ class Storage(Protocol):
             The path inside the root of what is to be listed; empty for all of it.
         suffix : str
             In lower case.
+        """
+        ...
+
+    def names(self, root: str, suffix: str = "") -> Iterator[str]:
+        """Paths inside the root of all files that `walk` would list, some at a time.
+
+        Who looks no further than to the first does not wait for all.
         """
         ...
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 
+from iidindex.model import time_in_64_bits
 from iidindex.storage.protocol import Listing
 
 
 def walk(directory: str, below: str, suffix: str) -> Listing:
-    """Walk a directory for files, following symbolic links once.
+    """Walk a directory for files, following symbolic links that lead out of it once.
 
     Parameters
     ----------
@@ -22,9 +24,26 @@ def walk(directory: str, below: str, suffix: str) -> Listing:
     Returns
     -------
     Listing
-        A directory that several links lead to is walked once, so cycles are harmless.
+        A directory that several links lead to is walked once, so cycles are harmless. One that
+        lies inside `directory` itself is walked where it lies, whatever links lead to it.
     """
     result = Listing()
+    for _ in _steps(directory, below, suffix, result):
+        pass
+    return result
+
+
+def names_below(directory: str, suffix: str) -> Iterator[str]:
+    """Paths of the files that `walk` would find, one directory after the other."""
+    result = Listing()
+    for _ in _steps(directory, "", suffix, result):
+        yield from result.found
+        result.found.clear()
+
+
+def _steps(directory: str, below: str, suffix: str, result: Listing) -> Iterator[None]:
+    """Note what lies below a directory, and yield after each directory."""
+    real = os.path.join(os.path.realpath(directory), "")
     walked: set[tuple[int, int]] = set()
     waiting = [below]
     while waiting:
@@ -34,13 +53,14 @@ def walk(directory: str, below: str, suffix: str) -> Listing:
             identity = os.stat(place)
             if (identity.st_dev, identity.st_ino) not in walked:
                 walked.add((identity.st_dev, identity.st_ino))
-                waiting += _list(place, f"{relative}/" if relative else "", suffix, result)
+                before = f"{relative}/" if relative else ""
+                waiting += _list(place, before, suffix, real, result)
         except OSError as error:
             result.unreadable[relative] = error.strerror or str(error)
-    return result
+        yield
 
 
-def _list(place: str, before: str, suffix: str, result: Listing) -> list[str]:
+def _list(place: str, before: str, suffix: str, real: str, result: Listing) -> list[str]:
     """Note the files of one directory; return its subdirectories, the last by name first.
 
     They are followed in the order of names, so that of two links to a directory it is the same
@@ -54,12 +74,18 @@ def _list(place: str, before: str, suffix: str, result: Listing) -> list[str]:
             name = item.name
             try:
                 if item.is_dir():
-                    subdirectories.append(before + name)
+                    if not (item.is_symlink() and _lies_in(item.path, real)):
+                        subdirectories.append(before + name)
                 elif name.endswith(suffix) or name.lower().endswith(suffix):
                     status = item.stat()
                     if stat.S_ISREG(status.st_mode):
-                        found[before + name] = status.st_size, status.st_mtime_ns
+                        mtime_ns = time_in_64_bits(status.st_mtime_ns)
+                        found[before + name] = status.st_size, mtime_ns
             except OSError as error:  # a link to nothing, or to itself
                 if name.lower().endswith(suffix):
                     result.unreadable[before + name] = error.strerror or str(error)
     return sorted(subdirectories, reverse=True)
+
+
+def _lies_in(link: str, directory: str) -> bool:
+    return os.path.join(os.path.realpath(link), "").startswith(directory)

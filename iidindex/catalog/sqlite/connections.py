@@ -111,8 +111,8 @@ def _as_catalog_error(name: str, reason: str) -> BaseException:
         )
     if "readonly database" in reason:
         return CatalogError(
-            f"{name}: cannot be written to: it, its directory or the disk is read-only; to ask it, "
-            "open it with read_only=True"
+            f"{name}: cannot be written to: it, its directory or the disk is read-only "
+            "(in Python: to ask it, open it with read_only=True)"
         )
     if "unable to open" in reason:
         what = "is a directory" if os.path.isdir(name) else "cannot be opened or written to"

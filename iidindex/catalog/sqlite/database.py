@@ -10,7 +10,6 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +51,40 @@ class Database:
         if url.database in (None, "", ":memory:"):
             raise CatalogError("a catalogue in memory is not supported; give a path")
         # Connections are made later, and the program may be in another directory then.
-        self.path = Path(url.database).absolute()
+        try:
+            self.path = Path(url.database).absolute()
+        except FileNotFoundError:
+            raise CatalogError(
+                f"{url.database}: the working directory is not there any more; name an absolute "
+                "path"
+            ) from None
         self.name = os.fspath(url.database)
         self.location = str(self.path)
         self.read_only = read_only
+        # By process. Those of parents are kept, as to forget one would close its connections.
+        self._engines: dict[int, Engine] = {}
 
-    @cached_property
+    @property
     def engine(self) -> Engine:
-        """What makes connections."""
-        return make_engine(self.path, self.read_only)
+        """What makes connections, in this process.
+
+        A forked process must neither use nor close those of its parent: SQLite says that either
+        can damage the database (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+        """
+        process = os.getpid()
+        found = self._engines.get(process)
+        if found is None:
+            made = make_engine(self.path, self.read_only)
+            # Another thread may have been quicker; what was made has no connections yet.
+            found = self._engines.setdefault(process, made)
+        return found
 
     def exists(self) -> bool:
         """Whether there is anything at the path."""
-        return self.path.exists()
+        try:
+            return self.path.exists()
+        except OSError as error:
+            raise CatalogError(f"{self.name}: cannot be opened: {error.strerror}") from error
 
     def is_blank(self) -> bool:
         """Whether it holds nothing: its making may have been interrupted."""
@@ -86,8 +106,9 @@ class Database:
             raise CatalogNotFoundError(
                 f"{self.path}: there is no directory {self.path.parent}"
             ) from None
-        except OSError as error:
-            raise CatalogError(f"{self.path}: cannot be made: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CatalogError(f"{self.path}: cannot be made: {reason}") from error
         with self.translated(), self.engine.connect() as connection:
             # Cannot be changed within a transaction, which SQLAlchemy has begun.
             driver = connection.connection.driver_connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from binascii import b2a_base64
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -223,6 +223,30 @@ def _members(connection: Connection, file_id: Ints, ids: Ints) -> Ints:
     last = np.append(first[1:], len(ids)) - 1
     spans = np.column_stack([file_id[first], ids[first], ids[last]])
     return numbers(connection, _MEMBERS, spans)
+
+
+def table_of_values(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Rows of anything as a table, whose types are those of the values.
+
+    Raises
+    ------
+    QueryError
+        If the values of a column have several types.
+    """
+    pa = library("pyarrow", "arrow")
+    arrays = []
+    for name in names:
+        values = [row[name] for row in rows]
+        try:
+            arrays.append(pa.array(values))
+        except UnicodeEncodeError:
+            arrays.append(_texts(values))
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise QueryError(
+                f"column {name} has values of several types, which a table cannot hold; CAST it: "
+                f"{error}"
+            ) from None
+    return pa.table(arrays, names=list(names))
 
 
 def _values(column: Column, values: list[Any]) -> Any:

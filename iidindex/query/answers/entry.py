@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.catalogue import Catalog, Elsewhere
 from iidindex.catalog.file_rows import groups_of_entries
 from iidindex.errors import QueryError
 from iidindex.masks.regions import Bool2D
@@ -171,6 +171,11 @@ class Entry:
             )
         return size
 
+    def __reduce__(self) -> tuple[Callable[..., Entry], tuple[Any, ...]]:
+        # Rows of SQLAlchemy refer to what they came from.
+        chunk, row = self._chunk, tuple(self._row)
+        return _arrived, (row, self.distance, chunk.elsewhere, chunk.originals)
+
     def to_dict(self) -> dict[str, Any]:
         """The entry as JSON can hold it.
 
@@ -201,23 +206,47 @@ def segments_of(entries: Iterable[Entry]) -> Segments:
     return Segments.of([(*entry._row[:10], entry._row[16]) for entry in entries])
 
 
+def _arrived(
+    row: tuple[Any, ...], distance: float | None, catalog: Elsewhere, originals: Originals
+) -> Entry:
+    """An entry that comes from another process, where the catalogue is opened if it is asked."""
+    return Entry(row, Chunk(catalog, originals, [row]), distance)
+
+
 class Chunk:
-    """Entries that were fetched together, and so are looked up together."""
+    """Entries that were fetched together, and so are looked up together.
+
+    Parameters
+    ----------
+    catalog : Catalog or Elsewhere
+    originals : Originals
+    rows : sequence of sequence
+    connection : Connection, optional
+        Where they are being fetched from. While they are, their groups come from the same view
+        of the catalogue.
+    """
 
     def __init__(
         self,
-        catalog: Catalog,
+        catalog: Catalog | Elsewhere,
         originals: Originals,
         rows: Sequence[Sequence[Any]],
-        connection: Connection,
+        connection: Connection | None = None,
     ) -> None:
         self._catalog = catalog
-        # While the hits are streamed, their groups come from the same view of the catalogue.
         self._connection = connection
+        # A forked process must not use what its parent has open.
+        self._process = os.getpid()
         self._places = [(row[1], row[0]) for row in rows]
         self._groups: dict[int, list[str]] | None = None
         self._locations: dict[int, str] = {}
         self.originals = originals
+
+    @property
+    def elsewhere(self) -> Elsewhere:
+        """The catalogue as it is sent to another process."""
+        catalog = self._catalog
+        return catalog if isinstance(catalog, Elsewhere) else catalog.elsewhere
 
     def location_of(self, row: Sequence[Any]) -> str:
         """Where the file of an entry can be opened."""
@@ -229,9 +258,18 @@ class Chunk:
 
     def frame_of(self, file_id: int) -> tuple[int, int] | None:
         """Height and width of a file's frame, if its metadata state them."""
-        streaming = not self._connection.closed
-        with nullcontext(self._connection) if streaming else self._catalog.reading() as connection:
+        with self._reading() as connection:
             return next(sizes_of(connection, np.array([file_id], np.int64)), None)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """The view that the entries are fetched from, while they are; else another."""
+        known = self._connection
+        if known is not None and not known.closed and self._process == os.getpid():
+            yield known
+            return
+        with self._catalog.reading() as connection:
+            yield connection
 
     def groups_of(self, entry_id: int) -> tuple[str, ...]:
         """The groups of one of the entries.
@@ -256,8 +294,7 @@ class Chunk:
             )
         ]
         ids = [entry_id for _, entry_id in self._places]
-        streaming = not self._connection.closed
-        with nullcontext(self._connection) if streaming else self._catalog.reading() as connection:
+        with self._reading() as connection:
             found: dict[int, list[str]] = {
                 row[0]: [] for row in sql.which_exist().run(connection, {"ids": ids})
             }

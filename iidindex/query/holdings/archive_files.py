@@ -5,6 +5,7 @@ from __future__ import annotations
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import FAILED, MISSING, OK, files
 from iidindex.errors import QueryError
+from iidindex.files.arguments import is_one_of
 from iidindex.query.answers.indexed_file import IndexedFile, listed_files
 
 
@@ -16,6 +17,6 @@ def indexed_files(catalog: Catalog, state: str | None = None) -> list[IndexedFil
     QueryError
         If there is no such state.
     """
-    if state not in (None, OK, MISSING, FAILED):
+    if not is_one_of(state, OK, MISSING, FAILED):
         raise QueryError(f"state is {state!r}; expected {OK}, {MISSING} or {FAILED}")
     return listed_files(catalog, [] if state is None else [files.c.state == state])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from numbers import Real
 from typing import NamedTuple
 
 from iidindex.catalog.catalogue import Catalog
@@ -41,7 +42,7 @@ def changes(catalog: Catalog, since: str | datetime | float | None = None) -> li
     QueryError
         If `since` is no time that is understood.
     """
-    if since == "last":
+    if isinstance(since, str) and since == "last":
         condition, values = "i.id = (SELECT max(id) FROM ingests)", list[float]()
     elif since is None:
         condition, values = "1 = 1", []
@@ -74,18 +75,21 @@ def begin_of(since: str | datetime | float, now: float) -> float:
     >>> begin_of("2h", 10_000), begin_of("1970-01-02T00:00Z", 0)
     (2800, 86400.0)
     """
-    if isinstance(since, (int, float)) and not isinstance(since, bool):
-        return since
     try:
+        if isinstance(since, Real) and not isinstance(since, bool):
+            return float(datetime.fromtimestamp(float(since), UTC).timestamp())
         if isinstance(since, datetime):
             return since.timestamp()
+        if isinstance(since, date):
+            return datetime(since.year, since.month, since.day).timestamp()
         if isinstance(since, str):
-            span = re.fullmatch(r"(\d{1,9})([smhdw])", since)
+            span = re.fullmatch(r"(\d{1,9})([smhdw])", since, re.ASCII)
             if span is not None:
                 return now - int(span[1]) * _SECONDS[span[2]]
             return datetime.fromisoformat(since).timestamp()
     except (ValueError, OverflowError, OSError):
         pass
     raise QueryError(
-        f"since is {since!r}; expected last, a span such as 1d or 12h, or a date such as 2026-11-30"
+        f"since is {since!r:.200}; expected last, a span such as 1d or 12h, or a date such as "
+        "2026-11-30"
     )

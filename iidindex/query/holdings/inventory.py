@@ -8,8 +8,8 @@ import numpy as np
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.lookup import group_names, numbers
-from iidindex.files.arguments import check_bytes, check_number
-from iidindex.model import IID
+from iidindex.files.arguments import check_number
+from iidindex.model import IID, check_bytes
 from iidindex.query.question.filter_kinds import end_of_prefix
 
 # The members of each group in each file are a range of a primary key.

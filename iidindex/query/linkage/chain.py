@@ -21,8 +21,7 @@ from iidindex.catalog.lookup import (
     places_of,
 )
 from iidindex.errors import QueryError
-from iidindex.files.arguments import check_bytes
-from iidindex.model import IID
+from iidindex.model import IID, check_bytes
 from iidindex.query.answers.located import Located, located
 
 # Ids in one parameter.

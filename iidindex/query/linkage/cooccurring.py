@@ -26,7 +26,7 @@ from iidindex.catalog.lookup import (
     ok_files,
 )
 from iidindex.errors import QueryError
-from iidindex.files.arguments import check_number
+from iidindex.files.arguments import check_number, is_one_of
 from iidindex.model import IID
 from iidindex.query.linkage.individual import one_individual
 from iidindex.query.overlaps.counting import kept_files, with_kept
@@ -111,7 +111,7 @@ def cooccurring(
     at a time; overlaps, the masks that meet its own, where the catalogue keeps none.
     """
     k = check_number(k, "k")
-    if by not in ("file", "group", "overlap"):
+    if not is_one_of(by, "file", "group", "overlap") or not by:
         raise QueryError(f"by is {by!r}; expected 'file', 'group' or 'overlap'")
     with catalog.reading() as connection:
         one = one_individual(connection, address, domain)

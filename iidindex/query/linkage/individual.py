@@ -8,8 +8,7 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.dialect import Text
 from iidindex.catalog.lookup import asked
 from iidindex.errors import SeveralDomainsError
-from iidindex.files.arguments import check_bytes
-from iidindex.model import IID
+from iidindex.model import IID, check_bytes
 
 # The domains in which an address is that of an entry; IIDs of missing files are kept, too.
 _DOMAINS = Text(

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.lookup import Ids, iid_ids, iids_of, numbers, roots_and_paths
 from iidindex.errors import QueryError
-from iidindex.files.arguments import check_number
+from iidindex.files.arguments import check_number, is_one_of
 from iidindex.model import IID
 from iidindex.query.linkage.individual import one_individual
 from iidindex.query.linkage.neighbourhood import Neighbourhood, neighbourhood
@@ -89,7 +89,7 @@ def link_graph(
     -----
     Everything is in memory at once.
     """
-    if project not in (None, "files", "iids"):
+    if not is_one_of(project, "files", "iids"):
         raise QueryError(f"project is {project!r}; expected 'files' or 'iids'")
     if address is not None and path is not None:
         raise QueryError("a graph lies around an address or a path; name one of them")

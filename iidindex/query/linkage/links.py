@@ -6,8 +6,7 @@ import os
 from typing import Any, NamedTuple
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.files.arguments import check_bytes
-from iidindex.model import IID
+from iidindex.model import IID, check_bytes
 from iidindex.query.answers.located import Located, located
 from iidindex.storage.places import location_of
 

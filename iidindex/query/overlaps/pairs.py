@@ -140,4 +140,7 @@ def count_pairs(
     joined = found[0] if len(found) == 1 else join(found)
     regions = Regions(joined.data, joined.start, joined.bbox + down[owner])
     pairs = Pairs(*overlapping(regions, owner), unread)
+    if len(unread):
+        # Nothing of a file is believed of which a part is not.
+        pairs = pairs.among(~np.isin(segments.file_id[pairs.a], unread))
     return pairs if is_own is None else pairs.among(is_own[pairs.a] != is_own[pairs.b])

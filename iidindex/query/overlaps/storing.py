@@ -75,9 +75,9 @@ def store(
                 )
                 question = Question(connection, originals, going_on)
                 kept = kept_files(connection)
-                with closing(counted_files(question, originals, kept)) as counted:
+                with closing(counted_files(question, originals, kept)) as parts:
                     batch = _Batch(kept)
-                    for segments, pairs in counted:
+                    for segments, pairs in parts:
                         done, after = done + batch.add(segments, pairs), int(segments.id[-1])
                         if progress is not None:
                             progress(Progress(done, total))
@@ -88,9 +88,10 @@ def store(
             batch.write(catalog)
     left = _files_without_overlaps(catalog, filters) if filters.on_stale == "error" else []
     if left:
+        more = f", nor can {counted(len(left) - 1, 'other')}" if len(left) > 1 else ""
         raise SourceError(
-            f"{left[0].location}: cannot be believed, nor can {len(left) - 1} others; the overlaps "
-            "of all other files are stored"
+            f"{left[0].location}: cannot be believed{more}; the overlaps of all other files are "
+            "stored"
         )
 
 

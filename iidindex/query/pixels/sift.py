@@ -64,7 +64,8 @@ def sift(
         keep[rows] = hits
         looked_at[rows] = True
     read = np.unique(candidates.file_id[doubtful])
-    stale = np.setdiff1d(read, candidates.file_id[looked_at])
+    # Nothing of a file is believed of which a part is not.
+    stale = np.unique(candidates.file_id[doubtful[~looked_at[doubtful]]])
     others = np.setdiff1d(candidates.file_id, read)
     changed = originals.changed(files, others, on_stale)
     return keep & ~np.isin(candidates.file_id, [*stale.tolist(), *changed])

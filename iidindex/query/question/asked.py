@@ -10,7 +10,9 @@ from typing import Any, NamedTuple, Self, Unpack
 
 from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.errors import QueryError
+from iidindex.files.arguments import is_one_of, is_positive
 from iidindex.model import BBox, BBoxLike
+from iidindex.processes import MOST_JOBS
 from iidindex.query.pixels.originals import OnStale
 from iidindex.query.question.filter_kinds import MAX_INTEGER
 from iidindex.query.question.filters import FILTERS, Where
@@ -120,11 +122,13 @@ class Filters:
 
     def reading(self, on_stale: OnStale | None, jobs: int | None) -> Self:
         """Say how originals are read; None leaves it as it is."""
-        if on_stale not in (None, "error", "skip", "warn"):
+        if not is_one_of(on_stale, "error", "skip", "warn"):
             raise QueryError(f"on_stale is {on_stale!r}; expected error, skip or warn")
-        if jobs is not None and (not hasattr(jobs, "__index__") or jobs < 1):
+        if jobs is not None and not is_positive(jobs):
             raise QueryError(f"jobs is {jobs!r}; expected at least 1")
-        return replace(self, on_stale=on_stale or self.on_stale, jobs=jobs or self.jobs)
+        return replace(
+            self, on_stale=on_stale or self.on_stale, jobs=min(jobs or self.jobs, MOST_JOBS)
+        )
 
     def __repr__(self) -> str:
         told = {name: value for name, value in self.given.items() if name != "address"}

@@ -28,6 +28,8 @@ from sqlalchemy import (
 from iidindex.catalog.schema import PathText, files, path_value, roots
 from iidindex.catalog.statement import is_among
 from iidindex.errors import QueryError
+from iidindex.files.arguments import BYTES_LIKE, several
+from iidindex.model import check_bytes
 from iidindex.storage.places import is_absolute
 
 # The largest that SQLite holds.
@@ -127,16 +129,17 @@ class AnyOf(Filter):
 
     def read(self, name: str, given: Any) -> tuple[Any, ...]:
         """One value or several, each of one kind, without repetition."""
-        one = isinstance(given, (bytes, str)) or not isinstance(given, Iterable)
-        listed = (given,) if one else tuple(given)
+        one = isinstance(given, BYTES_LIKE) or not isinstance(given, Iterable)
+        listed = (given,) if one else several(given)
         if self.type is int:
             return _integers(name, given, listed)
         for value in listed:
-            if not isinstance(value, self.type):
-                hint = f" (try {value!r}.encode())" if isinstance(value, str) else ""
+            if self.type is bytes:
+                check_bytes(value, name)
+            elif not isinstance(value, self.type):
                 raise QueryError(
                     f"{name} must be {self.type.__name__}, not {type(value).__name__}: "
-                    f"{value!r}{hint}"
+                    f"{value!r:.200}"
                 )
             if self.check is not None:
                 self.check(value)
@@ -194,9 +197,8 @@ class Prefix(Filter):
 
     def read(self, name: str, given: Any) -> bytes:
         """Bytes."""
-        if not isinstance(given, bytes):
-            raise QueryError(f"{name} must be bytes, not {type(given).__name__}: {given!r}")
-        return given
+        check_bytes(given, name)
+        return bytes(given)
 
     def shape(self, value: Any) -> Hashable:
         """Whether anything lies behind all that begin so."""

@@ -9,6 +9,7 @@ from sqlalchemy import and_, bindparam, false, or_
 
 from iidindex.catalog.schema import iids
 from iidindex.errors import QueryError
+from iidindex.files.arguments import BYTES_LIKE, several
 from iidindex.model import IID
 from iidindex.query.question.filter_kinds import FEW, MANY, AnyOf, Condition, rounded
 
@@ -29,9 +30,9 @@ class AnyIndividual(AnyOf):
         """One or several, each once."""
         # An IID is a tuple, but not one of several addresses.
         listed = (given,) if isinstance(given, IID) else given
-        if isinstance(listed, (bytes, str)) or not hasattr(listed, "__iter__"):
+        if isinstance(listed, BYTES_LIKE) or not hasattr(listed, "__iter__"):
             return AnyOf.read(self, name, listed)
-        every = tuple(listed)
+        every: tuple[Any, ...] = several(listed)
         AnyOf.read(self, name, [one for one in every if not isinstance(one, IID)])
         for one in every:
             if isinstance(one, IID):

@@ -46,8 +46,9 @@ class MetaShape(NamedTuple):
     Attributes
     ----------
     depth : int
-    kind : {"null", "true", "false", "text", "number"}
-        As SQLite's ``json_type`` calls them, but for numbers, of which it has two.
+    kind : {"null", "true", "false", "text", "number", "huge"}
+        As SQLite's ``json_type`` calls them, but for numbers, of which it has two. A number is huge
+        if it is whole and 64 bits with a sign do not hold it.
     has_nul : bool
         Whether there is a NUL in it or in one of its names.
     """
@@ -98,15 +99,30 @@ def _said(name: str, wanted: Any, names: tuple[str, ...]) -> Iterator[Meta]:
         for inner, value in wanted.items():
             yield from _said(name, value, (*names, encodable(one_text(inner, f"a name in {name}"))))
     elif not names:
-        raise QueryError(f"{name} must be a mapping, such as {{'camera': 'x'}}, not {wanted!r}")
-    elif wanted is None or isinstance(wanted, (bool, np.bool_)):
-        yield Meta(names, None if wanted is None else bool(wanted))
-    elif isinstance(wanted, Real):
-        yield Meta(names, _number(wanted, told))
-    elif isinstance(wanted, str):
-        yield Meta(names, encodable(wanted))
+        raise QueryError(
+            f"{name} must be a mapping, such as {{'camera': 'x'}}, not {wanted!r:.200}"
+        )
     else:
-        raise QueryError(f"{told} must be text, a number, True, False or None, not {wanted!r}")
+        yield Meta(names, _value(wanted, names[-1], told))
+
+
+def _value(wanted: Any, name: str, told: str) -> str | float | bool | None:
+    """A value as Python's own."""
+    if isinstance(wanted, (np.generic, np.ndarray)) and wanted.ndim == 0:
+        wanted = wanted.item()
+    if wanted is None or isinstance(wanted, bool):
+        return wanted
+    if isinstance(wanted, str):
+        return encodable(str(wanted))
+    if not isinstance(wanted, Real):
+        raise QueryError(f"{told} must be text, a number, True, False or None, not {wanted!r:.200}")
+    number = _number(wanted, told)
+    if not _fits(number) and '"' in name:
+        raise QueryError(
+            f"{told}: {number} has more than 64 bits, and cannot be looked for under a name with "
+            "a quotation mark"
+        )
+    return number
 
 
 def _number(wanted: Any, told: str) -> float:
@@ -118,7 +134,13 @@ def _number(wanted: Any, told: str) -> float:
     if not isfinite(number):
         # JSON has no word for them, and the catalogue null.
         raise QueryError(f"{told}: {wanted!r} is no number that can be looked for")
-    return number
+    # So large, every float is a whole number, and one is compared with others exactly.
+    return number if _fits(number) else int(number)
+
+
+def _fits(number: float) -> bool:
+    # The least one is what those below it become as floats.
+    return -(2**63) < number < 2**63
 
 
 def before_nul(text: str) -> str:
@@ -129,8 +151,10 @@ def before_nul(text: str) -> str:
 def _meta_shape(meta: Meta) -> MetaShape:
     if meta.value is None or isinstance(meta.value, bool):
         kind = json.dumps(meta.value)
+    elif isinstance(meta.value, str):
+        kind = "text"
     else:
-        kind = "text" if isinstance(meta.value, str) else "number"
+        kind = "number" if _fits(meta.value) else "huge"
     return MetaShape(len(meta.names), kind, "\0" in "".join(map(str, (*meta.names, meta.value))))
 
 
@@ -143,9 +167,11 @@ def _of_meta(name: str, meta: Meta) -> dict[str, Any]:
     value = meta.value
     if isinstance(value, str):
         value = before_nul(value)
-    elif value is not None and not -(2**63) <= value < 2**63:
-        # An integer that no database holds is a float to it, in the metadata as well.
-        value = float(value)
+    elif value is not None and not _fits(value):
+        # An integer that no database holds is a float to it, in the metadata as well. So it is
+        # compared as it is written; only a float, if it is the same number, as a float.
+        values[f"{name}_digits"] = f"[{value},{value}]"
+        value = float(value) if int(float(value)) == value else None
     values[f"{name}_value"] = value
     return values
 
@@ -157,17 +183,21 @@ def _says(name: str, meta: MetaShape) -> Condition:
     """
     inside: ColumnElement[Any] = files.c.meta
     kind: ColumnElement[Any] = func.json_type(files.c.meta)
+    objects: ColumnElement[Any] = inside
     levels: list[Any] = []
     conditions: list[Condition] = []
     for depth in range(meta.depth):
         objects = case((kind == _text("object"), inside), else_=_text("{}"))
         level = func.json_each(objects).table_valued(
-            "key", "value", "type", name=f"{name}_level{depth}"
+            "key", "value", "type", "fullkey", name=f"{name}_level{depth}"
         )
         levels.append(level)
         conditions.append(level.c.key == bindparam(f"{name}_name{depth}"))
         inside, kind = level.c.value, level.c.type
-    conditions.append(_is(f"{name}_value", meta.kind, kind, inside))
+    if meta.kind == "huge":
+        conditions.append(_is_huge(name, levels[-1], objects))
+    else:
+        conditions.append(_is(f"{name}_value", meta.kind, kind, inside))
     # SQLite ends a text at a NUL. Where there is one, what was written is looked for as well.
     whole = func.instr(files.c.meta, bindparam(f"{name}_written")) > literal_column("0")
     if not meta.has_nul:
@@ -178,6 +208,16 @@ def _says(name: str, meta: MetaShape) -> Condition:
     for level in levels[1:]:
         source = source.join(level, true())
     return exists(select(literal_column("1")).select_from(source).where(and_(*conditions)))
+
+
+def _is_huge(name: str, level: Any, objects: ColumnElement[Any]) -> Condition:
+    """A number of more than 64 bits is the one asked for, to the last digit."""
+    # With two paths, the values are given as they are written, in an array; with one, as a float.
+    written = func.json_extract(objects, level.c.fullkey, level.c.fullkey)
+    return or_(
+        and_(level.c.type == _text("integer"), written == bindparam(f"{name}_digits")),
+        and_(level.c.type == _text("real"), level.c.value == bindparam(f"{name}_value")),
+    )
 
 
 def _text(value: str) -> ColumnElement[str]:

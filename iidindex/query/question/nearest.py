@@ -124,7 +124,7 @@ def nearest(
         new = found.take(~np.isin(found.id, seen))
         seen = np.concatenate([seen, new.id])
         reading = _Reading(originals, near, files(new.file_id), on_stale, jobs)
-        more_ids, more = _measure(reading, new, away)
+        more_ids, more = _measure(reading, new, (ids, away))
         ids, away = np.concatenate([ids, more_ids]), np.concatenate([away, more])
         order = np.lexsort((ids, away))[: near.k]
         ids, away = ids[order], away[order]
@@ -148,8 +148,10 @@ class _Reading(NamedTuple):
     jobs: int
 
 
-def _measure(reading: _Reading, candidates: Segments, known: Floats) -> tuple[Ints, Floats]:
-    """The distances of the candidates that may be among the nearest."""
+def _measure(
+    reading: _Reading, candidates: Segments, known: tuple[Ints, Floats]
+) -> tuple[Ints, Floats]:
+    """The distances of the candidates that may be among the nearest; `known` are those so far."""
     near, full = reading.near, candidates.fills_box
     changed = reading.originals.changed(
         reading.files, np.unique(candidates.file_id[full]), reading.on_stale
@@ -167,9 +169,12 @@ def _measure(reading: _Reading, candidates: Segments, known: Floats) -> tuple[In
     order = order[~full[order]]
     low, size = 0, max(16, 2 * near.k)
     while low < len(order):
-        best = np.sort(np.concatenate([known, away]))
-        if len(best) >= near.k and bound[order[low]] > best[near.k - 1]:
-            break
+        ids, best = np.append(known[0], candidates.id), np.append(known[1], away)
+        if len(best) >= near.k:
+            last = np.lexsort((ids, best))[near.k - 1]
+            # What comes now and is as near loses to a lower id, as all behind it do.
+            if (bound[order[low]], candidates.id[order[low]]) > (best[last], ids[last]):
+                break
         _read_distances(reading, candidates, order[low : low + size], away)
         low, size = low + size, size * 2
     there = np.isfinite(away)

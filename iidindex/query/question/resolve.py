@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from iidindex.catalog.roots import root_directories
 from iidindex.catalog.schema import OK, files, roots
-from iidindex.errors import QueryError
+from iidindex.errors import QueryError, SourceError
 from iidindex.query.question.near_names import near_path
 from iidindex.storage.places import location_of, storage_at
 
@@ -30,15 +30,8 @@ def file_of(connection: Connection, path: str) -> Span:
     QueryError
         If files of several roots have that path, or none has it.
     """
-    if not isinstance(path, str):
-        raise QueryError(f"path must be text, not {type(path).__name__}: {path!r}")
-    try:
-        os.fsencode(path)
-        # As it stands first: a link may have been indexed itself.
-        storage = storage_at(path)
-        places = dict.fromkeys((storage.absolute(path), storage.real(path)))
-    except ValueError:
-        raise QueryError(f"{path!r}: no file can have this path") from None
+    places = places_meant(path)
+    storage = storage_at(path)
     known = root_directories(connection)
     for place in places:
         for root in known:
@@ -53,6 +46,28 @@ def file_of(connection: Connection, path: str) -> Span:
         _, hint = near_path(connection, path)
         raise QueryError(f"{path}: no indexed file has this path; {hint}")
     return found[0][0]
+
+
+def places_meant(path: str) -> list[str]:
+    """Where a file of this path may lie, as it stands first.
+
+    A link may have been indexed itself, or a directory on the way may be one.
+
+    Raises
+    ------
+    QueryError
+        If no file can have this path.
+    """
+    if not isinstance(path, str):
+        raise QueryError(f"path must be text, not {type(path).__name__}: {path!r:.200}")
+    try:
+        os.fsencode(path)
+        return storage_at(path).ways(path)
+    except ValueError:
+        raise QueryError(f"{path!r}: no file can have this path") from None
+    except SourceError:
+        # It is empty, or the working directory is gone: it may be a path inside a root.
+        return []
 
 
 def _spans(connection: Connection, root_ids: list[int], path: str) -> list[tuple[Span, str]]:
