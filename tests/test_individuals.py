@@ -226,7 +226,8 @@ def test_individuals_in_python(index):
     assert {entry.iid for entry in both.where(address=[RIGHT, IID(None, b"7")])} == {RIGHT}
     with pytest.raises(QueryError, match="domain must be bytes, not str: 'left'"):
         IID("left", b"119")
-    for wrong in (IID._make(("left", b"119")), [LEFT, "7"], [("left", "119")], 5):
+    made = (IID._make(("left", b"119")), IID._make((b"left", None)))
+    for wrong in (*made, [LEFT, "7"], [("left", "119")], 5):
         with pytest.raises(QueryError, match="address"):
             index.entries.where(address=wrong)
 

@@ -128,13 +128,16 @@ def chain(
 
     A file links all individuals that are in it.
     """
-    ends = [
-        (end, domain if own is None else own, "--domain" if own is None else option)
-        for end, own, option in ((a, from_domain, "--from-domain"), (b, to_domain, "--to-domain"))
+    ends = ((a, from_domain, "--from-domain"), (b, to_domain, "--to-domain"))
+    named = [
+        address_and_domain(end, domain, "--domain")
+        if own is None
+        else address_and_domain(end, own, option)
+        for end, own, option in ends
     ]
-    named = [address_and_domain(*end) for end in ends]
-    choices = ("--from-domain", "--to-domain")
-    first, last = [_only(index, *one, option) for one, option in zip(named, choices, strict=True)]
+    first, last = [
+        _only(index, *one, option) for one, (_, _, option) in zip(named, ends, strict=True)
+    ]
     found = None if first is None or last is None else index.chain(first, last)
     asked = [index.entries.where(address=address, domain=own) for address, own in named]
     return Answer(found or (), STEP, ("domain", "address", "path"), asked)

@@ -70,9 +70,9 @@ def drawn(verb, output):
     return {
         "mask": ["mask", "pictured.iid", 0, "-o", output],
         "render": ["render", "pictured.iid", "-o", output],
-        "sheet": ["sheet", "tree", "--domain", "garden", "-o", output],
+        "sheet": ["sheet", "tree", "--domain", "@d", "-o", output],
         "heat": ["heat", "-o", output],
-        "graph": ["graph", "--address", "tree", "--domain", "garden", "-o", output],
+        "graph": ["graph", "--address", "tree", "--domain", "@d", "-o", output],
     }[verb]
 
 
@@ -141,7 +141,7 @@ def test_debug_shows_a_traceback_without_commands(place):
             assert_harmless(out + err, words)
 
 
-SHEET = ["sheet", "tree", "--domain", "garden"]
+SHEET = ["sheet", "iid:QGQ.dHJlZQ"]
 
 
 def test_stale_files_are_told_of_harmlessly(place):

@@ -35,8 +35,10 @@ class AnyIndividual(AnyOf):
         every: tuple[Any, ...] = several(listed)
         AnyOf.read(self, name, [one for one in every if not isinstance(one, IID)])
         for one in every:
-            if isinstance(one, IID) and not all(isinstance(part or b"", bytes) for part in one):
-                raise QueryError(f"{name} must be an IID of bytes, not {tuple(one)!r}")
+            if isinstance(one, IID):
+                parts = (one.domain or b"", one.address)
+                if not all(isinstance(part, bytes) for part in parts):
+                    raise QueryError(f"{name} must be an IID of bytes, not {tuple(one)!r}")
         return tuple(dict.fromkeys(every))
 
     def meet(self, name: str, known: Any, given: Any) -> tuple[Named, ...]:
