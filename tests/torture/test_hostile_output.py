@@ -242,7 +242,7 @@ def test_pictures_that_are_traps(place, counted, monkeypatch):
         call(["--db", db, "ingest", root])
         for words in (
             ["render", "pictured.iid"],
-            ["sheet", "iid:.dHJlZQ", "--path", "pictured.iid"],
+            ["sheet", "tree", "--path", "pictured.iid"],
         ):
             code, out, err = call(["--db", db, *words, "-o", output], True)
             assert_harmless(out + err, name)
