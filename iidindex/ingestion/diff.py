@@ -116,12 +116,19 @@ def places_of(paths: Iterable[str | os.PathLike[str]], catalog: Catalog | None =
                 places.add(place)
             else:
                 absent[place] = given
-    kept: list[str] = []
-    for place in sorted(places):
-        storage = storage_at(place)
-        if all(storage.relative(other, place) is None for other in kept):
-            kept.append(place)
+    kept = [place for place in sorted(places) if not _lies_in_any(place, places)]
     return Places(kept, absent)
+
+
+def _lies_in_any(place: str, places: set[str]) -> bool:
+    """Whether one of the directories that it lies in is among some places."""
+    storage = storage_at(place)
+    above = storage.parent(place)
+    while above and above != place:
+        if above in places:
+            return True
+        place, above = above, storage.parent(above)
+    return False
 
 
 def _checked(path: str | os.PathLike[str]) -> tuple[str, list[str]]:
@@ -184,7 +191,7 @@ def _roots_of(
 ) -> list[tuple[RootDirectory, str]]:
     """The root of each place: one that it lies in, or else itself."""
     directories = [_directory_of(place) for place in places]
-    whole = [place for place in places if place in directories]
+    whole = [place for place, own in zip(places, directories, strict=True) if place == own]
     with catalog.reading() as connection:
         known = root_directories(connection)
     known = reappeared(catalog, known, whole, report, asked.dry_run)
