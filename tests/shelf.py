@@ -151,6 +151,9 @@ class ShelfStorage:
     def is_dir(self, location):
         return not location.endswith(".iid")
 
+    def has_any(self, location):
+        return bool(SHELF.names(location.rstrip("/") + "/"))
+
     def walk(self, root, below, suffix):
         top = f"{root}/{below}".rstrip("/") + "/"
         found = SHELF.names(top)

@@ -126,8 +126,8 @@ def test_a_mask_comes_from_the_file_that_is_there_now(index, archive):
     shutil.copy2(path, archive / "copy")
     (archive / "copy").replace(path)
     assert (entry.mask() == mask).all()
-    write_garden(archive / "other", shift=9)
-    (archive / "other").replace(path)
+    write_garden(archive / "other.iid", shift=9)
+    (archive / "other.iid").replace(path)
     with pytest.raises(StaleFileError):
         entry.mask()
     path.unlink()

@@ -37,7 +37,7 @@ def write(path, generation):
         mask[1, 1] = nth % 2
         file.add(b"%d" % generation, b"", (row, nth, row + 3, nth + 4), mask, f"g{generation % 3}")
     temporary = path.with_suffix(".new")
-    file.save(temporary)
+    temporary.write_bytes(file.to_bytes())
     temporary.replace(path)
 
 
