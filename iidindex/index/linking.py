@@ -10,7 +10,6 @@ from iidindex.model import IID
 from iidindex.query.answers.records import Records
 from iidindex.query.holdings.inventory import GroupCount, IIDCount, groups, iids
 from iidindex.query.linkage.chain import FileStep, chain
-from iidindex.query.linkage.cooccurring import Cooccurrence, cooccurring
 from iidindex.query.linkage.individual import individual
 from iidindex.query.linkage.link_graph import link_graph
 from iidindex.query.linkage.links import Link, links
@@ -18,6 +17,7 @@ from iidindex.query.linkage.sharing import Related, related, shared
 from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED
 
 if TYPE_CHECKING:
+    from iidindex.query.linkage.cooccurring import Cooccurrence
     from iidindex.query.overlaps.overlap import Overlaps
 
 
@@ -149,6 +149,8 @@ class Linkage(Opened):
         in. By overlap it compares its masks in each of these files with those that they meet,
         unless the catalogue keeps the overlaps of the file.
         """
+        from iidindex.query.linkage.cooccurring import cooccurring
+
         found = cooccurring(
             self._catalog, address, originals=self._originals, domain=domain, by=by, k=k
         )
