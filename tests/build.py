@@ -34,6 +34,16 @@ def region(bbox, mask, length=None):
     return struct.pack("<I4H", 12 + len(packed) if length is None else length, *bbox) + packed
 
 
+def flip(path, *bits):
+    """Turn bits of a file over, and keep its time."""
+    status = path.stat()
+    data = bytearray(path.read_bytes())
+    for bit in bits:
+        data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 def segment(key, bbox, regions=(), area=0):
     """A segment: its head, then regions as bytes."""
     return struct.pack("<I4HI", key, *bbox, area) + b"".join(regions)

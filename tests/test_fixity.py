@@ -9,21 +9,12 @@ import numpy as np
 import pytest
 
 import iidindex
+from build import flip
 from conftest import disk, write_garden
 from iidindex import DamagedFileError, IIDFile, SourceError
 from iidindex.cli.main import run
 
 A = "2020/a.iid"
-
-
-def flip(path, *bits):
-    """Turn bits of a file over, and keep its time."""
-    status = path.stat()
-    data = bytearray(path.read_bytes())
-    for bit in bits:
-        data[bit // 8] ^= 1 << bit % 8
-    path.write_bytes(data)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 @pytest.fixture

@@ -15,8 +15,6 @@ from conftest import write_garden
 from iidindex import IngestError, StaleFileError
 from iidindex.ingestion import pool, work
 from iidindex.ingestion.discover import discover
-from iidindex.ingestion.plan import Known, Matcher, Outcome, plan
-from iidindex.model import FileStamp
 
 
 def counts(report):
@@ -242,9 +240,6 @@ def test_dangling_link_and_other_suffixes(archive):
     assert list(found.unreadable) == ["gone.iid"]
 
 
-S = FileStamp(10, 20)
-
-
 @pytest.mark.parametrize("seconds", [10_413_792_000, 2**63 // 10**9 + 1, -(2**31)])
 def test_a_file_of_another_century(tmp_path, archive, seconds):
     far = archive / "2020" / "a.iid"
@@ -260,58 +255,6 @@ def test_a_file_of_another_century(tmp_path, archive, seconds):
             index.entries.where(path="2020/a.iid").at(70, 105).count()
         assert index.ingest(archive).touched == 1
         assert index.entries.where(path="2020/a.iid").at(70, 105).count() == 1
-
-
-def test_plan():
-    rows = [
-        ("same", 1, *S, b"d1", "ok", b"f1"),
-        ("newer", 2, *S, b"d2", "ok", None),
-        ("gone", 3, *S, b"d3", "ok", None),
-        ("missing", 4, *S, b"d4", "missing", None),
-        ("back", 5, *S, b"d5", "missing", None),
-        ("bad", 6, *S, None, "failed", None),
-        ("hidden/x", 7, *S, b"d7", "ok", None),
-        ("plain", 8, *S, b"d8", "ok", None),
-    ]
-    found = {"same": S, "newer": FileStamp(10, 21), "new": S, "back": S, "bad": S, "plain": S}
-    result = plan(dict(found), rows, unreadable=["hidden"])
-    assert result.unchanged == 2
-    assert result.scan == {"new": S, "newer": FileStamp(10, 21), "back": S}
-    assert result.failed == ["bad"]
-    assert result.gone == ["gone"]
-    assert result.known["newer"] == Known(2, S, b"d2", "ok")
-    assert "same" not in result.known
-    assert set(plan(dict(found), rows, checksum=True).scan) == set(found)
-    assert plan({}, rows).gone == []
-    # What has no fixity yet is read for it.
-    again = plan(dict(found), rows, unreadable=["hidden"], fixity=True)
-    assert again.scan == {**result.scan, "plain": S}
-    assert again.unchanged == 1
-
-
-def test_matcher_takes_each_old_path_once():
-    old, here = Known(1, S, b"d", "ok"), Known(2, S, b"e", "ok")
-    matcher = Matcher([old])
-    later = FileStamp(10, 21)
-    assert matcher.match(here, later, b"e") == (Outcome.TOUCHED, here)
-    assert matcher.match(here, S, b"e") == (Outcome.UNCHANGED, here)
-    assert matcher.match(here, S, b"f") == (Outcome.UPDATED, here)
-    assert matcher.match(None, S, b"d") == (Outcome.MOVED, old)
-    assert matcher.match(None, S, b"d") == (Outcome.ADDED, None)
-
-
-def test_matcher_looks_at_the_masks_where_their_fixity_is_known():
-    missing = Known(1, S, b"d", "missing")
-    assert Matcher([]).match(missing, S, b"d") == (Outcome.RETURNED, missing)
-    assert Matcher([]).match(missing, S, b"x") == (Outcome.UPDATED, missing)
-    here = Known(2, S, b"d", "ok", b"fixity")
-    assert Matcher([]).match(here, S, b"d", b"fixity") == (Outcome.UNCHANGED, here)
-    assert Matcher([]).match(here, S, b"d", b"other") == (Outcome.UPDATED, here)
-    one, other = Known(3, S, b"d", "ok", b"1"), Known(4, S, b"d", "ok", b"2")
-    matcher = Matcher([one, other])
-    assert matcher.match(None, S, b"d", b"2") == (Outcome.MOVED, other)
-    assert matcher.match(None, S, b"d", b"3") == (Outcome.ADDED, None)
-    assert matcher.match(None, S, b"d", b"1") == (Outcome.MOVED, one)
 
 
 def test_moving_between_two_roots_of_one_ingest(tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import iidindex
+from build import flip
 from campaign import rounds, seeded
 from iidindex import SourceError
 from model import make
@@ -43,12 +44,7 @@ class Disk:
         self._turn(path, self.chance.sample(range(8 * path.stat().st_size), number))
 
     def _turn(self, path, bits):
-        status = path.stat()
-        data = bytearray(path.read_bytes())
-        for bit in bits:
-            data[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(data)
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        flip(path, *bits)
         self.flipped.append((path, bits))
 
     def restore(self):
