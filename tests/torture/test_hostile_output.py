@@ -248,11 +248,11 @@ def test_pictures_that_are_traps(place, counted, monkeypatch):
     assert not (where / "owned").exists()
 
 
-# -------------------------------------------------------------------------------- SQL, and shells
+# ---------------------------------------------------------------------------------------- SQL
 
 
 WRITES = [
-# ---------------------------------------------------------------------------------------------- SQL
+    "DROP TABLE files", "DELETE FROM entries", "UPDATE files SET path = 'x'", "VACUUM",
     "VACUUM INTO 'out.db'", "ATTACH 'out.db' AS o", "ATTACH '{db}' AS o",
     "PRAGMA writable_schema = 1", "PRAGMA query_only = 0", "PRAGMA journal_mode = DELETE",
     "PRAGMA user_version = 7", "CREATE TABLE t (x)", "CREATE TEMP TABLE t (x)",
