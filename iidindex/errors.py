@@ -16,7 +16,9 @@
      │    ├── CatalogNotFoundError       … because it is not there
      │    ├── SchemaVersionError         … because it is older or newer than this program
      │    └── CatalogLockedError         … because somebody else is writing to it
-     └── IngestError                   an ingest cannot go on
+     ├── IngestError                   an ingest cannot go on
+     └── ExchangeError (ValueError)    a file of another format cannot be read, or not be written
+          └── FormatGuessError           … because it is not clear of which format it is
 
 Every message names the file, the field, what was found and what was expected.
 `FileNameWarning` (UserWarning) is a warning: what was asked for was done.
@@ -181,6 +183,34 @@ class CatalogLockedError(CatalogError):
 
 class IngestError(IIDIndexError):
     """An ingest cannot go on; what was committed so far is whole."""
+
+
+class ExchangeError(IIDIndexError, ValueError):
+    """Something of another format cannot be read, or cannot be written.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong, with the value found and the value expected.
+    record : str, optional
+        The part of the file: ``annotation 17``, ``line 3``.
+    source : str, optional
+        The file, where it is known.
+    """
+
+    def __init__(self, problem: str, record: str | None = None, source: str | None = None) -> None:
+        super().__init__(problem, record, source)
+        self.problem = problem
+        self.record = record
+        self.source = source
+
+    def __str__(self) -> str:
+        parts = (self.source, self.record, self.problem)
+        return _in_one_line(": ".join(part for part in parts if part is not None))
+
+
+class FormatGuessError(ExchangeError):
+    """It is not clear of which format a source is; the message names the candidates."""
 
 
 class FileNameWarning(UserWarning):
