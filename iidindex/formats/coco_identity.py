@@ -1,0 +1,119 @@
+"""Whose the annotations of a COCO file are, decided by a look at all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from iidindex.errors import ExchangeError
+from iidindex.formats.identity import (
+    IDENTITY_FIELDS,
+    Numbering,
+    as_address,
+    field_of,
+    first_field,
+)
+from iidindex.formats.json_ranges import Ints
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """How the annotations of one source are named.
+
+    Attributes
+    ----------
+    field : str or None
+        The field that tells the identity, if the source has one.
+    numbering : Numbering
+        What stands for it else.
+    """
+
+    field: str | None
+    numbering: Numbering
+
+    def of(self, records: Sequence[Any], picture_id: Any) -> list[bytes]:
+        """The addresses of a picture's annotations, in their order."""
+        lead = str(picture_id).encode("utf-8", "surrogatepass") + b"/"
+        ids = [as_address(field_of(record, "id")) for record in records]
+        # Programs that number nothing write 0 everywhere, which would make one of all.
+        times = Counter(ids)
+        alone = len(times) == len(ids)
+        found = []
+        for place, (record, number) in enumerate(zip(records, ids, strict=True)):
+            known = None if self.field is None else as_address(field_of(record, self.field))
+            if known is None and self.field is None and self.numbering is Numbering.ID:
+                known = number if times[number] == 1 else None
+            if known is None:
+                by_id = alone and self.numbering is not Numbering.PICTURE_PLACE
+                known = lead + (number if by_id and number else str(place).encode())
+            found.append(known)
+        return found
+
+
+class Ids:
+    """What annotations carry to tell them apart, gathered block by block."""
+
+    def __init__(self, asked: str | None) -> None:
+        self._asked = asked
+        self._fields: tuple[str, ...] = (asked,) if asked is not None else IDENTITY_FIELDS
+        self._found: str | None = None
+        self._fields_seen: set[str] = set()
+        self._numbers: list[Ints] = []
+        self._of: list[Ints] = []
+
+    def add(self, records: Sequence[dict[str, Any]], of: Ints) -> None:
+        """Look at some annotations.
+
+        Parameters
+        ----------
+        records : sequence of dict
+        of : ndarray of int64
+            Whose picture each is in, by any number.
+        """
+        better = self._fields
+        if self._found is not None:
+            better = self._fields[: self._fields.index(self._found)]
+        if better:
+            self._found = first_field(records, better) or self._found
+        if self._asked is not None and len(self._fields_seen) < _MOST_FIELDS and records:
+            self._fields_seen.update(records[0])
+        numbers = [record.get("id") for record in records]
+        has = np.array([isinstance(number, (int, str)) for number in numbers], np.bool_)
+        # Equal ids have equal hashes, and others hardly ever; then more is kept apart than need be.
+        hashes = [hash(number) for number in numbers if isinstance(number, (int, str))]
+        self._numbers.append(np.array(hashes, np.int64))
+        self._of.append(of[has])
+
+    def decide(self) -> tuple[Addresses, str]:
+        """How annotations are named, and that in words.
+
+        Raises
+        ------
+        ExchangeError
+            If a field was asked for that no annotation has.
+        """
+        numbering = self._numbering()
+        if self._asked is not None and self._found is None:
+            seen = ", ".join(sorted(self._fields_seen)) or "none"
+            raise ExchangeError(
+                f"no annotation has an identity in the field {self._asked!r}; "
+                f"fields of the first: {seen}"
+            )
+        return Addresses(self._found, numbering), self._found or numbering.value
+
+    def _numbering(self) -> Numbering:
+        none = np.empty(0, np.int64)
+        numbers, of = np.concatenate([none, *self._numbers]), np.concatenate([none, *self._of])
+        if not len(numbers):
+            return Numbering.PICTURE_PLACE
+        order = np.argsort(numbers, kind="stable")
+        again = numbers[order][1:] == numbers[order][:-1]
+        again &= of[order][1:] != of[order][:-1]
+        return Numbering.PICTURE_ID if again.any() else Numbering.ID
+
+
+_MOST_FIELDS = 50

@@ -1,0 +1,74 @@
+"""The formats that there are. A format is a module of this room, and a line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from iidindex.errors import ExchangeError, FormatGuessError
+from iidindex.formats.reading import Format, SourceFiles
+from iidindex.formats.writing import WritableFormat
+
+# Each format, the module whose FORMAT it is, and a line for people.
+FORMATS = {
+    "coco": ("coco", "COCO instances: a JSON of annotations, or a list of results"),
+    "labels": ("label_images", "label images: PNG, TIFF or NPY, single, in stacks or in a folder"),
+}
+
+# Each format that can be written, the module whose WRITER it is, and a line for people.
+WRITERS: dict[str, tuple[str, str]] = {}
+
+
+def format_named(name: str) -> Format:
+    """The format of a name.
+
+    Raises
+    ------
+    ExchangeError
+        If there is none.
+    """
+    if name not in FORMATS:
+        raise ExchangeError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
+    found: Format = import_module(f"iidindex.formats.{FORMATS[name][0]}").FORMAT
+    return found
+
+
+def writer_named(name: str) -> WritableFormat:
+    """The format of a name, to be written.
+
+    Raises
+    ------
+    ExchangeError
+        If there is none.
+    """
+    if name not in WRITERS:
+        raise ExchangeError(f"{name!r} cannot be written; there are {', '.join(WRITERS)}")
+    found: WritableFormat = import_module(f"iidindex.formats.{WRITERS[name][0]}").WRITER
+    return found
+
+
+def guess(source: SourceFiles) -> str:
+    """Which format a source is of.
+
+    Parameters
+    ----------
+    source : SourceFiles
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    FormatGuessError
+        If it could be of none, or of several, which are named with what speaks for each.
+    """
+    reasons = {name: format_named(name).recognise(source) for name in FORMATS}
+    found = {name: reason for name, reason in reasons.items() if reason is not None}
+    if len(found) == 1:
+        return next(iter(found))
+    if not found:
+        raise FormatGuessError(
+            f"is of no format that is known; name it, of {', '.join(FORMATS)}", source=source.name
+        )
+    told = "; ".join(f"{name} ({reason})" for name, reason in found.items())
+    raise FormatGuessError(f"could be of several formats; name one: {told}", source=source.name)

@@ -1,0 +1,121 @@
+"""COCO's segmentation of an annotation: polygons, or run lengths in any of their spellings.
+
+The spellings are those of pycocotools (``mask.py`` and ``maskApi.c``, BSD-2-Clause): a list of
+rings, ``{"size", "counts"}`` with numbers, or with text. They are told apart by their types, and
+never by ``iscrowd``, as programs differ in that.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from iidindex.errors import ExchangeError
+from iidindex.masks.polygons import checked
+from iidindex.masks.regions import Bool2D
+from iidindex.masks.rle import decode, decompress
+from iidindex.model import BBox
+
+Rings = list[npt.NDArray[np.float64]]
+
+
+def rings_of(segmentation: list[Any]) -> Rings:
+    """The rings of a polygon, their numbers checked.
+
+    Raises
+    ------
+    ExchangeError
+        If any of them is not a list of at least three points of finite numbers.
+    """
+    if not segmentation:
+        raise ExchangeError("segmentation is empty; expected polygons or run lengths")
+    rings = segmentation if isinstance(segmentation[0], list) else [segmentation]
+    return [checked(ring, f"ring {place} of the segmentation") for place, ring in enumerate(rings)]
+
+
+def mask_of(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> tuple[BBox, Bool2D]:
+    """Decode run lengths.
+
+    Parameters
+    ----------
+    segmentation : mapping
+        ``{"size": [height, width], "counts": list of int or text}``.
+    size : (width, height) or None
+        Of the picture, in pixels.
+
+    Returns
+    -------
+    BBox, ndarray of bool
+        The tight box, and the mask within.
+
+    Raises
+    ------
+    ExchangeError
+        If they are no run lengths, or not of a picture of that size.
+    """
+    height, width = frame_of(segmentation.get("size"))
+    if size is not None and size != (width, height):
+        raise ExchangeError(
+            f"size of the run lengths is {[height, width]}; expected that of the picture, "
+            f"{[size[1], size[0]]} (height, width)"
+        )
+    counts = segmentation.get("counts")
+    if isinstance(counts, (str, bytes)):
+        return _of_text(counts, height, width)
+    if not isinstance(counts, list) or any(type(count) is not int for count in counts):
+        raise ExchangeError(f"counts are {counts!r:.60}; expected integers or text")
+    try:
+        return decode(np.array(counts, np.int64), height, width)
+    except OverflowError:
+        raise ExchangeError(f"counts hold {max(counts)}, which no picture has") from None
+
+
+def _of_text(counts: str | bytes, height: int, width: int) -> tuple[BBox, Bool2D]:
+    try:
+        return decode(decompress(counts), height, width)
+    except ExchangeError:
+        # Some programs write JSON by wrapping the text once more.
+        try:
+            inner = base64.b64decode(counts, validate=True)
+        except (binascii.Error, ValueError):
+            inner = b""
+        if not inner:
+            raise
+        try:
+            return decode(decompress(inner), height, width)
+        except ExchangeError:
+            pass
+        raise
+
+
+# Coordinates up to this are drawn; twice the largest of the .iid format.
+MOST_PIXELS = 1 << 17
+
+
+def frame_of(size: Any) -> tuple[int, int]:
+    """Height and width as two whole numbers.
+
+    Raises
+    ------
+    ExchangeError
+        If they are none.
+    """
+    if isinstance(size, (list, tuple)) and len(size) == 2:
+        sides = [whole(side) for side in size]
+        if sides[0] is not None and sides[1] is not None:
+            return sides[0], sides[1]
+    raise ExchangeError(f"size is {size!r:.60}; expected two whole numbers from 1 to {MOST_PIXELS}")
+
+
+def whole(value: Any) -> int | None:
+    """A side in pixels: a whole number from 1 on, which may be written ``640.0``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if not 1 <= value <= MOST_PIXELS or value != int(value):
+        return None
+    return int(value)

@@ -1,0 +1,185 @@
+"""The files of a directory, or one file, by their relative names; they are only read."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import BinaryIO
+
+from iidindex.errors import SourceError, SourceNotFoundError
+from iidindex.storage.local import reason_of
+from iidindex.storage.paths import absolute, as_path
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
+
+
+def _stem(name: str) -> str:
+    dot = name.rfind(".")
+    return name[:dot] if dot > name.rfind("/") + 1 else name
+
+
+class Folder:
+    """A directory with all that is in it, or a single file.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    SourceNotFoundError
+        If there is nothing.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.location = absolute(path)
+        self.is_folder = os.path.isdir(self.location)
+        if not self.is_folder and not os.path.exists(self.location):
+            raise SourceNotFoundError(f"{as_path(path)}: there is no such file or directory")
+        parent, self.name = os.path.split(self.location)
+        self._top = self.location if self.is_folder else parent
+        self._names: list[str] | None = None if self.is_folder else [self.name]
+
+    def names(self) -> Sequence[str]:
+        """Relative paths of all files, sorted."""
+        if self._names is None:
+            self._names = sorted(self._walk())
+        return self._names
+
+    def _walk(self) -> list[str]:
+        found = []
+        for place, folders, files in os.walk(self._top, followlinks=False):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            within = os.path.relpath(place, self._top).replace(os.sep, "/")
+            lead = "" if within == "." else within + "/"
+            found += [lead + name for name in files if not name.startswith(".")]
+        return found
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self.names() if self.is_folder else ():
+            found.setdefault(_stem(name.rpartition("/")[2]), []).append(name)
+        return found
+
+    def holds(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        parts = name.split("/")
+        if not name or "\0" in name or any(part in ("", ".", "..") for part in parts):
+            return False
+        return os.path.isfile(self.path(name))
+
+    def picture_of(self, name: str) -> str | None:
+        """The file that a picture's name means: that, or the only one whose path ends so.
+
+        Parameters
+        ----------
+        name : str
+            Relative, parted by ``/``. The suffix may be another one.
+
+        Returns
+        -------
+        str or None
+            None if there is none, or are several.
+        """
+        if self.holds(name):
+            return name
+        likely = [
+            held
+            for held in self._by_stem.get(_stem(name.rpartition("/")[2]), [])
+            if f"/{_stem(held)}".endswith(f"/{_stem(name)}") and held.lower().endswith(_PICTURES)
+        ]
+        exact = [held for held in likely if f"/{held}".endswith(f"/{name}")]
+        found = exact or likely
+        return found[0] if len(found) == 1 else None
+
+    def path(self, name: str) -> str:
+        """Where a file is."""
+        return os.path.join(self._top, *name.split("/"))
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+        try:
+            return os.stat(self.path(name)).st_size
+        except OSError as error:
+            raise _unreadable(name, error) from error
+
+    def read(self, name: str) -> bytes:
+        """All bytes of a file."""
+        with self.open(name) as file:
+            return file.read()
+
+    def range(self, name: str, offset: int, length: int) -> bytes:
+        """Some bytes of a file; fewer at its end."""
+        try:
+            with open(self.path(name), "rb", buffering=0) as file:
+                file.seek(offset)
+                return file.read(length)
+        except OSError as error:
+            raise _unreadable(name, error) from error
+
+    def open(self, name: str) -> BinaryIO:
+        """A file, to be read at any place."""
+        try:
+            return open(self.path(name), "rb")
+        except (OSError, ValueError) as error:
+            raise _unreadable(name, error) from error
+
+    def __getstate__(self) -> dict[str, object]:
+        # A worker is told which files to read; it need not be sent the names of all.
+        state = dict(self.__dict__)
+        state.pop("_by_stem", None)
+        return {**state, "_names": None if self.is_folder else self._names}
+
+
+class HeldFiles:
+    """Files that are in memory already, by name.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+    name : str
+        What to call them together.
+    is_folder : bool
+    """
+
+    def __init__(
+        self, files: Mapping[str, bytes], name: str = "memory", is_folder: bool = True
+    ) -> None:
+        self._files = dict(files)
+        self.name = name
+        self.is_folder = is_folder
+
+    def names(self) -> Sequence[str]:
+        """Names of all files, sorted."""
+        return sorted(self._files)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return name in self._files
+
+    def size(self, name: str) -> int:
+        """Bytes of a file."""
+        return len(self.read(name))
+
+    def read(self, name: str) -> bytes:
+        """All bytes of a file."""
+        if name not in self._files:
+            raise SourceNotFoundError(f"{name}: there is no such file")
+        return self._files[name]
+
+    def range(self, name: str, offset: int, length: int) -> bytes:
+        """Some bytes of a file; fewer at its end."""
+        return self.read(name)[offset : offset + length]
+
+    def open(self, name: str) -> BinaryIO:
+        """A file, to be read at any place."""
+        return io.BytesIO(self.read(name))
+
+
+def _unreadable(name: str, error: Exception) -> SourceError:
+    if isinstance(error, FileNotFoundError):
+        return SourceNotFoundError(f"{name}: there is no such file")
+    return SourceError(f"{name}: cannot be read: {reason_of(error)}")
