@@ -12,7 +12,9 @@ if TYPE_CHECKING:
         CatalogNotFoundError,
         DamagedFileError,
         EncodeError,
+        ExchangeError,
         FileNameWarning,
+        FormatGuessError,
         IIDFormatError,
         IIDIndexError,
         IngestError,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
         StaleFileError,
         WrongTypeError,
     )
+    from iidindex.exchange.import_report import ImportReport
+    from iidindex.exchange.importing import import_archive
     from iidindex.files.iidfile import IIDFile
     from iidindex.index import Index, open  # noqa: A004
     from iidindex.ingestion.report import IngestReport
@@ -54,14 +58,17 @@ __all__ = [
     "EncodeError",
     "Entries",
     "Entry",
+    "ExchangeError",
     "FileNameWarning",
     "FileStamp",
+    "FormatGuessError",
     "GroupCount",
     "Heat",
     "IIDCount",
     "IIDFile",
     "IIDFormatError",
     "IIDIndexError",
+    "ImportReport",
     "Index",
     "IngestError",
     "IngestReport",
@@ -76,6 +83,7 @@ __all__ = [
     "SourceNotFoundError",
     "StaleFileError",
     "WrongTypeError",
+    "import_archive",
     "open",
 ]
 
@@ -91,6 +99,8 @@ _HOMES = {
     "Entries": "iidindex.query.entries",
     "Entry": "iidindex.query.answers.entry",
     "Heat": "iidindex.query.heat.coverage",
+    "ImportReport": "iidindex.exchange.import_report",
+    "import_archive": "iidindex.exchange.importing",
     "IIDFile": "iidindex.files.iidfile",
     "IngestReport": "iidindex.ingestion.report",
     "Link": "iidindex.query.linkage.links",

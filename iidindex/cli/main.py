@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -30,6 +31,7 @@ from iidindex.errors import (
 # Each verb, the module it lives in, and a line for --help. A verb's module is imported when
 # the verb is used, so that none waits for what another needs.
 VERBS = {
+    "import": ("import_verb", "Make .iid files of masks in another format."),
     "ingest": ("ingest", "Bring the index up to date with files and directories."),
     "status": ("ingest", "Tell how much the index holds."),
     "roots": ("upkeep_verbs", "List the directories that files are recorded relative to."),
@@ -90,7 +92,9 @@ class Verbs(click.Group):
             # What was imported stays to the end; nobody need look through it again.
             gc.freeze()
             gc.enable()
-        command: click.Command = getattr(module, cmd_name)
+        # `import` is no name that Python allows.
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(module, name)
         return command
 
     def resolve_command(

@@ -1,0 +1,133 @@
+"""The verb ``import``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from iidindex.cli.bar import Bar
+from iidindex.cli.iidtext import parse
+from iidindex.cli.terminal import DONE, SOME_FAILED, printable
+from iidindex.exchange.import_report import ImportReport
+from iidindex.exchange.importing import import_archive
+from iidindex.formats.registry import FORMATS
+from iidindex.plural import counted
+
+_EPILOG = "Formats: " + "; ".join(f"{name} ({told})" for name, (_, told) in FORMATS.items()) + "."
+
+
+@click.command(name="import", epilog=_EPILOG)
+@click.argument("sources", nargs=-1, required=True, type=click.Path(), metavar="SOURCE...")
+@click.option(
+    "--output", "-o", required=True, type=click.Path(), help="Directory to write .iid files to."
+)
+@click.option("--format", type=click.Choice(list(FORMATS)), help="Format; recognised otherwise.")
+@click.option("--domain", help="Domain of the individuals; by default the source's name.")
+@click.option("--identity", metavar="FIELD", help="Field of an annotation that tells whose it is.")
+@click.option("--images", type=click.Path(), help="Directory of the pictures themselves.")
+@click.option(
+    "--group-by", metavar="FIELD", help="Field that names the groups; by default the category."
+)
+@click.option("--axes", help="What the axes of a stack are: TYX, ZYX, CYX or YXS.")
+@click.option(
+    "--exif",
+    type=click.Choice(["raw", "turned"]),
+    help="Pixels of square pictures are those that are stored, or those that are shown.",
+)
+@click.option("--colors", is_flag=True, help="Make each colour of a label image a label.")
+@click.option("--split", is_flag=True, help="Make each connected part of a label an entry.")
+@click.option(
+    "--threshold",
+    type=click.IntRange(min=1),
+    help="Least value of a pixel that is inside a grey mask.",
+)
+@click.option("--keep-suffix", is_flag=True, help="Write a.jpg.iid, not a.iid.")
+@click.option("--merge-same-name", is_flag=True, help="Put pictures of one name into one file.")
+@click.option("--strict", is_flag=True, help="Write nothing if anything has to be refused.")
+@click.option("--dry-run", is_flag=True, help="Read everything and write nothing.")
+@click.option("--ingest", is_flag=True, help="Index the directory of .iid files afterwards.")
+@click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes that read and write.")
+@click.option(
+    "--report",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to write the report.",
+)
+@click.pass_obj
+def import_(
+    db: str,
+    /,
+    sources: tuple[str, ...],
+    output: str,
+    domain: str | None,
+    ingest: bool,
+    form: str,
+    **asked: Any,
+) -> int:
+    """Make .iid files of masks in another format.
+
+    Each SOURCE is a file or a directory. A file is written for each picture; the sources are
+    only read. What cannot be read is left out, counted, and named.
+    """
+    with Bar("importing") as bar:
+        report = import_archive(
+            list(sources),
+            output,
+            domain=None if domain is None else parse(domain),
+            progress=bar.show,
+            **asked,
+        )
+    if form == "json":
+        click.echo(json.dumps(_as_promised(report)))
+    else:
+        _tell(report, asked["dry_run"])
+    if ingest and not asked["dry_run"]:
+        _index(db, output, form)
+    return SOME_FAILED if report.refused else DONE
+
+
+def _as_promised(report: ImportReport) -> dict[str, Any]:
+    names = ("pictures", "entries", "individuals", "individuals_in_several", "identity", "refused")
+    return {name: getattr(report, name) for name in names}
+
+
+def _tell(report: ImportReport, dry_run: bool) -> None:
+    if dry_run:
+        click.echo("nothing was written; this would be done:")
+    click.echo(
+        f"{counted(report.pictures, 'picture', 'pictures')}, "
+        f"{counted(report.entries, 'entry', 'entries')} in {report.seconds:.1f} s"
+    )
+    several = "no individual is in several pictures"
+    if report.individuals_in_several:
+        count = counted(report.individuals_in_several, "of them is", "of them are")
+        several = f"{count} in several pictures"
+    click.echo(
+        f"{counted(report.individuals, 'individual', 'individuals')}, {several}; "
+        f"the address is {printable(report.identity)}"
+    )
+    if report.unchanged:
+        click.echo(f"{counted(report.unchanged, 'file', 'files')} there already and the same")
+    for told, often in report.notes.items():
+        click.echo(f"note: {printable(told)} ({often:,})", err=True)
+    for reason, times in report.refused.items():
+        named = report.first_refused[reason]
+        click.echo(f"refused, {printable(reason)}: {times:,}", err=True)
+        for one in named:
+            click.echo(f"  {printable(one)}", err=True)
+        if times > len(named):
+            click.echo(f"  and {times - len(named):,} more", err=True)
+
+
+def _index(db: str, output: str, form: str) -> None:
+    from iidindex.index import Index
+
+    with Index(db, create=True) as index, Bar("ingesting") as bar:
+        report = index.ingest([output], progress=bar.show)
+    if form != "json":
+        entries = counted(report.entries, "entry", "entries")
+        click.echo(f"{entries} indexed in {report.seconds:.1f} s")

@@ -1,0 +1,1 @@
+"""Between other formats and ``.iid`` files: archives come in, and answers go out."""

@@ -1,0 +1,186 @@
+"""What a process does of an import: some pictures, from their source to files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from iidindex.errors import EncodeError, ExchangeError, IIDFormatError, SourceNotFoundError
+from iidindex.exchange.places import place_of
+from iidindex.files.iidfile import IIDFile
+from iidindex.formats.annotation import Picture, Refusals, Refused
+from iidindex.formats.finishing import read_pictures
+from iidindex.formats.reading import Options, SourceFiles, Task
+from iidindex.storage.atomic import write_atomically
+from iidindex.storage.folder import Folder
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Pictures that are written to one path; None, if their name is none."""
+
+    place: str | None
+    tasks: Sequence[Task]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Some pictures of a source, and where they go."""
+
+    format: str
+    source: SourceFiles
+    options: Options
+    shared: Any
+    units: Sequence[Unit]
+    out: str
+    dry_run: bool
+
+
+@dataclass
+class Outcome:
+    """What came of some pictures.
+
+    Attributes
+    ----------
+    pictures, entries, unchanged : int
+    individuals : ndarray of uint64
+        A hash of each individual of each picture.
+    refused : Refusals
+    notes : dict of str to int
+    """
+
+    pictures: int = 0
+    entries: int = 0
+    unchanged: int = 0
+    individuals: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    refused: Refusals = field(default_factory=Refusals)
+    notes: dict[str, int] = field(default_factory=dict)
+
+
+def convert(work: Work) -> Outcome:
+    """Read some pictures and write them; a bad one costs only itself."""
+    outcome = Outcome()
+    people: list[set[int]] = []
+    for unit in work.units:
+        try:
+            found: set[int] = set()
+            for picture in _pictures_of(work, unit, outcome):
+                _write(work, unit, picture, outcome)
+                found.update(_hashes(picture))
+                outcome.pictures += 1
+                outcome.entries += len(picture.entries)
+        except ExchangeError as error:
+            record = error.record or unit.tasks[0].name
+            outcome.refused.add(Refused(getattr(error, "reason", "picture"), record, error.problem))
+        people.append(found)
+    outcome.individuals = np.array([one for found in people for one in found], np.uint64)
+    return outcome
+
+
+def _hashes(picture: Picture) -> Iterator[int]:
+    for entry in picture.entries:
+        domain = entry.domain or b""
+        named = len(domain).to_bytes(8, "little") + domain + entry.address
+        yield int.from_bytes(blake2b(named, digest_size=8).digest(), "little")
+
+
+def _pictures_of(work: Work, unit: Unit, outcome: Outcome) -> Iterator[Picture]:
+    """The pictures of one path: one, its tiles, or several that are joined."""
+    if unit.place is None:
+        place_of(unit.tasks[0].name)
+    joined: Picture | None = None
+    for task in unit.tasks:
+        for picture in read_pictures(work.format, work.source, work.options, work.shared, task):
+            for refused in picture.refused:
+                outcome.refused.add(refused)
+            for told, count in picture.notes.items():
+                outcome.notes[told] = outcome.notes.get(told, 0) + count
+            if len(unit.tasks) == 1:
+                yield picture
+            elif joined is None:
+                joined = picture
+            elif (joined.width, joined.height) != (picture.width, picture.height):
+                raise ExchangeError(
+                    f"is {picture.width} x {picture.height} pixels; expected the "
+                    f"{joined.width} x {joined.height} of the other picture of this name",
+                    task.name,
+                )
+            else:
+                joined.entries += picture.entries
+    if joined is not None:
+        yield joined
+
+
+def _write(work: Work, unit: Unit, picture: Picture, outcome: Outcome) -> None:
+    assert unit.place is not None
+    is_tile = "offset" in picture.meta
+    place = place_of(picture.name) if is_tile else unit.place
+    target = os.path.join(work.out, *place.split("/"))
+    data = _encoded(picture, _image_from(work, picture, target), outcome)
+    try:
+        with open(target, "rb") as file:
+            there = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        there = None
+    except OSError as error:
+        raise ExchangeError(
+            f"{place} cannot be compared: {error.strerror}", picture.name
+        ) from error
+    if there == data:
+        outcome.unchanged += 1
+        return
+    if there is not None and not _is_of_same_source(there, picture):
+        raise ExchangeError(
+            f"{place} is there already and was not made of this source", picture.name
+        )
+    if work.dry_run:
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    write_atomically(target, [data])
+
+
+def _image_from(work: Work, picture: Picture, target: str) -> str | None:
+    """The picture's own file as it is found from the ``.iid`` file."""
+    images = work.options.images
+    if picture.image is None or not isinstance(images, Folder):
+        return None
+    path = os.path.relpath(images.path(picture.image), os.path.dirname(target))
+    return path.replace(os.sep, "/")
+
+
+def _encoded(picture: Picture, image: str | None, outcome: Outcome) -> bytes:
+    file = IIDFile()
+    kept = []
+    for entry in picture.entries:
+        try:
+            file.add(entry.address, entry.domain, entry.bbox, entry.mask, entry.groups)
+        except EncodeError as error:
+            told = entry.address.decode("utf-8", "backslashreplace")
+            outcome.refused.add(Refused("entry", f"{picture.name}, {told}", str(error)))
+        else:
+            kept.append(entry)
+    picture.entries = kept
+    file.meta.data = picture.meta if image is None else {"image": image, **picture.meta}
+    try:
+        return file.to_bytes()
+    except EncodeError as error:
+        raise ExchangeError(str(error), picture.name) from error
+
+
+def _is_of_same_source(there: bytes, picture: Picture) -> bool:
+    """Whether a file was made by an import of the same source, and may be made anew."""
+    try:
+        meta = IIDFile(there).meta.data
+    except (IIDFormatError, SourceNotFoundError):
+        return False
+    made = meta.get("source") if isinstance(meta, dict) else None
+    mine = picture.meta["source"]
+    return isinstance(made, dict) and all(
+        made.get(name) == mine.get(name) for name in ("format", "file")
+    )

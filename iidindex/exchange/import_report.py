@@ -1,0 +1,42 @@
+"""What an import did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class ImportReport:
+    """What an import did.
+
+    Attributes
+    ----------
+    pictures, entries : int
+        That were written, or were there already and are the same.
+    individuals : int
+        Different pairs of address and domain.
+    individuals_in_several : int
+        Those of them that are in more than one picture.
+    identity : str
+        Where the addresses come from: a field, ``the label``, or ``the annotation's id``.
+    refused : dict of str to int
+        What was left out, by reason.
+    first_refused : dict of str to list of str
+        By reason the first few, each with what was wrong.
+    notes : dict of str to int
+        What a person should know, and how often it was so.
+    unchanged : int
+        Pictures of which the same file was there already.
+    seconds : float
+    """
+
+    pictures: int = 0
+    entries: int = 0
+    individuals: int = 0
+    individuals_in_several: int = 0
+    identity: str = ""
+    refused: dict[str, int] = field(default_factory=dict)
+    first_refused: dict[str, list[str]] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
+    unchanged: int = 0
+    seconds: float = 0.0

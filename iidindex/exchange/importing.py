@@ -1,0 +1,273 @@
+"""From other formats to an archive of ``.iid`` files."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+
+from iidindex.errors import ExchangeError
+from iidindex.exchange.conversion import Outcome, Unit, Work, convert
+from iidindex.exchange.import_report import ImportReport
+from iidindex.exchange.places import check_distinct, place_of
+from iidindex.formats.annotation import Refusals
+from iidindex.formats.reading import Options, SourceFiles, Survey, Task
+from iidindex.formats.registry import format_named, guess
+from iidindex.processes import can_start, in_order
+from iidindex.storage.folder import Folder
+from iidindex.storage.paths import absolute
+from iidindex.system.spawning import processors
+
+# Pictures that a process is given at a time, and how many pay for starting it.
+_AT_A_TIME = 16
+_FEW = 200
+
+
+@dataclass(frozen=True)
+class ImportProgress:
+    """How far an import has come."""
+
+    files: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.files:,} of {self.total:,} pictures"
+
+
+@dataclass(frozen=True)
+class _Surveyed:
+    """A source, and what was found in it."""
+
+    files: SourceFiles
+    format: str
+    options: Options
+    survey: Survey
+    has_pictures: bool
+
+
+def import_archive(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    format: str | None = None,  # noqa: A002
+    domain: bytes | None = None,
+    identity: str | None = None,
+    images: str | os.PathLike[str] | None = None,
+    strict: bool = False,
+    *,
+    group_by: str | None = None,
+    axes: str | None = None,
+    exif: Literal["raw", "turned"] | None = None,
+    colors: bool = False,
+    split: bool = False,
+    threshold: int | None = None,
+    keep_suffix: bool = False,
+    merge_same_name: bool = False,
+    dry_run: bool = False,
+    jobs: int | None = None,
+    progress: Callable[[ImportProgress], object] | None = None,
+) -> ImportReport:
+    """Make ``.iid`` files of pictures and masks of another format.
+
+    Pictures are read and written one by one. A file is written whole or not at all; one that is
+    there already with the same bytes is left alone, so an import that was interrupted goes on
+    when it is repeated. A file that is there and was not made of the same source is not touched.
+
+    Parameters
+    ----------
+    source : path-like, or sequence of path-like
+        Files or directories.
+    out : path-like
+        The archive: a directory, made if it is not there.
+    format : str, optional
+        The format of the sources, as ``iidindex import --help`` lists them; by default it is
+        recognised.
+    domain : bytes, optional
+        Of all individuals; by default a source's name without suffix.
+    identity : str, optional
+        The field of an annotation that tells whose it is.
+    images : path-like, optional
+        The directory of the pictures; by default the source itself, or where it lies.
+    strict : bool
+        Write nothing if anything has to be refused. Everything is read twice.
+    group_by : str, optional
+        The field that names the groups; by default the category.
+    axes : str, optional
+        What the axes of a stack are, such as ``"TYX"``.
+    exif : {"raw", "turned"}, optional
+        What the coordinates of square pictures are of that are stored turned.
+    colors : bool
+        Take each colour of a coloured label image for a label.
+    split : bool
+        Make each connected part of a label an entry of its own.
+    threshold : int, optional
+        From which value on a pixel of a grey mask is inside.
+    keep_suffix : bool
+        Write ``a/b.jpg.iid``, not ``a/b.iid``.
+    merge_same_name : bool
+        Put pictures of one name into one file.
+    dry_run : bool
+        Read everything and write nothing.
+    jobs : int, optional
+        Processes; by default one for each processor, if there is much to do.
+    progress : callable, optional
+        Called with an `ImportProgress`, which has ``files`` and ``total``.
+
+    Returns
+    -------
+    ImportReport
+
+    Raises
+    ------
+    FormatGuessError
+        If no format was named and it is not clear which it is.
+    ExchangeError
+        If a source cannot be read, two pictures would be written to one path, no picture can
+        be read, or, with `strict`, anything has to be refused.
+    SourceError
+        If the disk refuses; what was written is whole.
+    """
+    begin = time.monotonic()
+    named = [source] if isinstance(source, (str, os.PathLike)) else list(source)
+    place = absolute(out)
+    options = Options(domain, identity, group_by, None, axes, exif, colors, split, threshold)
+    where = None if images is None else Folder(images)
+    surveyed = [_survey(path, format, options, where) for path in named]
+    if not merge_same_name:
+        check_distinct(
+            ((one.files.name, task) for one in surveyed for task in one.survey.tasks), keep_suffix
+        )
+    run = _Run(surveyed, place, keep_suffix, merge_same_name, jobs, progress)
+    if strict:
+        report = run.all(dry_run=True)
+        if report.refused:
+            raise ExchangeError(_refused_in_words(report))
+    if not strict or not dry_run:
+        report = run.all(dry_run=dry_run)
+    report.seconds = time.monotonic() - begin
+    if not report.pictures and report.refused:
+        raise ExchangeError(_refused_in_words(report))
+    return report
+
+
+def _refused_in_words(report: ImportReport) -> str:
+    count = sum(report.refused.values())
+    first = next(iter(report.first_refused.values()))[0]
+    told = ", ".join(f"{reason}: {times}" for reason, times in report.refused.items())
+    return f"{count} refused ({told}), and nothing was written; the first: {first}"
+
+
+def _survey(
+    path: str | os.PathLike[str], format_name: str | None, options: Options, images: Folder | None
+) -> _Surveyed:
+    files = Folder(path)
+    name = guess(files) if format_name is None else format_name
+    beside = images or (files if files.is_folder else Folder(os.path.dirname(files.location)))
+    options = replace(options, images=beside)
+    try:
+        survey = format_named(name).survey(files, options)
+    except ExchangeError as error:
+        raise type(error)(error.problem, error.record, error.source or files.name) from error
+    # A directory of masks holds their pictures only if somebody says so.
+    has_pictures = images is not None or not survey.masks_are_images
+    return _Surveyed(files, name, options, survey, has_pictures)
+
+
+class _Run:
+    """One way through all pictures, to write them or to try them."""
+
+    def __init__(
+        self,
+        surveyed: Sequence[_Surveyed],
+        out: str,
+        keep_suffix: bool,
+        merge: bool,
+        jobs: int | None,
+        progress: Callable[[ImportProgress], object] | None,
+    ) -> None:
+        self._surveyed = surveyed
+        self._out = out
+        self._keep_suffix = keep_suffix
+        self._merge = merge
+        self._total = sum(one.survey.n_pictures for one in surveyed)
+        many = self._total >= _FEW and can_start()
+        self._jobs = jobs if jobs is not None else (processors() if many else 1)
+        self._progress = progress
+
+    def all(self, dry_run: bool) -> ImportReport:
+        """Convert everything."""
+        report = ImportReport()
+        report.identity = "; ".join(dict.fromkeys(one.survey.identity for one in self._surveyed))
+        refusals = Refusals()
+        people: list[Any] = [np.empty(0, np.uint64)]
+        done = 0
+        for one in self._surveyed:
+            refusals.update(one.survey.refused)
+            _add(report.notes, one.survey.notes)
+        for units, outcome in in_order(convert, self._work(dry_run), self._jobs):
+            _take(report, outcome)
+            refusals.update(outcome.refused)
+            people.append(outcome.individuals)
+            done += units
+            if self._progress is not None:
+                self._progress(ImportProgress(done, self._total))
+        _, times = np.unique(np.concatenate(people), return_counts=True)
+        report.individuals = len(times)
+        report.individuals_in_several = int(np.count_nonzero(times > 1))
+        report.refused = dict(refusals.counts)
+        report.first_refused = {
+            reason: [f"{one.record}: {one.problem}" for one in named]
+            for reason, named in refusals.first.items()
+        }
+        return report
+
+    def _work(self, dry_run: bool) -> Iterator[tuple[int, tuple[Work]]]:
+        for one in self._surveyed:
+            units = iter(self._units(one))
+            while some := list(islice(units, _AT_A_TIME)):
+                work = Work(
+                    one.format, one.files, one.options, one.survey.shared, some, self._out, dry_run
+                )
+                yield sum(len(unit.tasks) for unit in some), (work,)
+
+    def _units(self, one: _Surveyed) -> Iterable[Unit]:
+        """What is written to one path, together."""
+        images = one.options.images if one.has_pictures else None
+        assert images is None or isinstance(images, Folder)
+        tasks = (_with_image(task, images) for task in one.survey.tasks)
+        if not self._merge:
+            return (Unit(self._place(task), [task]) for task in tasks)
+        found: dict[str | None, list[Task]] = {}
+        for task in tasks:
+            found.setdefault(self._place(task), []).append(task)
+        return (Unit(place, some) for place, some in found.items())
+
+    def _place(self, task: Task) -> str | None:
+        """Where a picture goes; None, if its name is none."""
+        try:
+            return place_of(task.name, self._keep_suffix)
+        except ExchangeError:
+            return None
+
+
+def _with_image(task: Task, images: Folder | None) -> Task:
+    """A task with the picture's own file, if it is among the images."""
+    if task.image is not None or images is None:
+        return task
+    return task._replace(image=images.picture_of(task.name.replace("\\", "/")))
+
+
+def _take(report: ImportReport, outcome: Outcome) -> None:
+    report.pictures += outcome.pictures
+    report.entries += outcome.entries
+    report.unchanged += outcome.unchanged
+    _add(report.notes, outcome.notes)
+
+
+def _add(counts: dict[str, int], more: dict[str, int]) -> None:
+    for told, count in more.items():
+        counts[told] = counts.get(told, 0) + count
