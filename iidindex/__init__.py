@@ -26,6 +26,8 @@ if TYPE_CHECKING:
         StaleFileError,
         WrongTypeError,
     )
+    from iidindex.exchange.answers_out import Entries
+    from iidindex.exchange.export_report import ExportReport
     from iidindex.exchange.import_report import ImportReport
     from iidindex.exchange.importing import import_archive
     from iidindex.files.iidfile import IIDFile
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from iidindex.pictures.drawing import Drawing
     from iidindex.query.answers.entry import Entry
     from iidindex.query.answers.records import Records
-    from iidindex.query.entries import Entries
     from iidindex.query.heat.coverage import Heat
     from iidindex.query.holdings.inventory import GroupCount, IIDCount
     from iidindex.query.linkage.cooccurring import Cooccurrence
@@ -59,6 +60,7 @@ __all__ = [
     "Entries",
     "Entry",
     "ExchangeError",
+    "ExportReport",
     "FileNameWarning",
     "FileStamp",
     "FormatGuessError",
@@ -96,9 +98,10 @@ _HOMES = {
     "Related": "iidindex.query.linkage.sharing",
     **dict.fromkeys(("GroupCount", "IIDCount"), "iidindex.query.holdings.inventory"),
     "Drawing": "iidindex.pictures.drawing",
-    "Entries": "iidindex.query.entries",
+    "Entries": "iidindex.exchange.answers_out",
     "Entry": "iidindex.query.answers.entry",
     "Heat": "iidindex.query.heat.coverage",
+    "ExportReport": "iidindex.exchange.export_report",
     "ImportReport": "iidindex.exchange.import_report",
     "import_archive": "iidindex.exchange.importing",
     "IIDFile": "iidindex.files.iidfile",

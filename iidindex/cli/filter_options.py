@@ -17,6 +17,7 @@ from iidindex.query.question.filters import FILTERS
 from iidindex.query.question.individual_filter import AnyIndividual
 from iidindex.query.question.metadata_filter import Metadata
 
+E = TypeVar("E", bound=Entries)
 F = TypeVar("F", bound=Callable[..., Any])
 
 ENTRY_COLUMNS: tuple[str, ...] = ("path", "key", "domain", "address", "bbox", "area", "groups")
@@ -130,14 +131,14 @@ def selection_options(function: F) -> F:
 
 
 def narrowed(
-    question: Entries,
+    question: E,
     *,
     on_stale: OnStale = "error",
     limit: int | None = None,
     after: int | None = None,
     orders: tuple[str, ...] = (),
     **given: Any,
-) -> Entries:
+) -> E:
     """Narrow a question down by the filters, as their options give them."""
     for meta in given.pop("meta", ()):
         question = question.where(meta=meta)

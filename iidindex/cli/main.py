@@ -32,6 +32,7 @@ from iidindex.errors import (
 # the verb is used, so that none waits for what another needs.
 VERBS = {
     "import": ("import_verb", "Make .iid files of masks in another format."),
+    "export": ("export_verb", "Write entries in another format, for other programs."),
     "ingest": ("ingest", "Bring the index up to date with files and directories."),
     "status": ("ingest", "Tell how much the index holds."),
     "roots": ("upkeep_verbs", "List the directories that files are recorded relative to."),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from iidindex.masks.regions import Bool2D
+from iidindex.masks.regions import Bool2D, Bytes
 from iidindex.model import BBox
 
 
@@ -84,6 +84,9 @@ class Picture:
     entries : list of Annotation
     image : str or None
         Name of the picture's own file among the images, where it is there.
+    pixels : callable or None
+        Gives the picture's own pixels in a box: uint8, shape (height, width, 3). Where it is
+        written, and its file is there.
     refused : list of Refused
         Annotations that were left out.
     notes : dict of str to int
@@ -96,6 +99,7 @@ class Picture:
     meta: dict[str, Any]
     entries: list[Annotation]
     image: str | None = None
+    pixels: Callable[[BBox], Bytes] | None = None
     refused: list[Refused] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
 

@@ -28,6 +28,11 @@ from iidindex.model import BBox
 
 NAME = "coco"
 CROWD = "crowd"
+# What this program writes as the description of a file, and marks the category with that stands
+# for no group.
+OWN = "written by iidindex"
+NO_GROUP = "is_no_group"
+_MOST_INFO = 1 << 16
 
 # A file's own area that is off by more is of other pixels than those that it describes.
 _AREA_OFF = 0.05
@@ -131,6 +136,7 @@ class _Pass:
         self._refused = Refusals()
         self._categories: dict[Any, dict[str, Any]] = {}
         self._ids = Ids(options.identity)
+        self._is_own = False
         # What annotations call their pictures, in the order in which the names come up.
         self._called: dict[Any, int] = {}
         self._of: list[Ints] = []
@@ -140,7 +146,7 @@ class _Pass:
     def survey(self) -> Survey:
         for part in scan(lambda offset, n: self._source.range(self._name, offset, n)):
             if isinstance(part, Plain):
-                self._refuse_plain(part)
+                self._plain(part)
             elif part.name in (None, "annotations"):
                 self._annotations(part)
             elif part.name == "images":
@@ -149,7 +155,10 @@ class _Pass:
                 self._take_categories(part)
         return self._put_together()
 
-    def _refuse_plain(self, part: Plain) -> None:
+    def _plain(self, part: Plain) -> None:
+        if part.name == "info":
+            data = self._source.range(self._name, part.offset, min(part.length, _MOST_INFO))
+            self._is_own = OWN.encode() in data
         if part.name in ("images", "annotations", "categories"):
             raise ExchangeError(f"{part.name} is no array", record=f"byte {part.offset}")
 
@@ -197,7 +206,7 @@ class _Pass:
         order = np.argsort(of, kind="stable")
         order = order[of[order] >= 0]
         cuts = np.searchsorted(of[order], np.arange(len(pictures.names) + 1))
-        addresses, told = self._ids.decide()
+        addresses, told = self._ids.decide(self._is_own)
         domain = self._options.domain_of(self._source)
         shared = _Shared(self._name, domain, addresses, self._categories)
         tasks = _Tasks(pictures, offset[order], length[order], cuts, has_images)
@@ -325,9 +334,9 @@ def _annotate(
             _refuse(picture, record, place, error.problem)
     width, height = size or (MOST_PIXELS, MOST_PIXELS)
     masks.update(zip(drawn, draw(shapes, height, width, "coco"), strict=True))
-    addresses = shared.addresses.of(records, picture_id)
-    repeated = Counter(address for place, address in enumerate(addresses) if place in masks)
-    domain = shared.domain
+    is_asked = options.domain is not None
+    iids = shared.addresses.iids(records, picture_id, shared.domain, is_asked)
+    repeated = Counter(iid for place, iid in enumerate(iids) if place in masks)
     for place in sorted(masks):
         bbox, mask = masks[place]
         record = records[place]
@@ -336,7 +345,8 @@ def _annotate(
             continue
         _compare_area(picture, record, mask)
         groups = groups_of(record, shared.categories, options.group_by)
-        picture.entries.append(Annotation(addresses[place], domain, bbox, mask, groups))
+        domain, address = iids[place]
+        picture.entries.append(Annotation(address, domain, bbox, mask, groups))
     twice = sum(count > 1 for count in repeated.values())
     if twice:
         picture.note("individuals that are in one picture several times")
@@ -392,8 +402,10 @@ def groups_of(
         value = field_of(category, group_by) if value is None else value
         named = value if isinstance(value, list) else [value]
         groups = [str(name) for name in named if isinstance(name, (str, int, float)) and name != ""]
-    elif number is None:
+    elif number is None or category.get(NO_GROUP) is True:
         groups = []
+    elif isinstance(several := field_of(record, "attributes.groups"), list):
+        groups = [str(name) for name in several]
     else:
         name = category.get("name")
         groups = [name if isinstance(name, str) and name else f"category {number}"]

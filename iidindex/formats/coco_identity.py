@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,10 +31,37 @@ class Addresses:
         The field that tells the identity, if the source has one.
     numbering : Numbering
         What stands for it else.
+    is_own : bool
+        Whether this program wrote the file, and so the attributes tell domain and address.
     """
 
     field: str | None
     numbering: Numbering
+    is_own: bool = False
+
+    def iids(
+        self, records: Sequence[Any], picture_id: Any, domain: bytes, is_asked: bool
+    ) -> list[tuple[bytes | None, bytes]]:
+        """Domain and address of a picture's annotations, in their order.
+
+        Parameters
+        ----------
+        records : sequence
+        picture_id : object
+        domain : bytes
+            Of those that do not name their own.
+        is_asked : bool
+            Whether `domain` was asked for, and stands above what a file says.
+        """
+        found: list[tuple[bytes | None, bytes]] = [
+            (domain, address) for address in self.of(records, picture_id)
+        ]
+        if self.is_own:
+            for place, record in enumerate(records):
+                own = own_bytes(record, "domain"), own_bytes(record, "address")
+                if own[1] is not None:
+                    found[place] = (domain if is_asked else own[0] or None, own[1])
+        return found
 
     def of(self, records: Sequence[Any], picture_id: Any) -> list[bytes]:
         """The addresses of a picture's annotations, in their order."""
@@ -52,6 +80,20 @@ class Addresses:
                 known = lead + (number if by_id and number else str(place).encode())
             found.append(known)
         return found
+
+
+def own_bytes(record: Any, name: str) -> bytes | None:
+    """A domain or an address as `coco_writing` writes it: text, or base64 of what is none."""
+    text = field_of(record, f"attributes.{name}")
+    if isinstance(text, str):
+        return text.encode("utf-8", "surrogatepass")
+    encoded = field_of(record, f"attributes.{name}_b64")
+    if isinstance(encoded, str):
+        try:
+            return b64decode(encoded, validate=True)
+        except ValueError:
+            return None
+    return None
 
 
 class Ids:
@@ -88,8 +130,13 @@ class Ids:
         self._numbers.append(np.array(hashes, np.int64))
         self._of.append(of[has])
 
-    def decide(self) -> tuple[Addresses, str]:
+    def decide(self, is_own: bool) -> tuple[Addresses, str]:
         """How annotations are named, and that in words.
+
+        Parameters
+        ----------
+        is_own : bool
+            Whether this program wrote the file.
 
         Raises
         ------
@@ -103,6 +150,8 @@ class Ids:
                 f"no annotation has an identity in the field {self._asked!r}; "
                 f"fields of the first: {seen}"
             )
+        if is_own and self._asked is None:
+            return Addresses(None, Numbering.PICTURE_ID, True), "attributes.address"
         return Addresses(self._found, numbering), self._found or numbering.value
 
     def _numbering(self) -> Numbering:

@@ -15,9 +15,12 @@ import numpy.typing as npt
 
 from iidindex.errors import ExchangeError
 from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused, described
+from iidindex.formats.label_table import TABLE, Labelled, is_table, pictures_of
 from iidindex.formats.planes import IMAGES, open_planes
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem, suffix
 from iidindex.masks.labels import Labels, find_labels, masks_of
+from iidindex.masks.regions import Bool2D
+from iidindex.model import BBox
 
 NAME = "labels"
 
@@ -43,6 +46,8 @@ class LabelImages:
 
     def recognise(self, source: SourceFiles) -> str | None:
         """Images of whole numbers, and nothing else that says what they are."""
+        if is_table(source):
+            return f"a table {TABLE} of this program"
         names = [name for name in source.names() if suffix(name) in IMAGES]
         if not names or (source.is_folder and any(map(_is_told_by, source.names()))):
             return None
@@ -56,6 +61,13 @@ class LabelImages:
 
     def survey(self, source: SourceFiles, options: Options) -> Survey:
         """Count the planes of each file."""
+        if is_table(source):
+            return Survey(
+                _OwnTasks(source),
+                sum(1 for _ in pictures_of(source)),
+                f"the address in {TABLE}",
+                masks_are_images=True,
+            )
         refused = Refusals()
         tasks: list[Task] = []
         names = [name for name in source.names() if suffix(name) in IMAGES]
@@ -76,6 +88,8 @@ class LabelImages:
 
     def read(self, source: SourceFiles, options: Options, shared: Any, task: Task) -> Picture:  # noqa: ARG002
         """Find the labels of a plane and cut out their masks."""
+        if isinstance(task.at, list):
+            return _own(source, options, task)
         at: _Plane = task.at
         with open_planes(source, at.file, options.axes) as planes:
             plane = planes.read(at.index, options.colors)
@@ -98,6 +112,47 @@ class LabelImages:
                 )
             ]
         return picture
+
+
+class _OwnTasks:
+    """The pictures of a table that this program wrote, as often as they are asked for."""
+
+    def __init__(self, source: SourceFiles) -> None:
+        self._source = source
+
+    def __iter__(self) -> Iterator[Task]:
+        return (Task(path, rows) for path, rows in pictures_of(self._source))
+
+
+def _own(source: SourceFiles, options: Options, task: Task) -> Picture:
+    """All planes of a picture, whose labels the table tells."""
+    rows: list[Labelled] = task.at
+    with open_planes(source, task.name, None) as planes:
+        every = [planes.read(index, False) for index in planes.indices]
+    height, width = every[0].shape
+    about = described(NAME, task.name, (width, height), {})
+    picture = Picture(task.name, width, height, about, [])
+    found: dict[tuple[int, int], tuple[BBox, Bool2D]] = {}
+    for number, plane in enumerate(map(as_labels, every)):
+        labels = find_labels(plane)
+        masks = masks_of(plane, labels)
+        found.update(
+            ((number, value), mask)
+            for value, mask in zip(labels.value.tolist(), masks, strict=True)
+        )
+    for row in rows:
+        if (row.plane, row.label) not in found:
+            told = f"plane {row.plane} has no pixel of the label {row.label}"
+            picture.refused.append(Refused("empty", f"{row.path} in {TABLE}", told))
+            continue
+        bbox, mask = found.pop((row.plane, row.label))
+        domain = (row.domain or None) if options.domain is None else options.domain
+        picture.entries.append(Annotation(row.address, domain, bbox, mask, row.groups))
+    for plane_number, value in found:
+        told = f"is not in {TABLE}"
+        record = f"{task.name}, label {value} of plane {plane_number}"
+        picture.refused.append(Refused("unknown label", record, told))
+    return picture
 
 
 def _is_told_by(name: str) -> bool:

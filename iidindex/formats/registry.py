@@ -15,7 +15,14 @@ FORMATS = {
 }
 
 # Each format that can be written, the module whose WRITER it is, and a line for people.
-WRITERS: dict[str, tuple[str, str]] = {}
+WRITERS = {
+    "coco": ("coco_writing", "COCO instances with run lengths, one JSON"),
+    "labels": (
+        "label_writing",
+        "label images: TIFF, in planes where masks overlap, and labels.csv",
+    ),
+    "chips": ("chips", "crops of pictures and masks, a directory for each individual"),
+}
 
 
 def format_named(name: str) -> Format:

@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Any, Self
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.query.entries import Entries
+from iidindex.exchange.answers_out import Entries
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.question.asked import Filters
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from iidindex.errors import QueryError, SourceError, SourceNotFoundError
+from iidindex.errors import QueryError
 from iidindex.masks.cells import Grid
 from iidindex.model import BBox
 from iidindex.query.pixels.frames import Frame
+from iidindex.query.pixels.image_files import as_rgb, open_image, unreadable, value_range
 from iidindex.render.canvas import Picture
 from iidindex.render.colors import BACKGROUND
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 
 class Photo:
@@ -39,7 +33,7 @@ class Photo:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._image = _opened(path)
+        self._image = open_image(path)
         width, height = self._image.size
         self.size = (height, width)
 
@@ -67,63 +61,14 @@ class Photo:
 
         try:
             part = self._image.crop((box.minc, box.minr, box.maxc, box.maxr))
-            colored = _colored(part, self._range())
+            colored = as_rgb(part, value_range(self._image))
             if colored.size != (width, height):
                 colored = colored.resize(
                     (width, height), Image.Resampling.LANCZOS, reducing_gap=3.0
                 )
             return np.asarray(colored)
         except Exception as error:
-            raise _unreadable(self.path, error) from error
-
-    def _range(self) -> tuple[float, float] | None:
-        """Least and largest value of an image of more than 8 bits a pixel; None for others."""
-        if not self._image.mode.startswith(("I", "F")):
-            return None
-        values = np.asarray(self._image)
-        finite = values[np.isfinite(values)]
-        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-
-
-def _opened(path: str) -> Image.Image:
-    from PIL import Image
-
-    if not os.path.exists(path):
-        raise SourceNotFoundError(f"{path}: there is no such file")
-    if not os.path.isfile(path):
-        raise SourceError(f"{path}: is not a regular file")
-    try:
-        with warnings.catch_warnings():
-            # Pictures of a hundred million pixels are no rarity here; above twice the number
-            # that Pillow warns of, it refuses them.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with open(path, "rb") as file:
-                image = Image.open(file)
-                if image.format == "EPS":  # Pillow would have Ghostscript run it
-                    raise ValueError("PostScript is a program")
-                image.load()
-                return image
-    # A decoder that is given nonsense may raise anything.
-    except Exception as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: str, error: Exception) -> SourceError:
-    from PIL import UnidentifiedImageError
-
-    reason = "no known format" if isinstance(error, UnidentifiedImageError) else str(error)
-    return SourceError(f"{path}: is not an image that can be read: {reason}")
-
-
-def _colored(part: Image.Image, span: tuple[float, float] | None) -> Image.Image:
-    from PIL import Image
-
-    if span is None:
-        return part.convert("RGB")
-    low, high = span
-    values = np.nan_to_num(np.asarray(part).astype(np.float64), nan=low)
-    grey = (np.clip(values, low, high) - low) * (255 / max(high - low, 1e-300))
-    return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+            raise unreadable(self.path, error) from error
 
 
 def photo_for(frame: Frame, extent: tuple[int, int], image: str | None) -> Photo | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +47,7 @@ class Entries(Tabular):
         self._filters = filters
 
     @with_filters
-    def where(self, **wanted: Unpack[Where]) -> Entries:
+    def where(self, **wanted: Unpack[Where]) -> Self:
         """Narrow the question down; every argument that is given must fit.
 
         Parameters
@@ -69,7 +69,7 @@ class Entries(Tabular):
         exact: bool = True,
         on_stale: OnStale | None = None,
         jobs: int | None = None,
-    ) -> Entries:
+    ) -> Self:
         """Ask for masks that hold the pixel in column `x`, row `y`.
 
         With ``exact=False``, for boxes that do; no original is read then. `on_stale` and
@@ -87,7 +87,7 @@ class Entries(Tabular):
         exact: bool = True,
         on_stale: OnStale | None = None,
         jobs: int | None = None,
-    ) -> Entries:
+    ) -> Self:
         """Ask for masks that have a pixel inside a box.
 
         Parameters
@@ -110,7 +110,7 @@ class Entries(Tabular):
         *,
         on_stale: OnStale | None = None,
         jobs: int | None = None,
-    ) -> Entries:
+    ) -> Self:
         """Ask for the `k` masks nearest to the pixel in column `x`, row `y`, nearest first.
 
         The distance is Euclidean, in pixels, to the nearest pixel of the mask, and 0 inside;
@@ -119,15 +119,15 @@ class Entries(Tabular):
         """
         return self._with(self._filters.nearest(x, y, k).reading(on_stale, jobs))
 
-    def order_by(self, *names: str) -> Entries:
+    def order_by(self, *names: str) -> Self:
         """Ask for an order: ``path key area address domain``, with ``-`` for descending."""
         return self._with(self._filters.ordered(names))
 
-    def limit(self, limit: int) -> Entries:
+    def limit(self, limit: int) -> Self:
         """Ask for so many at the most."""
         return self._with(self._filters.limited(limit))
 
-    def after(self, entry: Entry | int) -> Entries:
+    def after(self, entry: Entry | int) -> Self:
         """Ask for what comes after an entry, or its id, in the order without `order_by`.
 
         With `limit`, this goes through many hits page by page.
@@ -138,7 +138,7 @@ class Entries(Tabular):
             self._filters.following(entry.id if isinstance(entry, Entry) else int(entry))
         )
 
-    def reading(self, *, on_stale: OnStale | None = None, jobs: int | None = None) -> Entries:
+    def reading(self, *, on_stale: OnStale | None = None, jobs: int | None = None) -> Self:
         """Say how originals are read.
 
         Parameters
@@ -159,8 +159,8 @@ class Entries(Tabular):
         """What is done about files that have changed; see `reading`."""
         return self._filters.on_stale
 
-    def _with(self, filters: Filters) -> Entries:
-        return Entries(self._catalog, self._originals, filters)
+    def _with(self, filters: Filters) -> Self:
+        return type(self)(self._catalog, self._originals, filters)
 
     def __getstate__(self) -> tuple[dict[str, Any], Filters]:
         return self._catalog.arguments, self._filters

@@ -92,6 +92,13 @@ def image_of(meta: Mapping[str, Any], location: str) -> str | None:
     return None
 
 
+def image_named(meta: Any) -> str | None:
+    """The name under which metadata tell the picture's own file, whether or not it is there."""
+    if not isinstance(meta, dict):
+        return None
+    return next(filter(_may_be_image, _names(meta)), None)
+
+
 def missing_image_of(meta: Mapping[str, Any], location: str) -> str | None:
     """Where the first name among those of `image_of` leads to that ends as images do."""
     for name in _names(meta):

@@ -1,0 +1,88 @@
+"""The verb ``export``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from iidindex.cli.bar import Bar
+from iidindex.cli.filter_options import filter_options, narrowed, reading_option
+from iidindex.cli.hint import hint
+from iidindex.cli.opening import open_to_ask
+from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
+from iidindex.exchange.exporting import export_formats
+from iidindex.plural import counted
+
+_EPILOG = "Formats: " + "; ".join(f"{name} ({told})" for name, told in export_formats().items())
+
+
+@click.command(epilog=_EPILOG + ".")
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    type=click.Path(),
+    help="A file for coco and csv, a directory for all others.",
+)
+@click.option(
+    "--to",
+    required=True,
+    type=click.Choice(list(export_formats())),
+    help="The format to write.",
+)
+@click.option(
+    "--at",
+    "pixel",
+    nargs=2,
+    type=int,
+    metavar="X Y",
+    help="Only masks that hold the pixel in column X, row Y.",
+)
+@click.option(
+    "--region",
+    "box",
+    nargs=4,
+    type=int,
+    metavar="MINR MINC MAXR MAXC",
+    help="Only masks that have a pixel inside a box.",
+)
+@click.option("--boxes", is_flag=True, help="With --at and --region: compare boxes, not masks.")
+@filter_options
+@reading_option
+@click.pass_obj
+def export(
+    db: str,
+    /,
+    output: str,
+    to: str,
+    pixel: tuple[int, int] | None,
+    box: tuple[int, int, int, int] | None,
+    boxes: bool,
+    **filters: Any,
+) -> int:
+    """Write entries in another format, for other programs.
+
+    All entries, or those that fit the filters. Originals are only read. What the format cannot
+    keep is told on standard error.
+    """
+    if pixel is not None and box is not None:
+        raise click.UsageError("--at and --region exclude each other")
+    with open_to_ask(db) as index:
+        asked = index.entries
+        if pixel is not None:
+            asked = asked.at(*pixel, exact=not boxes)
+        if box is not None:
+            asked = asked.region(box, exact=not boxes)
+        asked = narrowed(asked, **filters)
+        if not asked.exists():
+            hint(asked)
+            return NOTHING_FOUND
+        with Bar("exporting") as bar:
+            report = asked.export(output, to, progress=bar.show)
+    for told, count in report.lost.items():
+        click.echo(f"lost: {printable(told)} ({count:,})", err=True)
+    pictures = counted(report.pictures, "picture", "pictures")
+    entries = counted(report.entries, "entry", "entries")
+    click.echo(f"{printable(output)}: {pictures}, {entries} in {report.seconds:.1f} s")
+    return DONE

@@ -1,0 +1,111 @@
+"""The entries of a question, file by file, with what else is known of the file."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice, product
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.roots import root_directories
+from iidindex.catalog.schema import OK, files, path_value, roots
+from iidindex.catalog.statement import Statement, is_among
+from iidindex.query.answers.entry import Entry
+from iidindex.query.entries import Entries
+from iidindex.query.question.asked import Filters
+from iidindex.query.question.conditions import of_files
+from iidindex.query.question.shape import shape_of, values_of
+from iidindex.storage.places import location_of, storage_at
+
+# Files whose metadata are fetched together.
+_TOGETHER = 200
+
+_KNOWN = Statement(
+    select(files.c.id, files.c.path, roots.c.name, roots.c.location, files.c.meta)
+    .join(roots, roots.c.id == files.c.root_id)
+    .where(is_among(files.c.id, "ids"))
+)
+
+
+class ChosenFile(NamedTuple):
+    """A file, and those of its entries that were asked for, by key."""
+
+    root: str
+    path: str
+    location: str
+    meta: Any
+    entries: list[Entry]
+
+
+def chosen_files(question: Entries, catalog: Catalog, filters: Filters) -> Iterator[ChosenFile]:
+    """The files in which a question finds entries, in the order of the catalogue.
+
+    If it asks for whole files, those without entries are among them, at the end.
+    """
+    found: Iterable[Entry] = question
+    if filters.order_by or filters.near is not None:
+        found = sorted(question, key=attrgetter("file_id", "id"))
+    grouped = (
+        sorted(entries, key=attrgetter("key"))
+        for _, entries in groupby(found, key=attrgetter("file_id"))
+    )
+    while some := list(islice(grouped, _TOGETHER)):
+        known = _known(catalog, [entries[0].file_id for entries in some])
+        for entries in some:
+            root, path, location, meta = known.get(
+                entries[0].file_id, ("", entries[0].path, entries[0].location, {})
+            )
+            yield ChosenFile(root, path, location, meta, entries)
+    yield from _empty(catalog, filters)
+
+
+def _known(catalog: Catalog, file_ids: list[int]) -> dict[int, tuple[str, str, str, Any]]:
+    with catalog.reading() as connection:
+        rows = list(_KNOWN.run(connection, {"ids": np.array(file_ids, np.int64)}))
+    return {row[0]: _row(*row[1:]) for row in rows}
+
+
+def _row(path: Any, root: Any, place: Any, meta: str | None) -> tuple[str, str, str, Any]:
+    inner = os.fsdecode(path)
+    location = location_of(os.fsdecode(place), inner)
+    return os.fsdecode(root), inner, location, json.loads(meta or "{}")
+
+
+def _empty(catalog: Catalog, filters: Filters) -> Iterator[ChosenFile]:
+    if filters.order_by or filters.near is not None or filters.limit is not None:
+        return
+    shape = shape_of(filters)
+    if not shape.is_of_whole_files:
+        return
+    statement = (
+        select(files.c.path, roots.c.name, roots.c.location, files.c.meta)
+        .join(roots, roots.c.id == files.c.root_id)
+        .where(*of_files(shape), files.c.n_entries == 0, files.c.state == OK)
+        .order_by(files.c.id)
+    )
+    with catalog.reading() as connection:
+        rows = list(connection.execute(statement, values_of(filters)))
+    for row in rows:
+        yield ChosenFile(*_row(*row), [])
+
+
+def is_indexed(connection: Connection, places: Iterable[str]) -> bool:
+    """Whether a file at one of these places is in the index, whatever its state."""
+    for root in root_directories(connection):
+        tops = {root.location, os.path.realpath(root.location)}
+        for place, top in product(places, tops):
+            inner = storage_at(place).relative(top, place)
+            if inner is None:
+                continue
+            wanted = select(files.c.id).where(
+                files.c.root_id == root.id, files.c.path == path_value(inner)
+            )
+            if connection.execute(wanted).first() is not None:
+                return True
+    return False

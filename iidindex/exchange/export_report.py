@@ -1,0 +1,24 @@
+"""What an export did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class ExportReport:
+    """What an export did.
+
+    Attributes
+    ----------
+    pictures, entries : int
+        That were written.
+    lost : dict of str to int
+        What the format cannot keep, and how often.
+    seconds : float
+    """
+
+    pictures: int = 0
+    entries: int = 0
+    lost: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0

@@ -1,0 +1,190 @@
+"""From answers to files of other formats."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from iidindex.catalog.catalogue import Catalog
+from iidindex.errors import ExchangeError
+from iidindex.exchange.chosen import ChosenFile, chosen_files, is_indexed
+from iidindex.exchange.crops import Crops
+from iidindex.exchange.export_report import ExportReport
+from iidindex.exchange.sink import LocalSink
+from iidindex.exchange.subsets import write_subset
+from iidindex.exchange.tables import write_table
+from iidindex.files.frame_size import size_of
+from iidindex.formats.annotation import Annotation, Picture
+from iidindex.formats.registry import WRITERS, writer_named
+from iidindex.masks.regions import Bytes
+from iidindex.model import BBox
+from iidindex.query.answers.entry import segments_of
+from iidindex.query.entries import Entries
+from iidindex.query.pixels.frames import image_named, image_of
+from iidindex.query.pixels.originals import Originals
+from iidindex.query.pixels.segments import Original
+from iidindex.query.pixels.sift import read_masks
+from iidindex.query.question.asked import Filters
+from iidindex.storage.paths import SUFFIX, is_iid
+
+# What is written without looking at a mask.
+WITHOUT_MASKS = {
+    "iid": "the entries alone in .iid files, bytes copied",
+    "csv": "a table of entries",
+}
+
+
+def export_formats() -> dict[str, str]:
+    """Names of the formats that answers are written in, each with a line for people."""
+    return {**WITHOUT_MASKS, **{name: told for name, (_, told) in WRITERS.items()}}
+
+
+def export(
+    question: Entries,
+    catalog: Catalog,
+    originals: Originals,
+    filters: Filters,
+    out: str | os.PathLike[str],
+    to: str,
+    progress: Callable[[Any], object] | None = None,
+) -> ExportReport:
+    """Write the entries of a question, and what is known of their files.
+
+    Parameters
+    ----------
+    question : Entries
+    catalog : Catalog
+    originals : Originals
+    filters : Filters
+        Those of the question.
+    out : path-like
+    to : str
+        One of `export_formats`.
+    progress : callable, optional
+
+    Returns
+    -------
+    ExportReport
+
+    Raises
+    ------
+    ExchangeError
+        If there is no such format, or an original would be replaced.
+    SourceError
+        As `Entry.mask`; or if the disk refuses.
+    """
+    begin = time.monotonic()
+    if to not in export_formats():
+        told = ", ".join(sorted(export_formats()))
+        raise ExchangeError(f"to is {to!r}; expected one of {told}")
+    chosen = chosen_files(question, catalog, filters)
+    guard = _Guard(catalog)
+    report = ExportReport()
+    writer = None if to in WITHOUT_MASKS else writer_named(to)
+    is_one_file = to == "csv" if writer is None else writer.is_one_file
+    with closing(LocalSink(out, is_one_file, guard)) as sink:
+        if to == "csv":
+            write_table(chosen, sink, report)
+        elif writer is None:
+            for file in chosen:
+                write_subset(file, originals, filters.on_stale, sink, report)
+        else:
+            session = writer.begin(sink)
+            total = question.count() if progress is not None and not filters.regions else 0
+            for file in _with_images(chosen, guard):
+                picture = _picture(file, originals, filters)
+                session.add(picture)
+                report.pictures += 1
+                report.entries += len(picture.entries)
+                if progress is not None:
+                    progress(ExportProgress(report.entries, max(total, report.entries)))
+            session.finish()
+            report.lost = dict(session.lost)
+    report.seconds = time.monotonic() - begin
+    return report
+
+
+@dataclass(frozen=True)
+class ExportProgress:
+    """How far an export has come, in entries."""
+
+    files: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.files:,} of {self.total:,} entries"
+
+
+class _Guard:
+    """Knows the files that no export may replace: originals, and the pictures of masks."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self.pictures: set[str] = set()
+
+    def __call__(self, place: str) -> None:
+        real = os.path.realpath(place)
+        if real in self.pictures:
+            raise ExchangeError(f"{place} is a picture that masks belong to; name another place")
+        with self._catalog.reading() as connection:
+            if is_indexed(connection, {place, real}):
+                raise ExchangeError(f"{place} is an original, which is never written to")
+
+
+def _with_images(chosen: Iterator[ChosenFile], guard: _Guard) -> Iterator[ChosenFile]:
+    for file in chosen:
+        image = image_named(file.meta)
+        if image is not None:
+            place = os.path.join(os.path.dirname(file.location), image)
+            guard.pictures.add(os.path.realpath(place))
+        yield file
+
+
+def _picture(file: ChosenFile, originals: Originals, filters: Filters) -> Picture:
+    """A file's entries with their masks, those of files that cannot be believed left out."""
+    entries = file.entries
+    masks = {}
+    if entries:
+        where = {entries[0].file_id: Original(entries[0].location, entries[0].stamp)}
+        order = sorted(range(len(entries)), key=lambda place: entries[place].bufloc.offset)
+        segments = segments_of([entries[place] for place in order])
+        for row, mask in read_masks(originals, where, segments, filters.on_stale):
+            masks[order[row]] = mask
+    size = size_of(file.meta)
+    meta = file.meta if isinstance(file.meta, dict) else {"meta": file.meta}
+    return Picture(
+        name=without_suffix(file.path),
+        width=None if size is None else size[1],
+        height=None if size is None else size[0],
+        meta=meta,
+        entries=[
+            Annotation(
+                entry.iid.address,
+                entry.iid.domain,
+                entry.bbox,
+                masks[place],
+                entry.groups,
+                entry.key,
+            )
+            for place, entry in enumerate(entries)
+            if place in masks
+        ],
+        image=image_named(file.meta),
+        pixels=_pixels_of(file),
+    )
+
+
+def _pixels_of(file: ChosenFile) -> Callable[[BBox], Bytes] | None:
+    """What gives the pixels of a file's picture, if that is there."""
+    meta = file.meta if isinstance(file.meta, dict) else {}
+    path = image_of(meta, file.location)
+    return None if path is None else Crops(path)
+
+
+def without_suffix(path: str) -> str:
+    """The path of a ``.iid`` file without ``.iid``."""
+    return path[: -len(SUFFIX)] if is_iid(path) else path

@@ -1,0 +1,147 @@
+"""Writing COCO instances, whose masks are run lengths: polygons would lose holes and edges.
+
+``attributes`` carry what COCO has no place for; tools leave them alone, and `coco` reads them.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from iidindex.formats.annotation import Annotation, Picture
+from iidindex.formats.coco import CROWD, NO_GROUP, OWN
+from iidindex.formats.writing import Sink
+from iidindex.masks.rle import compress_all, runs_all
+
+
+class CocoWriter:
+    """COCO instances, one JSON."""
+
+    is_one_file = True
+
+    def begin(self, sink: Sink) -> CocoSession:
+        """Begin the JSON."""
+        return CocoSession(sink)
+
+
+class CocoSession:
+    """Annotations are written as they come; pictures and categories at the end."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._context = sink.stream(sink.name)
+        self._file: BinaryIO | None = None
+        self._images: list[str] = []
+        self._names: set[str] = set()
+        self._tracks: dict[tuple[bytes, bytes], int] = {}
+        self._categories: dict[str | None, int] = {}
+        self._n_annotations = 0
+        self.lost: dict[str, int] = {}
+
+    def add(self, picture: Picture) -> None:
+        """Write the annotations of a picture."""
+        file = self._begun()
+        number = len(self._images) + 1
+        height = picture.height or max((entry.bbox.maxr for entry in picture.entries), default=0)
+        width = picture.width or max((entry.bbox.maxc for entry in picture.entries), default=0)
+        self._images.append(self._image(number, picture, height, width))
+        masks = [entry.mask for entry in picture.entries]
+        boxes = [entry.bbox for entry in picture.entries]
+        counts = compress_all(runs_all(masks, boxes, height, width)) if masks else []
+        lines = []
+        for entry, run_lengths in zip(picture.entries, counts, strict=True):
+            record = self._annotation(entry, number)
+            record["segmentation"] = {"size": [height, width], "counts": run_lengths.decode()}
+            lines.append(json.dumps(record, ensure_ascii=False))
+        if lines:
+            lead = ",\n" if self._n_annotations > len(lines) else "\n"
+            text = lead + ",\n".join(lines)
+            file.write(text.encode("utf-8", "surrogatepass"))
+
+    def _image(self, number: int, picture: Picture, height: int, width: int) -> str:
+        """The record of a picture, whose name is that of its own file if no other has that."""
+        path = picture.name + ".iid"
+        name = picture.image if picture.image and picture.image not in self._names else path
+        if picture.image and name != picture.image:
+            told = "names of pictures that others have, too: the path stands for them"
+            self.lost[told] = self.lost.get(told, 0) + 1
+        self._names.add(name)
+        record = {"id": number, "file_name": name, "width": width, "height": height, "path": path}
+        return json.dumps(record, ensure_ascii=False)
+
+    def _annotation(self, entry: Annotation, image: int) -> dict[str, Any]:
+        self._n_annotations += 1
+        others = [name for name in entry.groups if name != CROWD]
+        first = others[0] if others else None
+        category = self._categories.setdefault(first, len(self._categories) + 1)
+        track = (entry.domain or b"", entry.address)
+        minr, minc, maxr, maxc = tight_box(entry)
+        attributes: dict[str, Any] = {
+            **_told("domain", entry.domain or b""),
+            **_told("address", entry.address),
+            "key": entry.key,
+        }
+        if len(others) > 1:
+            attributes["groups"] = others
+        return {
+            "id": self._n_annotations,
+            "image_id": image,
+            "category_id": category,
+            "iscrowd": int(CROWD in entry.groups),
+            "area": int(entry.mask.sum()),
+            "bbox": [minc, minr, maxc - minc, maxr - minr],
+            "track_id": self._tracks.setdefault(track, len(self._tracks) + 1),
+            "attributes": attributes,
+        }
+
+    def finish(self) -> None:
+        """Write pictures and categories, and end the JSON."""
+        file = self._begun()
+        categories = [
+            {"id": number, "name": "none", "supercategory": "", NO_GROUP: True}
+            if name is None
+            else {"id": number, "name": name, "supercategory": ""}
+            for name, number in self._categories.items()
+        ]
+        parts = [
+            ",\n".join(self._images),
+            ",\n".join(json.dumps(one, ensure_ascii=False) for one in categories),
+        ]
+        text = f'\n],\n"images": [\n{parts[0]}\n],\n"categories": [\n{parts[1]}\n]\n}}\n'
+        file.write(text.encode("utf-8", "surrogatepass"))
+        self._context.__exit__(None, None, None)
+
+    def _begun(self) -> BinaryIO:
+        if self._file is None:
+            self._file = self._context.__enter__()
+            about = {"description": OWN, "version": "1.0"}
+            self._file.write(f'{{"info": {json.dumps(about)},\n"annotations": ['.encode())
+        return self._file
+
+
+def tight_box(entry: Annotation) -> tuple[int, int, int, int]:
+    """The smallest box around the pixels of a mask; of an empty one, its box without extent."""
+    rows = np.flatnonzero(entry.mask.any(axis=1))
+    columns = np.flatnonzero(entry.mask.any(axis=0))
+    minr, minc = entry.bbox.minr, entry.bbox.minc
+    if not len(rows):
+        return minr, minc, minr, minc
+    return (
+        minr + int(rows[0]),
+        minc + int(columns[0]),
+        minr + int(rows[-1]) + 1,
+        minc + int(columns[-1]) + 1,
+    )
+
+
+def _told(name: str, value: bytes) -> dict[str, str]:
+    """Bytes as text, or in base64 if they are none."""
+    try:
+        return {name: value.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {f"{name}_b64": b64encode(value).decode()}
+
+
+WRITER = CocoWriter()

@@ -1,0 +1,89 @@
+"""Writing label images: as many planes as it takes that no mask covers another, and a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from contextlib import AbstractContextManager
+from typing import BinaryIO
+
+import numpy as np
+
+from iidindex.formats.annotation import Picture
+from iidindex.formats.label_table import HEADER, TABLE, row_of
+from iidindex.formats.writing import Sink
+from iidindex.masks.labels import paint_planes
+
+
+class LabelWriter:
+    """A TIFF for each picture, 2-D or planes, and ``labels.csv``."""
+
+    is_one_file = False
+
+    def begin(self, sink: Sink) -> LabelSession:
+        """Begin the table."""
+        return LabelSession(sink)
+
+
+class LabelSession:
+    """An export of label images under way."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._context: AbstractContextManager[BinaryIO] = sink.stream(TABLE)
+        self._file: BinaryIO | None = None
+        self.lost: dict[str, int] = {}
+
+    def add(self, picture: Picture) -> None:
+        """Write the planes of a picture; an entry's number is its key + 1."""
+        name = f"{picture.name}.tif"
+        entries = picture.entries
+        boxes = np.array([entry.bbox for entry in entries], np.int64).reshape(-1, 4)
+        areas = np.array([int(entry.mask.sum()) for entry in entries], np.int64)
+        numbers = np.array([(entry.key or 0) + 1 for entry in entries], np.int64)
+        height = picture.height or int(max(boxes[:, 2], default=1))
+        width = picture.width or int(max(boxes[:, 3], default=1))
+        masks = [entry.mask for entry in entries]
+        planes, plane_of = paint_planes(boxes, areas, masks, (height, width), numbers)
+        self._sink.put(name, _as_tiff(planes))
+        rows = [
+            row_of(name, plane, label, entry.key, entry.domain or b"", entry.address, entry.groups)
+            for entry, plane, label in zip(
+                entries, plane_of.tolist(), numbers.tolist(), strict=True
+            )
+        ]
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self._table().write(text.getvalue().encode("utf-8", "surrogateescape"))
+
+    def finish(self) -> None:
+        """End the table."""
+        self._table()
+        self._context.__exit__(None, None, None)
+
+    def _table(self) -> BinaryIO:
+        if self._file is None:
+            self._file = self._context.__enter__()
+            self._file.write((",".join(HEADER) + "\n").encode())
+        return self._file
+
+
+def _as_tiff(planes: list[np.ndarray[tuple[int, int], np.dtype[np.uint32]]]) -> bytes:
+    from tifffile import imwrite
+
+    most = max(int(plane.max()) if plane.size else 0 for plane in planes)
+    kind = np.uint16 if most <= np.iinfo(np.uint16).max else np.uint32
+    stack = np.stack(planes).astype(kind)
+    out = io.BytesIO()
+    axes = "YX" if len(planes) == 1 else "QYX"
+    imwrite(
+        out,
+        stack[0] if len(planes) == 1 else stack,
+        photometric="minisblack",
+        compression="zlib",
+        metadata={"axes": axes},
+    )
+    return out.getvalue()
+
+
+WRITER = LabelWriter()
