@@ -49,39 +49,36 @@ class UprightRuns:
         Returns
         -------
         list of (BBox, ndarray of bool)
-            All are painted on one canvas, as high as the highest and as wide as all together.
+            They are painted on one canvas, of at most some three times their pixels.
         """
         out: list[tuple[BBox, Bool2D]] = [(NO_BOX, np.zeros((0, 0), np.bool_))] * n_masks
         if not len(self.owner):
             return out
         opens = np.flatnonzero(np.diff(self.owner, prepend=-1))
         boxes = self._boxes(opens)
-        minr, minc, maxr, maxc = boxes
-        width = maxc - minc
-        ends = np.cumsum(width)
-        # What ends below the last row is marked there, in a row that nobody sees.
-        height = int(np.maximum.reduce(maxr - minr)) + 1
-        stride = -(-int(ends[-1]) // _WORD) * _WORD
-        canvas = np.zeros((height, stride), np.uint8)
-        corner = (ends - width - minc) - minr * stride
+        shelves, corner, stride = _shelves(boxes)
+        minr, minc, _, _ = boxes
         n_runs = np.diff(opens, append=len(self.owner))
-        column = self.col + np.repeat(corner, n_runs)
-        flat = canvas.reshape(-1)
+        # Where the image's first pixel would lie, and how far it is from one row to the next.
+        origin = np.repeat(corner - minr * stride - minc, n_runs) + self.col
+        stride = np.repeat(stride, n_runs)
+        canvas = np.zeros(shelves[-1].bytes.stop, np.uint8)
         # No two runs of a column begin or end together, though one may end where another begins.
-        flat[column + self.top * stride] = 1
-        flat[column + self.bottom * stride] ^= 1
-        words = canvas.view(np.uint64)
-        np.bitwise_xor.accumulate(words, axis=0, out=words)
-        pixels = canvas.view(np.bool_)
-        if len(opens) == 1 and stride == width[0]:
-            out[int(self.owner[0])] = (BBox(*boxes[:, 0].tolist()), pixels[:-1])
-            return out
-        left = 0
-        for which, box, right in zip(
-            self.owner[opens].tolist(), boxes.T.tolist(), ends.tolist(), strict=True
-        ):
-            out[which] = (BBox(*box), pixels[: box[2] - box[0], left:right].copy())
-            left = right
+        canvas[origin + self.top * stride] = 1
+        canvas[origin + self.bottom * stride] ^= 1
+        bboxes = [BBox(*box) for box in boxes.T.tolist()]
+        owners = self.owner[opens].tolist()
+        for shelf in shelves:
+            words = canvas[shelf.bytes].view(np.uint64).reshape(-1, shelf.stride // _WORD)
+            np.bitwise_xor.accumulate(words, axis=0, out=words)
+            pixels = words.view(np.bool_)
+            right = 0
+            for which in shelf.members.tolist():
+                box = bboxes[which]
+                left, right = right, right + box.maxc - box.minc
+                mask = pixels[: box.maxr - box.minr, left:right]
+                alone = len(owners) == 1 and right == shelf.stride
+                out[owners[which]] = (box, mask if alone else mask.copy())
         return out
 
     def _boxes(self, opens: Ints) -> Ints:
@@ -93,3 +90,33 @@ class UprightRuns:
         boxes[3, -1] = self.col[-1] + 1
         boxes[3, :-1] = self.col[opens[1:] - 1] + 1
         return boxes
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """A part of a canvas, where masks of about the same height stand side by side."""
+
+    members: Ints
+    bytes: slice
+    stride: int
+
+
+def _shelves(boxes: Ints) -> tuple[list[_Shelf], Ints, Ints]:
+    """Shelves for boxes, and for each box its corner on the canvas and the stride there."""
+    height, width = boxes[2] - boxes[0], boxes[3] - boxes[1]
+    corner, stride = np.empty_like(height), np.empty_like(height)
+    # A mask is at least half as high as its shelf.
+    level = np.frexp(height)[1]
+    shelves = []
+    size = 0
+    for each in sorted(set(level.tolist())):
+        members = np.flatnonzero(level == each)
+        ends = np.cumsum(width[members])
+        across = -(-int(ends[-1]) // _WORD) * _WORD
+        corner[members] = size + ends - width[members]
+        stride[members] = across
+        # What ends below the last row is marked there, in a row that nobody sees.
+        until = size + (int(np.maximum.reduce(height[members])) + 1) * across
+        shelves.append(_Shelf(members, slice(size, until), across))
+        size = until
+    return shelves, corner, stride
