@@ -64,7 +64,7 @@ class LabelImages:
         if is_table(source):
             return Survey(
                 _OwnTasks(source),
-                sum(1 for _ in pictures_of(source)),
+                sum(1 for _ in _OwnTasks(source)),
                 f"the address in {TABLE}",
                 masks_are_images=True,
             )
@@ -121,7 +121,13 @@ class _OwnTasks:
         self._source = source
 
     def __iter__(self) -> Iterator[Task]:
-        return (Task(path, rows) for path, rows in pictures_of(self._source))
+        seen = set()
+        for path, rows in pictures_of(self._source):
+            seen.add(path)
+            yield Task(path, rows)
+        for name in self._source.names():
+            if suffix(name) in IMAGES and name not in seen:
+                yield Task(name, [])
 
 
 def _own(source: SourceFiles, options: Options, task: Task) -> Picture:
