@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from pycocotools import mask as judge
 
 from iidindex.errors import ExchangeError
-from iidindex.masks.rle import compress, compress_all, decode, decompress, runs, runs_all
+from iidindex.masks.rle import (
+    compress,
+    compress_all,
+    decode,
+    decode_all,
+    decompress,
+    decompress_all,
+    runs,
+    runs_all,
+)
 from iidindex.model import BBox
 
 
@@ -109,15 +118,54 @@ def test_many_masks_at_once_are_as_one_by_one(order):
             expected = encoded(whole) if order == "columns" else encoded(whole.T)
             assert compress(count) == expected
 
+        texts = [compress(each) for each in counts]
+        assert [each.tolist() for each in decompress_all(texts)] == [e.tolist() for e in counts]
+        found = decode_all(counts, height, width, order)
+        for (box, mask), count in zip(found, counts, strict=True):
+            expected_box, expected = decode(count, height, width, order)
+            assert box == expected_box
+            np.testing.assert_array_equal(mask, expected, strict=True)
+
+
+@given(st.lists(st.lists(st.integers(0, 2**32 - 1), max_size=5), max_size=8))
+def test_many_strings_at_once(lists):
+    texts = compress_all(lists)
+    assert texts == [compress(each) for each in lists]
+    assert [each.tolist() for each in decompress_all(texts)] == lists
+
+
+@pytest.mark.parametrize("wrong", [b"5 2", "5P", b"PPPPPPPPP0", "5220J", None])
+def test_many_strings_one_of_them_wrong(wrong):
+    with pytest.raises(ExchangeError) as alone:
+        decompress(wrong)
+    for texts in ([wrong, b"5"], [b"52203", "", wrong], [b"1234", wrong, b"52203"]):
+        with pytest.raises(ExchangeError) as beside:
+            decompress_all(texts)
+        assert str(beside.value) == str(alone.value)
+
+
+def test_many_counts_one_of_them_wrong():
+    for counts in ([[16], [5, 2]], [[5, 2], [16]], [[16], [5, 2, 9, 9], []]):
+        with pytest.raises(ExchangeError, match="expected 4 x 4 = 16"):
+            decode_all(counts, 4, 4)
+    with pytest.raises(ExchangeError, match="a count of -1"):
+        decode_all([[16], [17, -1]], 4, 4)
+    assert decode_all([], 4, 4) == decompress_all([]) == []
+
 
 def test_more_masks_than_fit_one_canvas():
     random = np.random.default_rng(1)
     masks = [random.random((size, 1500)) < 0.5 for size in (400, 1, 700, 0, 300)]
     boxes = np.array([[10, 20, 10 + len(mask), 1520] for mask in masks])
-    for mask, box, count in zip(masks, boxes, runs_all(masks, boxes, 800, 1600), strict=True):
+    counts = runs_all(masks, boxes, 800, 1600)
+    for (box, mask), count in zip(decode_all(counts, 800, 1600), counts, strict=True):
+        assert box == decode(count, 800, 1600)[0]
+        np.testing.assert_array_equal(mask, decode(count, 800, 1600)[1], strict=True)
+    for mask, box, count in zip(masks, boxes, counts, strict=True):
         whole = np.zeros((800, 1600), np.bool_)
         whole[box[0] : box[2], box[1] : box[3]] = mask
         assert compress(count) == encoded(whole)
+        agrees(decode(count, 800, 1600), whole)
 
 
 def test_rows_are_columns_turned():

@@ -133,13 +133,21 @@ class _Spans:
             np.maximum.reduceat(self.right, opens),
         )
 
-    def ends(self) -> Ints:
-        """The number behind each one's last column."""
-        return np.cumsum(self.right - self.left)
 
-    def shift(self) -> Ints:
-        """What makes numbers of each one's columns."""
-        return self.ends() - self.right
+class _Columns:
+    """The columns of several outlines, numbered through.
+
+    Attributes
+    ----------
+    ends : ndarray of int64, shape (n,)
+        The number behind each one's last column.
+    shift : ndarray of int64, shape (n,)
+        What makes numbers of each one's columns.
+    """
+
+    def __init__(self, spans: _Spans) -> None:
+        self.ends = np.cumsum(spans.right - spans.left)
+        self.shift = self.ends - spans.right
 
 
 class Scanlines:
@@ -169,8 +177,8 @@ class Scanlines:
         end[:, :-1] = start[:, 1:]
         end[:, behind - 1] = start[:, behind - n_points]
         self._edges: _Edges = (_CocoEdges if rule == "coco" else _CentreEdges)(start, end)
-        self._first = np.clip(self._edges.first, 0, width).astype(np.int64)
-        self._n = np.clip(self._edges.end, 0, width).astype(np.int64) - self._first
+        self._first = _within(self._edges.first, width)
+        self._n = _within(self._edges.end, width) - self._first
         self._shapes = np.flatnonzero(n_rings)
         n_rings = n_rings[self._shapes]
         opens = np.cumsum(n_rings) - n_rings
@@ -178,11 +186,15 @@ class Scanlines:
         self._spans = spans.join(opens)
         # Whether rings are drawn apart and united.
         self._apart = rule == "coco" and len(rings) > len(self._shapes)
-        self._drawn = spans if self._apart else self._spans
-        self._shape = np.repeat(np.arange(len(n_rings)), n_rings)
-        n_edges = n_points if self._apart else np.add.reduceat(n_points, opens)
-        self._owner = np.repeat(np.arange(len(n_edges)), n_edges)
-        self._edge_ends = np.append(0, behind[opens + n_rings - 1])
+        self._columns = self._drawn = _Columns(self._spans)
+        n_edges = np.add.reduceat(n_points, opens)
+        if self._apart:
+            self._drawn = _Columns(spans)
+            self._shape = np.repeat(np.arange(len(n_rings)), n_rings)
+        shift = np.repeat(self._drawn.shift, n_points if self._apart else n_edges)
+        # Where each edge's outline would begin, counted down all columns.
+        self._origin = shift * (height + 1)
+        self._edge_ends = np.concatenate(([0], np.cumsum(n_edges)))
 
     def masks(self) -> list[tuple[int, BBox, Bool2D]]:
         """Each shape's number, box and mask."""
@@ -243,39 +255,41 @@ class Scanlines:
         col = np.repeat(first - until + n, n)
         col += np.arange(len(col))
         each = np.repeat(edge, n)
-        row = np.clip(self._edges.rows(each, col.astype(np.float64)), 0, self._height)
-        spans = self._drawn
-        position = (col + spans.shift()[self._owner[each]]) * stride + row.astype(np.int64)
+        position = _within(self._edges.rows(each, col.astype(np.float64)), self._height)
+        position += self._origin[each]
+        col *= stride
+        position += col
         position.sort()
         begin, end = position[::2], position[1::2]
         filled = begin < end
         begin, end = begin[filled], end[filled]
         if self._apart:
-            owner, col, top = self._placed(begin, spans)
-            shape = self._shape[owner]
-            begin_of_shape = (col + self._spans.shift()[shape]) * stride + top
-            begin, end = _united(begin_of_shape, end - begin)
-            spans = self._spans
-        owner, col, top = self._placed(begin, spans)
+            owner, col, top = self._placed(begin, self._drawn)
+            shift = self._columns.shift[self._shape[owner]]
+            begin, end = _united((col + shift) * stride + top, end - begin)
+        owner, col, top = self._placed(begin, self._columns)
         return UprightRuns(owner, col, top, top + end - begin)
 
-    def _placed(self, position: Ints, spans: _Spans) -> tuple[Ints, Ints, Ints]:
+    def _placed(self, position: Ints, columns: _Columns) -> tuple[Ints, Ints, Ints]:
         """Whose outline, which column and which row a position is."""
         stride = self._height + 1
         number = position // stride
-        owner = spans.ends().searchsorted(number, side="right")
-        return owner, number - spans.shift()[owner], position - number * stride
+        owner = columns.ends.searchsorted(number, side="right")
+        return owner, number - columns.shift[owner], position - number * stride
+
+
+def _within(values: Floats, most: int) -> Ints:
+    """Whole numbers, cut to 0 … `most`."""
+    return np.minimum(np.maximum(values, 0), most).astype(np.int64)
 
 
 def _spans(points: Floats, opens: Ints, height: int, width: int) -> _Spans:
     """Boxes of points, a pixel wider than they, within the frame."""
-    low = np.floor(np.minimum.reduceat(points, opens, axis=1)) - 1
-    high = np.ceil(np.maximum.reduceat(points, opens, axis=1)) + 1
-    (left, right), (top, bottom) = (
-        np.clip((low[axis], high[axis]), 0, most).astype(np.int64)
-        for axis, most in ((0, width), (1, height))
+    left, top = np.floor(np.minimum.reduceat(points, opens, axis=1)) - 1
+    right, bottom = np.ceil(np.maximum.reduceat(points, opens, axis=1)) + 1
+    return _Spans(
+        _within(top, height), _within(bottom, height), _within(left, width), _within(right, width)
     )
-    return _Spans(top, bottom, left, right)
 
 
 def _united(begin: Ints, length: Ints) -> tuple[Ints, Ints]:
