@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.errors import EncodeError, ExchangeError, IIDFormatError, SourceNotFoundError
-from iidindex.exchange.places import place_of
+from iidindex.exchange.output_paths import place_of
 from iidindex.files.iidfile import IIDFile
 from iidindex.formats.annotation import Picture, Refusals, Refused
 from iidindex.formats.finishing import read_pictures

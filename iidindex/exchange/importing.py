@@ -14,7 +14,7 @@ import numpy as np
 from iidindex.errors import ExchangeError
 from iidindex.exchange.conversion import Outcome, Unit, Work, convert
 from iidindex.exchange.import_report import ImportReport
-from iidindex.exchange.places import check_distinct, place_of
+from iidindex.exchange.output_paths import check_distinct, place_of
 from iidindex.formats.annotation import Refusals
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task
 from iidindex.formats.registry import format_named, guess

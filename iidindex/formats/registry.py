@@ -35,7 +35,7 @@ def format_named(name: str) -> Format:
     """
     if name not in FORMATS:
         raise ExchangeError(f"there is no format {name!r}; there are {', '.join(FORMATS)}")
-    found: Format = import_module(f"iidindex.formats.{FORMATS[name][0]}").FORMAT
+    found: Format = import_module(f"{__package__}.{FORMATS[name][0]}").FORMAT
     return found
 
 
@@ -49,7 +49,7 @@ def writer_named(name: str) -> WritableFormat:
     """
     if name not in WRITERS:
         raise ExchangeError(f"{name!r} cannot be written; there are {', '.join(WRITERS)}")
-    found: WritableFormat = import_module(f"iidindex.formats.{WRITERS[name][0]}").WRITER
+    found: WritableFormat = import_module(f"{__package__}.{WRITERS[name][0]}").WRITER
     return found
 
 
