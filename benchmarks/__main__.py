@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import codec, cold, ingest, overlaps, plots, questions
+from benchmarks import codec, cold, drawing, ingest, overlaps, plots, questions
 from benchmarks.memory import HERE
 from benchmarks.page import PLOT, everything, page
 from benchmarks.peers import works as peers
@@ -17,6 +17,7 @@ from benchmarks.runner import Family, Scale, ratio
 PAGE = HERE / "docs" / "benchmarks.md"
 FAMILIES: dict[str, Family] = {
     "codec": codec.works,
+    "drawing": drawing.works,
     "overlaps": overlaps.works,
     "ingest": ingest.works,
     "questions": questions.works,
