@@ -149,8 +149,11 @@ def import_archive(
     if not strict or not dry_run:
         report = run.all(dry_run=dry_run)
     report.seconds = time.monotonic() - begin
-    if not report.pictures and report.refused:
-        raise ExchangeError(_refused_in_words(report))
+    if not report.pictures:
+        every = ", ".join(os.fspath(path) for path in named)
+        raise ExchangeError(
+            _refused_in_words(report) if report.refused else f"{every}: holds no picture"
+        )
     return report
 
 

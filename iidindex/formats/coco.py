@@ -21,7 +21,7 @@ from iidindex.formats.coco_identity import Addresses, Ids
 from iidindex.formats.identity import field_of
 from iidindex.formats.json_ranges import Elements, Ints, Plain, decode, peek, scan
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, suffix
-from iidindex.formats.segmentation import MOST_PIXELS, mask_of, rings_of, whole
+from iidindex.formats.segmentation import MOST_PIXELS, masks_of, rings_of, whole
 from iidindex.masks.polygons import draw
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox
@@ -322,6 +322,7 @@ def _annotate(
     shapes: list[list[npt.NDArray[np.float64]]] = []
     masks: dict[int, tuple[BBox, Bool2D]] = {}
     drawn: list[int] = []
+    packed: dict[int, dict[str, Any]] = {}
     for place, record in enumerate(records):
         try:
             segmentation = _segmentation_of(record)
@@ -329,9 +330,14 @@ def _annotate(
                 shapes.append(rings_of(segmentation))
                 drawn.append(place)
             else:
-                masks[place] = mask_of(segmentation, size)
+                packed[place] = segmentation
         except ExchangeError as error:
             _refuse(picture, record, place, error.problem)
+    for place, found in zip(packed, masks_of([*packed.values()], size), strict=True):
+        if isinstance(found, ExchangeError):
+            _refuse(picture, records[place], place, found.problem)
+        else:
+            masks[place] = found
     width, height = size or (MOST_PIXELS, MOST_PIXELS)
     masks.update(zip(drawn, draw(shapes, height, width, "coco"), strict=True))
     is_asked = options.domain is not None

@@ -53,7 +53,9 @@ class LabelImages:
             return None
         try:
             with open_planes(source, names[0], None, probing=True) as planes:
-                if planes.is_color or planes.is_binary():
+                # Of a stack, nothing may say yet which of its dimensions are rows and columns.
+                is_stack = planes.indices != [()]
+                if planes.is_color or (not is_stack and planes.is_binary()):
                     return None
         except ExchangeError:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import warnings
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ IMAGES = _PILLOW | _TIFF | _NUMPY
 # The format's boxes end at 65,535; a plane may be several tiles, but not without end.
 _MOST_PIXELS = 1 << 34
 _COLOR_AXIS = "S"
+# Deflate makes a byte of at most 1,032 (https://zlib.net/zlib_tech.html), others of some more.
+_MOST_RATIO = 1 << 14
+_FEW = 1 << 24
 
 
 class Planes:
@@ -50,6 +54,18 @@ class Planes:
         self.shape = shape
         self._others = [place for place, name in enumerate(axes) if name not in "YXS"]
         self.indices = list(product(*(range(shape[place]) for place in self._others)))
+
+    def check_size(self, file: BinaryIO) -> None:
+        """Refuse a plane of many more bytes than any compression would make of the file."""
+        sides = (
+            length for name, length in zip(self.axes, self.shape, strict=True) if name in "YXS"
+        )
+        n_pixels = math.prod(sides)
+        at = file.tell()
+        size = file.seek(0, 2)
+        file.seek(at)
+        if n_pixels > _FEW and n_pixels > _MOST_RATIO * size:
+            raise ExchangeError(f"tells planes of {n_pixels} values, in a file of {size} bytes")
 
     @property
     def is_color(self) -> bool:
@@ -97,7 +113,7 @@ def _as_numbers(samples: npt.NDArray[Any], colors: bool) -> npt.NDArray[Any]:
     if not colors:
         raise ExchangeError(
             f"has colours ({samples.shape[2]} samples a pixel); expected labels "
-            "(--colors makes each colour one)"
+            "(--colors makes each colour one; --axes TYX, if these are planes)"
         )
     if samples.dtype != np.uint8:
         raise ExchangeError(f"has colours of type {samples.dtype}; expected 8 bits a sample")
@@ -142,18 +158,34 @@ def open_planes(
     }
     if kind not in opened:
         raise ExchangeError(f"ends in {kind or 'no suffix'}; expected {', '.join(sorted(IMAGES))}")
-    with source.open(name) as file, warnings.catch_warnings():
-        # What decoders warn of is either an error, which they raise, or nothing of the pixels.
-        warnings.simplefilter("ignore")
+    with source.open(name) as file, _quiet():
         try:
-            yield opened[kind](file, axes, probing)
-        except (ExchangeError, MemoryError):
+            planes = opened[kind](file, axes, probing)
+            planes.check_size(file)
+            yield planes
+        except ExchangeError:
             raise
+        except MemoryError as error:
+            raise ExchangeError("does not fit into memory") from error
         except Exception as error:  # any bytes may come, and decoders raise of all kinds
             told = str(error) or type(error).__name__
             if "imagecodecs" in told:
                 told += " (pip install imagecodecs)"
             raise ExchangeError(f"cannot be decoded as {kind[1:].upper()}: {told:.200}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What decoders warn of is either an error, which they raise, or nothing of the pixels."""
+    logger = logging.getLogger("tifffile")
+    was_disabled = logger.disabled
+    logger.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = was_disabled
 
 
 class _PillowPlanes(Planes):
@@ -240,12 +272,13 @@ class _NumpyPlanes(Planes):
             n_items = math.prod(shape)
             skip = int(np.ravel_multi_index(lead, self.shape[:n_lead])) * n_items
         size = self._dtype.itemsize
+        there = self._file.seek(0, 2) - self._begin - skip * size
+        if there < n_items * size:
+            raise ExchangeError(
+                f"ends after {max(0, there)} bytes of a plane; expected {n_items * size}"
+            )
         self._file.seek(self._begin + skip * size)
         data = self._file.read(n_items * size)
-        if len(data) != n_items * size:
-            raise ExchangeError(
-                f"ends after {len(data)} bytes of a plane; expected {n_items * size}"
-            )
         found = np.frombuffer(data, self._dtype)
         return found.reshape(shape, order="F" if self._fortran else "C")[rest]
 

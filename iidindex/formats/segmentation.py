@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from iidindex.errors import ExchangeError
 from iidindex.masks.polygons import checked
 from iidindex.masks.regions import Bool2D
-from iidindex.masks.rle import decode, decompress
+from iidindex.masks.rle import decode, decode_all, decompress, decompress_all
 from iidindex.model import BBox
 
 Rings = list[npt.NDArray[np.float64]]
@@ -73,6 +74,47 @@ def mask_of(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> tu
         return decode(np.array(counts, np.int64), height, width)
     except OverflowError:
         raise ExchangeError(f"counts hold {max(counts)}, which no picture has") from None
+
+
+Decoded = tuple[BBox, Bool2D]
+
+
+def masks_of(
+    segmentations: Sequence[Mapping[str, Any]], size: tuple[int, int] | None
+) -> list[Decoded | ExchangeError]:
+    """Decode the run lengths of a picture's annotations, many at once where they are text.
+
+    Parameters
+    ----------
+    segmentations : sequence of mapping
+        Each as for `mask_of`.
+    size : (width, height) or None
+        Of the picture, in pixels.
+
+    Returns
+    -------
+    list
+        For each what `mask_of` returns, or the error that it raises.
+    """
+    counts = [one.get("counts") for one in segmentations]
+    sizes = [one.get("size") for one in segmentations]
+    texts = [text for text in counts if isinstance(text, str)]
+    if len(texts) == len(counts) > 1 and all(one == sizes[0] for one in sizes):
+        # Whatever is wrong is found one by one.
+        with suppress(ExchangeError):
+            height, width = frame_of(sizes[0])
+            if size is None or size == (width, height):
+                return [*decode_all(decompress_all(texts), height, width)]
+    return [_decoded(one, size) for one in segmentations]
+
+
+def _decoded(
+    segmentation: Mapping[str, Any], size: tuple[int, int] | None
+) -> Decoded | ExchangeError:
+    try:
+        return mask_of(segmentation, size)
+    except ExchangeError as error:
+        return error
 
 
 def _of_text(counts: str | bytes, height: int, width: int) -> tuple[BBox, Bool2D]:
