@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import codec, cold, drawing, ingest, overlaps, plots, questions
+from benchmarks import codec, cold, drawing, exchange, ingest, overlaps, plots, questions
 from benchmarks.memory import HERE
 from benchmarks.page import PLOT, everything, page
 from benchmarks.peers import works as peers
@@ -18,6 +18,7 @@ PAGE = HERE / "docs" / "benchmarks.md"
 FAMILIES: dict[str, Family] = {
     "codec": codec.works,
     "drawing": drawing.works,
+    "exchange": exchange.works,
     "overlaps": overlaps.works,
     "ingest": ingest.works,
     "questions": questions.works,

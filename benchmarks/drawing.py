@@ -41,7 +41,7 @@ def works(directory: Path, scale: Scale) -> Sequence[Work]:
     ]
 
 
-def _polygons(count: int, frame: tuple[int, int]) -> list[Points]:
+def polygons_in(count: int, frame: tuple[int, int]) -> list[Points]:
     """Round polygons with bumps, anywhere in the frame and partly outside."""
     rng = np.random.default_rng(0)
     made = []
@@ -72,7 +72,7 @@ def _repeated(job: Job, times: int) -> Job:
 
 
 def _drawing(frame: tuple[int, int], count: int, scale: Scale, times: int) -> Work:
-    polygons = _polygons(count, frame)
+    polygons = polygons_in(count, frame)
     shapes = [[each] for each in polygons]
     flat = [each.reshape(-1).tolist() for each in polygons]
     height, width = frame
@@ -110,7 +110,7 @@ def _annotation_to_mask(flat: list[float], height: int, width: int) -> Any:
 
 def _encoding(count: int, scale: Scale) -> Work:
     height, width = _SMALL
-    found = draw([[each] for each in _polygons(count, _SMALL)], height, width, "coco")
+    found = draw([[each] for each in polygons_in(count, _SMALL)], height, width, "coco")
     boxes, masks = [box for box, _ in found], [mask for _, mask in found]
     # pycocotools wants every frame column by column.
     frames = [np.asfortranarray(_whole(each, _SMALL), np.uint8) for each in found]
@@ -134,7 +134,7 @@ def _encoding(count: int, scale: Scale) -> Work:
 
 def _decoding(count: int, scale: Scale) -> Work:
     height, width = _SMALL
-    found = draw([[each] for each in _polygons(count, _SMALL)], height, width, "coco")
+    found = draw([[each] for each in polygons_in(count, _SMALL)], height, width, "coco")
     boxes, masks = [box for box, _ in found], [mask for _, mask in found]
     texts = compress_all(runs_all(masks, boxes, height, width))
     coded = [{"size": [height, width], "counts": text} for text in texts]

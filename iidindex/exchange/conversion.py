@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from iidindex.errors import EncodeError, ExchangeError, IIDFormatError, SourceNotFoundError
 from iidindex.exchange.output_paths import place_of
+from iidindex.exchange.packing import encode_picture
 from iidindex.files.iidfile import IIDFile
-from iidindex.formats.annotation import Picture, Refusals, Refused
+from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused
 from iidindex.formats.finishing import read_pictures
 from iidindex.formats.reading import Options, SourceFiles, Task
 from iidindex.storage.atomic import write_atomically
@@ -135,14 +136,16 @@ def _write(work: Work, unit: Unit, picture: Picture, outcome: Outcome) -> None:
     if there == data:
         outcome.unchanged += 1
         return
-    if there is not None and not _is_of_same_source(there, picture):
+    if there and not _is_of_same_source(there, picture):
         raise ExchangeError(
             f"{place} is there already and was not made of this source", picture.name
         )
     if work.dry_run:
         return
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    write_atomically(target, [data])
+    # To wait for the disk at every file takes longer than all else; what the power cuts off is
+    # empty, and is written by the next import.
+    write_atomically(target, [data], durable=False)
 
 
 def _image_from(work: Work, picture: Picture, target: str) -> str | None:
@@ -155,22 +158,16 @@ def _image_from(work: Work, picture: Picture, target: str) -> str | None:
 
 
 def _encoded(picture: Picture, image: str | None, outcome: Outcome) -> bytes:
-    file = IIDFile()
-    kept = []
-    for entry in picture.entries:
-        try:
-            file.add(entry.address, entry.domain, entry.bbox, entry.mask, entry.groups)
-        except EncodeError as error:
-            told = entry.address.decode("utf-8", "backslashreplace")
-            outcome.refused.add(Refused("entry", f"{picture.name}, {told}", str(error)))
-        else:
-            kept.append(entry)
-    picture.entries = kept
-    file.meta.data = picture.meta if image is None else {"image": image, **picture.meta}
+    def refuse(entry: Annotation, error: EncodeError) -> None:
+        told = entry.address.decode("utf-8", "backslashreplace")
+        outcome.refused.add(Refused("entry", f"{picture.name}, {told}", str(error)))
+
+    meta = picture.meta if image is None else {"image": image, **picture.meta}
     try:
-        return file.to_bytes()
+        data, picture.entries = encode_picture(picture.entries, meta, refuse)
     except EncodeError as error:
         raise ExchangeError(str(error), picture.name) from error
+    return data
 
 
 def _is_of_same_source(there: bytes, picture: Picture) -> bool:

@@ -12,11 +12,21 @@ from iidindex.storage.paths import absolute, as_path
 from iidindex.system.durable import set_mode, sync_directory
 
 
-def write_atomically(path: str | os.PathLike[str], chunks: list[bytes]) -> None:
+def write_atomically(
+    path: str | os.PathLike[str], chunks: list[bytes], *, durable: bool = True
+) -> None:
     """Replace the file at `path` by `chunks`, whole or not at all.
 
     The bytes go to a temporary file in the same directory, are flushed to the disk and then
     renamed over `path`; permissions of a file that was there are kept.
+
+    Parameters
+    ----------
+    path : path-like
+    chunks : list of bytes
+    durable : bool
+        Without it, nothing waits for the disk: the file is whole if this process is killed, but
+        may be empty if the power fails within seconds.
 
     Raises
     ------
@@ -29,7 +39,7 @@ def write_atomically(path: str | os.PathLike[str], chunks: list[bytes]) -> None:
         # Through a symbolic link, the file it points to is replaced, not the link.
         target = Path(os.path.realpath(place, strict=False))
         mode = _mode_to_keep(target)
-        _replace(target, chunks, mode)
+        _replace(target, chunks, mode, durable)
     except (OSError, ValueError) as error:
         raise SourceError(f"{name}: cannot be written: {reason_of(error)}") from error
 
@@ -46,7 +56,7 @@ def _mode_to_keep(target: Path) -> int | None:
     return stat.S_IMODE(mode)
 
 
-def _replace(target: Path, chunks: list[bytes], mode: int | None) -> None:
+def _replace(target: Path, chunks: list[bytes], mode: int | None, durable: bool) -> None:
     # The process and the list keep two writers of one name apart. The name of the target is
     # left out, as it may be as long as the file system allows.
     temporary = target.with_name(f".iidindex.{os.getpid()}.{id(chunks):x}.tmp")
@@ -54,12 +64,14 @@ def _replace(target: Path, chunks: list[bytes], mode: int | None) -> None:
         with temporary.open("xb") as file:
             file.writelines(chunks)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
             if mode is not None:
                 set_mode(file, temporary, mode)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    # The new file is in place by now, whether or not the directory can be flushed.
-    sync_directory(target.parent)
+    if durable:
+        # The new file is in place by now, whether or not the directory can be flushed.
+        sync_directory(target.parent)

@@ -11,13 +11,38 @@ from typing import BinaryIO
 from iidindex.errors import SourceError, SourceNotFoundError
 from iidindex.storage.local import reason_of
 from iidindex.storage.paths import absolute, as_path
+from iidindex.system.positioned import open_to_read, read_at
 
+# Systems read no more than 2 GiB at a time.
+_MOST_AT_ONCE = 1 << 30
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 
 
 def _stem(name: str) -> str:
     dot = name.rfind(".")
     return name[:dot] if dot > name.rfind("/") + 1 else name
+
+
+class _Opened:
+    """A file that is kept open."""
+
+    def __init__(self, name: str, path: str) -> None:
+        self.name = name
+        self._fd, _ = open_to_read(path)
+        if self._fd < 0:
+            raise OSError("it is not a regular file")
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read some bytes, fewer at the end."""
+        parts = []
+        while length > 0 and (part := read_at(self._fd, min(length, _MOST_AT_ONCE), offset)):
+            parts.append(part)
+            offset, length = offset + len(part), length - len(part)
+        return b"".join(parts)
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", -1) >= 0:
+            os.close(self._fd)
 
 
 class Folder:
@@ -40,6 +65,8 @@ class Folder:
             raise SourceNotFoundError(f"{as_path(path)}: there is no such file or directory")
         parent, self.name = os.path.split(self.location)
         self._top = self.location if self.is_folder else parent
+        # Records of one file are read one after the other.
+        self._opened: _Opened | None = None
         self._names: list[str] | None = None if self.is_folder else [self.name]
 
     def names(self) -> Sequence[str]:
@@ -114,10 +141,10 @@ class Folder:
     def range(self, name: str, offset: int, length: int) -> bytes:
         """Some bytes of a file; fewer at its end."""
         try:
-            with open(self.path(name), "rb", buffering=0) as file:
-                file.seek(offset)
-                return file.read(length)
-        except OSError as error:
+            if self._opened is None or self._opened.name != name:
+                self._opened = _Opened(name, self.path(name))
+            return self._opened.read(offset, length)
+        except (OSError, ValueError) as error:
             raise _unreadable(name, error) from error
 
     def open(self, name: str) -> BinaryIO:
@@ -131,6 +158,7 @@ class Folder:
         # A worker is told which files to read; it need not be sent the names of all.
         state = dict(self.__dict__)
         state.pop("_by_stem", None)
+        state["_opened"] = None
         return {**state, "_names": None if self.is_folder else self._names}
 
 
