@@ -343,3 +343,21 @@ def test_as_many_boxes_as_masks():
         runs_all([], [BBox(0, 0, 1, 1)], 4, 5)
     assert runs_all([], [], 4, 5) == []
     assert compress_all([]) == []
+
+
+def test_extents_are_those_of_the_masks() -> None:
+    from iidindex.masks.rle import runs_all
+    from iidindex.masks.run_extents import extents
+
+    rng = np.random.default_rng(11)
+    for _ in range(100):
+        height, width = rng.integers(1, 12, 2).tolist()
+        masks = [rng.random((height, width)) < rng.random() ** 2 for _ in range(6)]
+        boxes = [BBox(0, 0, height, width)] * 6
+        found, areas = extents(runs_all(masks, boxes, height, width), height)
+        for mask, box, area in zip(masks, found.tolist(), areas.tolist(), strict=True):
+            rows, columns = np.nonzero(mask)
+            expected = [0, 0, 0, 0]
+            if len(rows):
+                expected = [rows.min(), columns.min(), rows.max() + 1, columns.max() + 1]
+            assert (box, area) == (expected, mask.sum())
