@@ -20,7 +20,7 @@ from iidindex.exchange.tables import write_table
 from iidindex.files.frame_size import size_of
 from iidindex.formats.annotation import Annotation, Picture
 from iidindex.formats.registry import WRITERS, writer_named
-from iidindex.masks.regions import Bytes
+from iidindex.masks.regions import Bool2D, Bytes
 from iidindex.model import BBox
 from iidindex.query.answers.entry import segments_of
 from iidindex.query.entries import Entries
@@ -30,6 +30,10 @@ from iidindex.query.pixels.segments import Original
 from iidindex.query.pixels.sift import read_masks
 from iidindex.query.question.asked import Filters
 from iidindex.storage.paths import SUFFIX, is_iid
+
+# Files whose masks are read together, and pixels of them after which that is enough.
+_FILES_TOGETHER = 100
+_PIXELS_TOGETHER = 1 << 24
 
 # What is written without looking at a mask.
 WITHOUT_MASKS = {
@@ -95,8 +99,7 @@ def export(
         else:
             session = writer.begin(sink)
             total = question.count() if progress is not None and not filters.regions else 0
-            for file in _with_images(chosen, guard):
-                picture = _picture(file, originals, filters)
+            for picture in _pictures(_with_images(chosen, guard), originals, filters):
                 session.add(picture)
                 report.pictures += 1
                 report.entries += len(picture.entries)
@@ -144,16 +147,37 @@ def _with_images(chosen: Iterator[ChosenFile], guard: _Guard) -> Iterator[Chosen
         yield file
 
 
-def _picture(file: ChosenFile, originals: Originals, filters: Filters) -> Picture:
-    """A file's entries with their masks, those of files that cannot be believed left out."""
-    entries = file.entries
-    masks = {}
-    if entries:
-        where = {entries[0].file_id: Original(entries[0].location, entries[0].stamp)}
-        order = sorted(range(len(entries)), key=lambda place: entries[place].bufloc.offset)
-        segments = segments_of([entries[place] for place in order])
-        for row, mask in read_masks(originals, where, segments, filters.on_stale):
-            masks[order[row]] = mask
+def _pictures(
+    chosen: Iterator[ChosenFile], originals: Originals, filters: Filters
+) -> Iterator[Picture]:
+    """Files with the masks of their entries; those that cannot be believed are left out."""
+    for some in _together(chosen):
+        entries = [entry for file in some for entry in file.entries]
+        masks: dict[int, Bool2D] = {}
+        if entries:
+            where = {one.file_id: Original(one.location, one.stamp) for one in entries}
+            entries.sort(key=lambda entry: (entry.file_id, entry.bufloc.offset))
+            segments = segments_of(entries)
+            for row, mask in read_masks(originals, where, segments, filters.on_stale):
+                masks[entries[row].id] = mask
+        yield from (_picture(file, masks) for file in some)
+
+
+def _together(chosen: Iterator[ChosenFile]) -> Iterator[list[ChosenFile]]:
+    """Files whose masks are read together: some of the calls that each takes serve all."""
+    some: list[ChosenFile] = []
+    n_pixels = 0
+    for file in chosen:
+        some.append(file)
+        n_pixels += sum(entry.bbox.n_pixels for entry in file.entries)
+        if len(some) >= _FILES_TOGETHER or n_pixels > _PIXELS_TOGETHER:
+            yield some
+            some, n_pixels = [], 0
+    if some:
+        yield some
+
+
+def _picture(file: ChosenFile, masks: dict[int, Bool2D]) -> Picture:
     size = size_of(file.meta)
     meta = file.meta if isinstance(file.meta, dict) else {"meta": file.meta}
     return Picture(
@@ -166,12 +190,12 @@ def _picture(file: ChosenFile, originals: Originals, filters: Filters) -> Pictur
                 entry.iid.address,
                 entry.iid.domain,
                 entry.bbox,
-                masks[place],
+                masks[entry.id],
                 entry.groups,
                 entry.key,
             )
-            for place, entry in enumerate(entries)
-            if place in masks
+            for entry in file.entries
+            if entry.id in masks
         ],
         image=image_named(file.meta),
         pixels=_pixels_of(file),

@@ -15,6 +15,10 @@ from iidindex.formats.writing import Sink
 from iidindex.masks.rle import compress_all, runs_all
 from iidindex.masks.run_extents import extents
 
+# Annotations of small masks share the calls that each takes.
+_TOGETHER = 500
+_PIXELS = 1 << 23
+
 
 class CocoWriter:
     """COCO instances, one JSON."""
@@ -37,27 +41,42 @@ class CocoSession:
         self._tracks: dict[tuple[bytes, bytes], int] = {}
         self._categories: dict[str | None, int] = {}
         self._n_annotations = 0
+        self._size = (0, 0)
+        self._waiting: list[tuple[int, Annotation]] = []
         self.lost: dict[str, int] = {}
 
     def add(self, picture: Picture) -> None:
-        """Write the annotations of a picture."""
-        file = self._begun()
-        number = len(self._images) + 1
+        """Write the annotations of a picture, or keep them for the next of its size."""
         height = picture.height or max((entry.bbox.maxr for entry in picture.entries), default=0)
         width = picture.width or max((entry.bbox.maxc for entry in picture.entries), default=0)
-        self._images.append(self._image(number, picture, height, width))
-        masks = [entry.mask for entry in picture.entries]
-        if not masks:
+        self._images.append(self._image(len(self._images) + 1, picture, height, width))
+        if self._size != (height, width) or self._is_enough:
+            self._write()
+            self._size = (height, width)
+        number = len(self._images)
+        self._waiting += [(number, entry) for entry in picture.entries]
+
+    @property
+    def _is_enough(self) -> bool:
+        pixels = sum(entry.mask.size for _, entry in self._waiting)
+        return len(self._waiting) > _TOGETHER or pixels > _PIXELS
+
+    def _write(self) -> None:
+        """Write the annotations that wait, of pictures of one size."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
             return
-        runs = runs_all(masks, [entry.bbox for entry in picture.entries], height, width)
-        boxes, areas = extents(runs, height)
-        told = zip(compress_all(runs), boxes.tolist(), areas.tolist(), strict=True)
+        height, width = self._size
+        boxes = [entry.bbox for _, entry in waiting]
+        runs = runs_all([entry.mask for _, entry in waiting], boxes, height, width)
+        tight, areas = extents(runs, height)
+        told = zip(compress_all(runs), tight.tolist(), areas.tolist(), strict=True)
         lines = [
             self._annotation(entry, number, (height, width), *about)
-            for entry, about in zip(picture.entries, told, strict=True)
+            for (number, entry), about in zip(waiting, told, strict=True)
         ]
         lead = ",\n" if self._n_annotations > len(lines) else "\n"
-        file.write((lead + ",\n".join(lines)).encode("utf-8", "surrogatepass"))
+        self._begun().write((lead + ",\n".join(lines)).encode("utf-8", "surrogatepass"))
 
     def _image(self, number: int, picture: Picture, height: int, width: int) -> str:
         """The record of a picture, whose name is that of its own file if no other has that."""
@@ -102,6 +121,7 @@ class CocoSession:
 
     def finish(self) -> None:
         """Write pictures and categories, and end the JSON."""
+        self._write()
         file = self._begun()
         categories = [
             {"id": number, "name": "none", "supercategory": "", NO_GROUP: True}
