@@ -20,6 +20,7 @@ def works(directory: Path, scale: Scale) -> Sequence[Work]:
     """Opening, decoding, and adding and saving."""
     return [
         _opening(directory / "opening", scale),
+        *_in_turn(directory / "in-turn", scale),
         _decoding(directory / "mixed", "mixed", MIXED, scale),
         _decoding(directory / "small", "small", (SMALL,), scale),
         _decoding(directory / "large", "large", (LARGE,), scale),
@@ -102,6 +103,87 @@ def _contents_by_original(path: Path) -> _Contents:
             [list(entry.seg.bbox) for entry in entries],
             [entry.seg.area for entry in entries],
         )
+
+
+# ---------------------------------------------------------------------- one after the other
+
+# Pixels across.
+_TINY = 30
+_FLOOR = (
+    "More than half of what is left of the addresses is Python's own: an entry and an IID made "
+    "for each row, a property asked of each, and all of it given back. design.md has the profile."
+)
+
+
+def _in_turn(directory: Path, scale: Scale) -> list[Work]:
+    """The founding API as its users write it: an entry, its IID or its mask, the next entry."""
+    paths = archive.write_files(directory, scale.of(60, 10), 100, sizes=(_TINY,), seed=3000)
+    amount = f"{len(paths)} files × 100"
+
+    def addresses() -> list[bytes]:
+        found = []
+        for path in paths:
+            with IIDFile(path) as file:
+                found += [entry.iid.address for entry in file.fetch(all_keys=True, iids=True)]
+        return found
+
+    def addresses_by_original(**options: bool) -> list[bytes]:
+        found = []
+        for path in paths:
+            with original.opened(path) as file:
+                entries = file.fetch(all_keys=True, iids=True, **options)
+                found += [entry.iid.address for entry in entries]
+        return found
+
+    def masks() -> None:
+        for path in paths:
+            with IIDFile(path) as file:
+                for entry in file.fetch(everything=True):
+                    entry.seg.mask()
+
+    def masks_by_original() -> None:
+        for path in paths:
+            with original.opened(path) as file:
+                for entry in file.fetch(everything=True):
+                    entry.seg.mask()
+
+    def check_masks() -> None:
+        for path in paths[:5]:
+            with original.opened(path) as file, IIDFile(path) as ours:
+                expected = [entry.seg.mask() for entry in file.fetch(everything=True)]
+                found = [entry.seg.mask() for entry in ours.fetch(everything=True)]
+                _agree_on_masks(path, found, expected)
+
+    same_call = Contender.of(f"{original.NAME}, which loads segments, too", addresses_by_original)
+    same_load = Contender.of(
+        f"{original.NAME} with segs=False", lambda: addresses_by_original(segs=False)
+    )
+    repeats = scale.of(11, 3)
+    works = [
+        Work(
+            name=f"one after the other: addresses of {amount} entries, {told}",
+            ours=[Contender.of("fetch(all_keys=True, iids=True), iid.address", addresses)],
+            theirs=theirs,
+            promise=Promise.faster(5),
+            repeats=repeats,
+            check=lambda: agree("addresses", addresses(), addresses_by_original()),
+            reason=_FLOOR,
+        )
+        for told, theirs in (("the same call", same_call), ("the same loaded", same_load))
+    ]
+    works.append(
+        Work(
+            name=f"one after the other: masks {_TINY} pixels across, {amount}",
+            ours=[Contender.of("fetch(everything=True), seg.mask()", masks)],
+            theirs=Contender.of(original.NAME, masks_by_original),
+            promise=Promise.faster(5),
+            repeats=repeats,
+            check=check_masks,
+            reason=_FLOOR
+            + " A third of these masks, besides, are looser than their regions or have several.",
+        )
+    )
+    return works
 
 
 # ---------------------------------------------------------------------- decoding

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.buffers import Bytes
+from iidindex.codec import layout
 from iidindex.codec.reader import Ints
 from iidindex.codec.region_table import read_few_regions, read_regions
 from iidindex.errors import IIDFormatError
@@ -112,15 +113,82 @@ def decode_masks(
             raise _too_large(BBox(*corner[largest].tolist()), int(offset[largest])) from None
 
 
+# Packed bytes that are decoded ahead of who asks for one mask after the other, who may keep one
+# of them, and with it the memory of all; and how few masks are quicker decoded one by one.
+_AHEAD_BYTES = 1 << 14
+_FEW_MASKS = 8
+
+
+def rows_ahead(length: Ints) -> int:
+    """How many segments of these lengths, from the first on, can be decoded ahead at most."""
+    # No more than this can be of use, however many there are.
+    some = length[: _AHEAD_BYTES // layout.SEGMENT_HEAD_SIZE]
+    return int(np.cumsum(some).searchsorted(_AHEAD_BYTES, side="right"))
+
+
+def decode_ahead(
+    data: Bytes, offset: Ints, length: Ints, bbox: npt.NDArray[np.uint16]
+) -> list[Bool2D]:
+    """Decode the first of some masks in one go.
+
+    Parameters
+    ----------
+    data : ndarray of uint8, shape (size,)
+        The bytes that hold the segments.
+    offset, length : ndarray of int64, shape (n,)
+        Where each segment lies in `data`, checked, in bytes; no more than `rows_ahead`.
+    bbox : ndarray of uint16, shape (n, 4)
+        The segments' boxes.
+
+    Returns
+    -------
+    list of ndarray of bool, shape (height, width)
+        Each may be written to, though they share memory. None, if these segments share bytes,
+        or so few masks are small that one by one is quicker.
+
+    Raises
+    ------
+    IIDFormatError
+        If any of them is not valid.
+    """
+    corner = bbox.astype(np.int64)
+    pixels = (corner[:, 2] - corner[:, 0]) * (corner[:, 3] - corner[:, 1])
+    n = rows_ahead(np.maximum(length, pixels >> 3))
+    if n < _FEW_MASKS:
+        return []
+    offset, length = offset[:n], length[:n]
+    if _have_bytes_in_common(offset, length):
+        return []
+    return _decode_block(data, offset, length, bbox[:n])
+
+
+def _have_bytes_in_common(offset: Ints, length: Ints) -> bool:
+    end = offset + length
+    if not np.count_nonzero(end[:-1] > offset[1:]):
+        return False
+    order = np.argsort(offset, kind="stable")
+    return bool(np.count_nonzero(end[order[:-1]] > offset[order[1:]]))
+
+
 def _decode_block(
     data: Bytes, offset: Ints, length: Ints, bbox: npt.NDArray[np.uint16]
 ) -> list[Bool2D]:
     table = read_regions(data, offset, length, bbox)
     regions = table.regions
+    n_bytes = int(np.add.reduce(length))
+    if n_bytes > _BLOCK_BYTES:  # a single large mask is painted band by band
+        return [paint(regions, BBox(*bbox[0].tolist()))]
+    low = int(np.minimum.reduce(offset))
+    high = int(np.maximum.reduce(offset + length))
+    # Segments that lie close together are unpacked with their heads and what else is there.
+    parts = _unpack_all(
+        Regions(data[low:high], regions.start - low, regions.bbox)
+        if high - low <= 2 * n_bytes
+        else compact(regions)
+    )
+    if table.is_one_each and not np.count_nonzero(regions.bbox != bbox):
+        return parts
     boxes = bbox.tolist()
-    if int(length.sum()) > _BLOCK_BYTES:  # a single large mask is painted band by band
-        return [paint(regions, BBox(*boxes[0]))]
-    parts = _unpack_all(regions)
     first = np.searchsorted(table.segment, np.arange(len(offset) + 1)).tolist()
     inner = regions.bbox.tolist()
     return [
@@ -137,25 +205,25 @@ def _assembled(
     """A mask over `box` of the regions whose boxes are `inner`."""
     minr, minc, maxr, maxc = box
     mask = np.zeros((maxr - minr, maxc - minc), np.bool_)
-    for nth, (top, left, bottom, right) in enumerate(inner):
+    if not inner:
+        return mask
+    top, left, bottom, right = inner[0]
+    mask[top - minr : bottom - minr, left - minc : right - minc] = parts[0]
+    for (top, left, bottom, right), part in zip(inner[1:], parts[1:], strict=True):
+        # Regions should not share pixels, but a file may hold any bytes.
         target = mask[top - minr : bottom - minr, left - minc : right - minc]
-        if nth:
-            # Regions should not share pixels, but a file may hold any bytes.
-            target[parts[nth]] = True
-        else:
-            target[...] = parts[0]
+        np.logical_or(target, part, target)
     return mask
 
 
 def _unpack_all(regions: Regions) -> list[Bool2D]:
-    """Unpack whole regions at once, those between which little else lies with what lies there."""
-    near = compact(regions)
-    size = near.bbox[:, 2:] - near.bbox[:, :2]
-    bits = np.unpackbits(near.data)
+    """Unpack the whole buffer, and cut it at the regions."""
+    size = regions.bbox[:, 2:] - regions.bbox[:, :2]
+    bits = np.unpackbits(regions.data)
     return [
         # Made so, it takes less time than a slice that is given a shape.
         np.ndarray(shape, _BOOL, bits, begin)
-        for shape, begin in zip(size.tolist(), (near.start * 8).tolist(), strict=True)
+        for shape, begin in zip(size.tolist(), (regions.start * 8).tolist(), strict=True)
     ]
 
 

@@ -9,6 +9,7 @@ section together may not be longer than the section.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -74,6 +75,11 @@ class IIDColumns(NamedTuple):
     address_offset: Ints
     address_length: Ints
 
+    @property
+    def end(self) -> Ints:
+        """Where the bytes of every IID end."""
+        return self.address_offset + self.address_length
+
 
 class SegmentColumns(NamedTuple):
     """The heads of the segments as columns.
@@ -129,7 +135,8 @@ def check_header(head: bytes, size: int) -> Header:
         )
     if rformat != layout.RFORMAT:
         raise _header_error(f"rformat is {rformat}; expected {layout.RFORMAT}", 4)
-    sections = [*map(BufLoc, numbers[2::2], numbers[3::2])]
+    # Without the constructor that a named tuple has in Python, of which little would be left.
+    sections = [*map(tuple.__new__, repeat(BufLoc), zip(numbers[2::2], numbers[3::2], strict=True))]
     end = layout.HEADER_SIZE
     for offset, length in sections:
         if not length:
@@ -204,12 +211,24 @@ def read_lut(data: Bytes, header: Header) -> Lut:
         empty = np.empty(0, np.int64)
         return Lut(empty, empty, empty, empty, empty)
     table = data[start : start + length].view(_UINT32).reshape(n, len(layout.LUT_COLUMNS))
-    key, iid_offset, iid_length, seg_offset, seg_length = table.T.astype(np.int64, order="C")
+    columns = table.T.astype(np.int64, order="C")
     iids, segs = header.bufloc_iids, header.bufloc_segs
-    if not _fit(iid_offset, iid_length, layout.IID_HEAD_SIZE, iids):
-        raise _lut_error("iids", layout.IID_HEAD_SIZE, iids, start, iid_offset, iid_length)
-    if not _fit(seg_offset, seg_length, layout.SEGMENT_HEAD_SIZE, segs):
-        raise _lut_error("segs", layout.SEGMENT_HEAD_SIZE, segs, start, seg_offset, seg_length)
+    # What is asked of both kinds of records is asked once: of IIDs, and of segments.
+    offsets, lengths = columns[1::2], columns[2::2]
+    ends = offsets + lengths
+    if (
+        np.count_nonzero(lengths < _LEAST)
+        # One behind the other, as all programs known write them: the last one tells of all.
+        or np.count_nonzero(ends[:, :-1] != offsets[:, 1:])
+        or ends[0, -1] > iids.length
+        or ends[1, -1] > segs.length
+    ):
+        for name, where, least, offset, size in zip(
+            ("iids", "segs"), (iids, segs), _LEAST[:, 0].tolist(), offsets, lengths, strict=True
+        ):
+            if not _fit(offset, size, least, where):
+                raise _lut_error(name, least, where, start, offset, size)
+    key, iid_offset, iid_length, seg_offset, seg_length = columns
     if not is_range(key):
         _check_unique(key, start)
     iid_offset += iids.offset
@@ -217,15 +236,14 @@ def read_lut(data: Bytes, header: Header) -> Lut:
     return Lut(key, iid_offset, iid_length, seg_offset, seg_length)
 
 
+_LEAST = np.array([[layout.IID_HEAD_SIZE], [layout.SEGMENT_HEAD_SIZE]])
+
+
 def _fit(offset: Ints, length: Ints, least: int, section: BufLoc) -> bool:
     """Whether records have their least length and lie within their section, and so together."""
     if np.count_nonzero(length < least):
         return False
-    end = offset + length
-    if not np.count_nonzero(end[:-1] != offset[1:]):
-        # One behind the other, as all programs known write them: the last one tells of all.
-        return int(end[-1]) <= section.length
-    return max(int(end.max()), int(length.sum())) <= section.length
+    return max(int((offset + length).max()), int(length.sum())) <= section.length
 
 
 def is_range(keys: Ints) -> bool:
@@ -313,11 +331,11 @@ def read_iids(data: Bytes, lut: Lut) -> IIDColumns:
         empty = np.empty(0, np.int64)
         return IIDColumns(empty, empty, empty, empty)
     head = heads_at(data, lut.iid_offset, layout.IID_HEAD)
-    domain_length = head["domain_length"].astype(np.int64)
-    address_length = head["address_length"].astype(np.int64)
+    # Its fields are of one type: converted together, and without those of a record.
+    _, domain_length, address_length = head.view(_UINT32).reshape(-1, 3).T.astype(np.int64)
     domain_offset = lut.iid_offset + layout.IID_HEAD_SIZE
     address_offset = domain_offset + domain_length
-    wrong = address_offset + address_length != lut.iid_offset + lut.iid_length
+    wrong = domain_length + address_length != lut.iid_length - layout.IID_HEAD_SIZE
     if np.count_nonzero(wrong):
         row = int(np.argmax(wrong))
         raise IIDFormatError(
@@ -360,17 +378,23 @@ def read_segments(data: Bytes, lut: Lut) -> SegmentColumns:
     return columns
 
 
+def are_wrong(bbox: npt.NDArray[np.uint16], area: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+    """Which boxes are reversed, or have an area that does not fit them."""
+    minr, minc, maxr, maxc = bbox.T.astype(np.uint32, order="C")
+    height, width = maxr - minr, maxc - minc
+    # What is negative becomes more than any coordinate; of other boxes, the pixels fit a uint32.
+    wrong: npt.NDArray[np.bool_] = (height | width) > layout.MAX_COORDINATE
+    wrong |= area > height * width
+    return wrong
+
+
 def check_segments(
     bbox: npt.NDArray[np.uint16], area: npt.NDArray[np.uint32], key: Ints, offset: Ints
 ) -> None:
     """Refuse boxes that are reversed and areas that do not fit their box."""
     if not len(bbox):
         return
-    minr, minc, maxr, maxc = bbox.T.astype(np.uint32, order="C")
-    height, width = maxr - minr, maxc - minc
-    # What is negative becomes more than any coordinate; of other boxes, the pixels fit a uint32.
-    wrong = (height | width) > layout.MAX_COORDINATE
-    wrong |= area > height * width
+    wrong = are_wrong(bbox, area)
     if not np.count_nonzero(wrong):
         return
     row = int(np.argmax(wrong))

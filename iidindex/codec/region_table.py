@@ -26,10 +26,13 @@ class RegionTable(NamedTuple):
         For each region, the position of its segment among those asked for; ascending.
     regions : Regions
         Boxes in image coordinates, and where the bits begin in the file.
+    is_one_each : bool
+        Whether it was seen that every segment has just one region.
     """
 
     segment: Ints
     regions: Regions
+    is_one_each: bool = False
 
 
 def read_regions(
@@ -56,13 +59,26 @@ def read_regions(
         If a region's length does not fit its box or its segment, or its box is reversed or
         reaches outside the segment's.
     """
-    segment, start = _region_starts(data, offset, length)
-    if not len(start):
-        return RegionTable(segment, Regions(data, start, np.empty((0, 4), np.int64)))
-    head = heads_at(data, start, layout.REGION_HEAD)
+    head = _first_regions(data, offset, length)
+    more = None if head is None else np.flatnonzero(head["length"] < length - _BEFORE)
+    is_one_each = more is not None and not len(more)
+    if head is not None and is_one_each:
+        segment, start = np.arange(len(offset)), offset + _BEFORE
+        outer = bbox.T.astype(np.int64, order="C")
+    else:
+        if head is None or more is None:
+            segment, start = _region_starts(data, offset + _BEFORE, offset + length)
+        else:
+            begin = offset + _BEFORE
+            behind = (begin + head["length"])[more]
+            segment, start = _region_starts(data, behind, (offset + length)[more])
+            segment, start = _in_order([np.arange(len(offset)), more[segment]], [begin, start])
+        if not len(start):
+            return RegionTable(segment, Regions(data, start, np.empty((0, 4), np.int64)))
+        head = heads_at(data, start, layout.REGION_HEAD)
+        outer = bbox[segment].T.astype(np.int64, order="C")
     # Corner by corner, each a contiguous array.
     inner = head["bbox"].T.astype(np.int64, order="C")
-    outer = bbox[segment].T.astype(np.int64, order="C")
     size = inner[2:] - inner[:2]
     needed = size[0] * size[1]
     needed += 7
@@ -75,7 +91,22 @@ def read_regions(
     if np.count_nonzero(wrong):
         at = int(np.argmax(wrong))
         raise _region_error(int(start[at]), int(head["length"][at]), inner[:, at], outer[:, at])
-    return RegionTable(segment, Regions(data, start + layout.REGION_HEAD_SIZE, inner.T))
+    regions = Regions(data, start + layout.REGION_HEAD_SIZE, inner.T)
+    return RegionTable(segment, regions, is_one_each)
+
+
+# What lies in a segment before its regions.
+_BEFORE = layout.SEGMENT_HEAD_SIZE
+
+
+def _first_regions(data: Bytes, offset: Ints, length: Ints) -> npt.NDArray[np.void] | None:
+    """The heads of the first regions, if every segment has one that ends within it."""
+    if not len(offset) or np.count_nonzero(length < _BEFORE + layout.REGION_HEAD_SIZE):
+        return None
+    head = heads_at(data, offset + _BEFORE, layout.REGION_HEAD)
+    stated = head["length"]
+    wrong = (stated < layout.REGION_HEAD_SIZE) | (stated > length - _BEFORE)
+    return None if np.count_nonzero(wrong) else head
 
 
 # A segment of so few regions is read faster one by one than all at once.
@@ -138,14 +169,12 @@ def _region_error(offset: int, length: int, box: Ints, outer: Ints) -> IIDFormat
 _FEW_CHAINS = 24
 
 
-def _region_starts(data: Bytes, offset: Ints, length: Ints) -> tuple[Ints, Ints]:
-    """Follow the chain of region lengths in every segment.
+def _region_starts(data: Bytes, position: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """Follow the chain of region lengths in every segment, from `position` to `end`.
 
     Each region's place depends on the one before it, so the chains of all segments are
     followed side by side, one array round per region; the last few long chains one by one.
     """
-    position = offset + layout.SEGMENT_HEAD_SIZE
-    end = offset + length
     active = np.flatnonzero(position < end)
     position, end = position[active], end[active]
     segments: list[Ints] = []
@@ -170,6 +199,11 @@ def _region_starts(data: Bytes, offset: Ints, length: Ints) -> tuple[Ints, Ints]
         starts.append(np.array([*chain.from_iterable(chains)], np.int64))
     if len(starts) == 1:
         return segments[0], starts[0]
+    return _in_order(segments, starts)
+
+
+def _in_order(segments: list[Ints], starts: list[Ints]) -> tuple[Ints, Ints]:
+    """Put regions into the order of their segments."""
     segment, start = np.concatenate(segments), np.concatenate(starts)
     # What is found of a segment later lies behind what was found before.
     order = np.argsort(segment, kind="stable")

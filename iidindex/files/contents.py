@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from iidindex.files.file_entry import Entry
 from iidindex.files.file_records import Records
 from iidindex.files.groups import Groups
 from iidindex.files.metadata import Metadata
+from iidindex.files.siblings import Siblings
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox, BBoxLike
 
@@ -32,7 +34,9 @@ class Contents:
     def __init__(self, records: Records) -> None:
         self._records = records
         self._loaded_keys: set[int] = set()
+        self._all_are_loaded = False
         self._space: SegmentSpace | None = None
+        self._meta: Metadata | None = None
 
     # ------------------------------------------------------------------ what is in it
 
@@ -51,7 +55,7 @@ class Contents:
 
     def __iter__(self) -> Iterator[Entry]:
         """Iterate over the entries in the order of their keys; nothing is loaded ahead."""
-        return iter(self._entries(np.arange(len(self))))
+        return iter(self._entries(None))
 
     @property
     def keys(self) -> Ints:
@@ -73,10 +77,20 @@ class Contents:
         """The areas of all entries, row by row: uint32, shape (n,), pixels."""
         return self._records.areas
 
-    @cached_property
+    @property
     def meta(self) -> Metadata:
         """The metadata: ``iidfile.meta.data``, anything that JSON can hold; yours to change."""
-        return Metadata(self._records.read_meta())
+        if self._meta is None:
+            self._meta = Metadata(self._records.read_meta())
+        return self._meta
+
+    @meta.setter
+    def meta(self, value: Any) -> None:
+        """Take what is given for the ``data``."""
+        if isinstance(value, Metadata):
+            self._meta = value
+        else:
+            self.meta.data = value
 
     @cached_property
     def groups(self) -> Groups:
@@ -124,22 +138,24 @@ class Contents:
         """
         groups = group if groups is None else groups
         if everything:
-            rows, iids, segs = np.arange(len(self)), True, True
+            rows, iids, segs = None, True, True
         elif not has_none(groups):
             assert groups is not None
             rows = self._records.rows_of(self.groups.keys(groups))
         elif all_keys:
-            rows = np.arange(len(self))
+            rows = None
         else:
             rows = self._records.rows_of([] if keys is None else keys)
         load_iids, load_segs = what_to_load(iids, segs)
         entries = self._entries(rows)
-        if len(rows) == len(self):
+        if rows is None or len(rows) == len(self):
             self._records.load(load_iids, load_segs)
-        else:
-            for entry in entries:
-                _ = load_iids and entry.iid, load_segs and entry.seg.bbox
-        self._loaded_keys.update(self.keys[rows].tolist())
+            # What is added later counts as loaded, too.
+            self._all_are_loaded = True
+            return entries
+        for entry in entries:
+            _ = load_iids and entry.iid, load_segs and entry.seg.bbox
+        self._loaded_keys.update(entry.key for entry in entries)
         return entries
 
     def look_for(
@@ -318,20 +334,25 @@ class Contents:
         except TypeError:
             told = f"{type(entries).__name__}: {entries!r:.200}"
             raise QueryError(f"entries must be several of this file, not {told}") from None
-        if any(not isinstance(one, Entry) or one._records is not self._records for one in chosen):
+        if any(not issubclass(kind, Entry) for kind in set(map(type, chosen))) or any(
+            records is not self._records for records in {one._siblings.records for one in chosen}
+        ):
             raise QueryError(f"{self.name}: an entry belongs to another file")
         rows = np.array([entry.row for entry in chosen], np.int64)
         return zip(chosen, self._records.masks(rows), strict=True)
 
     # ------------------------------------------------------------------ rows
 
-    def _entries(self, rows: Ints) -> list[Entry]:
-        """Entries of some rows, ascending by key."""
-        rows = self._records.in_key_order(rows)
-        keys = self.keys[rows].tolist()
-        return [
-            Entry(self._records, row, key) for row, key in zip(rows.tolist(), keys, strict=True)
-        ]
+    def _entries(self, rows: Ints | None) -> list[Entry]:
+        """Entries of some rows, or of all, ascending by key."""
+        records = self._records
+        if records.keys_are_rows:
+            rows = np.arange(len(records)) if rows is None else np.sort(rows)
+            keys = numbers = rows.tolist()
+        else:
+            rows = records.in_key_order(np.arange(len(records)) if rows is None else rows)
+            keys, numbers = records.keys[rows].tolist(), rows.tolist()
+        return list(map(Entry, repeat(Siblings(records, rows)), numbers, keys))
 
     def _rows_in(self, groups: str | Iterable[str] | None) -> Ints:
         if groups is None or (isinstance(groups, list) and not groups):
@@ -339,6 +360,8 @@ class Contents:
         return self._records.rows_of(self.groups.keys(groups))
 
     def _loaded_rows(self) -> Ints:
+        if self._all_are_loaded:
+            return np.arange(len(self))
         return self._records.rows_of(self._loaded_keys)
 
     def _segment_space(self) -> SegmentSpace:

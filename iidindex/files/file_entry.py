@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+
 from iidindex.files.file_records import Records
+from iidindex.files.siblings import Siblings
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox, BBoxLike, BufLoc
 
@@ -15,10 +20,10 @@ class Segment:
     key : int
     """
 
-    __slots__ = ("_head", "_records", "_row", "key")
+    __slots__ = ("_head", "_row", "_siblings", "key")
 
-    def __init__(self, records: Records, row: int, key: int) -> None:
-        self._records = records
+    def __init__(self, siblings: Siblings, row: int, key: int) -> None:
+        self._siblings = siblings
         self._row = row
         self._head: tuple[BBox, int] | None = None
         self.key = key
@@ -36,11 +41,14 @@ class Segment:
     @property
     def bufloc(self) -> BufLoc:
         """Where the encoded segment lies, from the start of the file, in bytes."""
-        part, row = self._records.locate(self._row)
+        part, row = self._siblings.records.locate(self._row)
         return BufLoc(int(part.lut.seg_offset[row]), int(part.lut.seg_length[row]))
 
     def mask(self, bbox: BBoxLike | None = None) -> Bool2D:
         """Decode the mask.
+
+        Small ones that are asked for one after the other, in the order of the entries, are
+        decoded many at a time and share memory: copy one that is to be kept alone for long.
 
         Parameters
         ----------
@@ -60,9 +68,18 @@ class Segment:
         QueryError
             If `bbox` is not a box.
         """
-        crop = None if bbox is None else BBox.of(bbox)
-        part, row = self._records.locate(self._row)
-        return part.mask(row, self.bbox, crop)
+        siblings, row = self._siblings, self._row
+        crop = None
+        if bbox is not None:
+            crop = BBox.of(bbox)
+        else:
+            mask = siblings.records.ahead.pop(row, None)
+            if mask is None:
+                mask = siblings.read_ahead(row)
+            if mask is not None:
+                return mask
+        part, local = siblings.records.locate(row)
+        return part.mask(local, self.bbox, crop)
 
     def bbox_xywh(self, center: bool = False) -> tuple[float, float, int, int]:
         """The box as x, y, width and height; with `center`, x and y are its middle."""
@@ -74,9 +91,12 @@ class Segment:
 
     def _load(self) -> tuple[BBox, int]:
         if self._head is None:
-            part, row = self._records.locate(self._row)
-            self._head = part.bbox_and_area(row)
+            heads = self._siblings.heads
+            self._head = self._siblings.head(self._row) if heads is None else heads[self._row]
         return self._head
+
+    def __reduce__(self) -> tuple[Callable[..., Segment], tuple[Records, int, int]]:
+        return _segment_alone, (self._siblings.records, self._row, self.key)
 
     def __repr__(self) -> str:
         return f"Segment(key={self.key}, bbox={tuple(self.bbox)}, area={self.area})"
@@ -93,37 +113,50 @@ class Entry:
         The position in the lookup table; the same number, in files of the founding program.
     """
 
-    __slots__ = ("_iid", "_records", "_seg", "key", "row")
+    __slots__ = ("_iid", "_seg", "_siblings", "key", "row")
 
-    def __init__(self, records: Records, row: int, key: int) -> None:
-        self._records = records
-        self._iid: IID | None = None
-        self._seg: Segment | None = None
+    def __init__(self, siblings: Siblings, row: int, key: int) -> None:
+        self._siblings = siblings
         self.row = row
         self.key = key
+        self._iid: IID | None = None
+        self._seg: Segment | None = None
 
     @property
     def iid(self) -> IID:
         """The IID: ``entry.iid.address`` and ``entry.iid.domain``, bytes (or None)."""
+        iids = self._siblings.iids
+        if iids is not None:
+            return iids[self.row]
         if self._iid is None:
-            part, row = self._records.locate(self.row)
-            self._iid = part.iid(row)
+            self._iid = self._siblings.iid(self.row)
         return self._iid
 
     @property
     def seg(self) -> Segment:
         """The segment: ``entry.seg.bbox``, ``.area``, ``.mask()``."""
         if self._seg is None:
-            self._seg = Segment(self._records, self.row, self.key)
+            self._seg = Segment(self._siblings, self.row, self.key)
         return self._seg
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Entry):
             return NotImplemented
-        return self.row == other.row and self._records is other._records
+        return self.row == other.row and self._siblings.records is other._siblings.records
 
     def __hash__(self) -> int:
-        return hash((id(self._records), self.row))
+        return hash((id(self._siblings.records), self.row))
+
+    def __reduce__(self) -> tuple[Callable[..., Entry], tuple[Records, int, int]]:
+        return _entry_alone, (self._siblings.records, self.row, self.key)
 
     def __repr__(self) -> str:
         return f"Entry(key={self.key}, iid={self.iid}, bbox={tuple(self.seg.bbox)})"
+
+
+def _entry_alone(records: Records, row: int, key: int) -> Entry:
+    return Entry(Siblings(records, np.array([row])), row, key)
+
+
+def _segment_alone(records: Records, row: int, key: int) -> Segment:
+    return Segment(Siblings(records, np.array([row])), row, key)

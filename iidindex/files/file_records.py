@@ -33,6 +33,13 @@ class Records:
     source : Source, optional
         Where the stored records are; none, for a new file.
 
+    Attributes
+    ----------
+    header : Header
+    ahead : dict of int to ndarray of bool
+        Masks by row that were decoded along with one that was asked for. Whoever takes one takes
+        it out, as nobody else may have the same.
+
     Raises
     ------
     IIDFormatError
@@ -45,6 +52,7 @@ class Records:
         self._new_iids: list[bytes] = []
         self._new_segs = Pending()
         self._new_part: Part | None = None
+        self.ahead: dict[int, Bool2D] = {}
         self.header = EMPTY_HEADER if source is None else _header_of(source)
 
     @property
@@ -64,9 +72,30 @@ class Records:
         return _joined([part.lut.key for part in self.parts], np.empty(0, np.int64))
 
     @property
+    def keys_are_rows(self) -> bool:
+        """Whether every key is its row, as in all files of the founding program."""
+        # What was added to such a file counts on from there.
+        return self._stored is None or self._stored.keys_are_rows
+
+    @property
     def iids(self) -> list[IID]:
         """The IIDs of all rows."""
         return list(chain.from_iterable(part.iids for part in self.parts))
+
+    @property
+    def iids_are_loaded(self) -> bool:
+        """Whether those of all rows are at hand."""
+        return all(part.iids_are_loaded for part in self.parts)
+
+    @property
+    def heads(self) -> list[tuple[BBox, int]]:
+        """Boxes and areas of all rows."""
+        return list(chain.from_iterable(part.heads for part in self.parts))
+
+    @property
+    def segments_are_loaded(self) -> bool:
+        """Whether the heads of all segments are at hand."""
+        return all(part.segments_are_loaded for part in self.parts)
 
     @property
     def bboxes(self) -> npt.NDArray[np.uint16]:
@@ -242,7 +271,7 @@ class Records:
     def __getstate__(self) -> dict[str, Any]:
         # What was decoded refers to the storage of this object; a copy has its own.
         self.check_open()
-        return {**self.__dict__, "_stored": None, "_new_part": None}
+        return {**self.__dict__, "_stored": None, "_new_part": None, "ahead": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -251,6 +280,7 @@ class Records:
     def _forget(self) -> None:
         for name in ("_stored", "_first_new_key"):
             self.__dict__.pop(name, None)
+        self.ahead = {}
 
     @property
     def closed(self) -> bool:

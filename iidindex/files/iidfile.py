@@ -16,7 +16,6 @@ from iidindex.files.arguments import all_texts
 from iidindex.files.contents import Contents
 from iidindex.files.file_records import Records
 from iidindex.files.groups import check_name
-from iidindex.files.metadata import Metadata
 from iidindex.files.saving import encode_file
 from iidindex.masks.regions import as_binary
 from iidindex.model import IID, BBox, BBoxLike, check_bytes
@@ -65,13 +64,6 @@ class IIDFile(Contents):
         super().__init__(Records(None if fpath is None else open_source(fpath)))
 
     # ------------------------------------------------------------------ editing
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Take what is given as ``meta`` for its ``data``."""
-        if name == "meta" and not isinstance(value, Metadata):
-            self.meta.data = value
-            return
-        super().__setattr__(name, value)
 
     def add(
         self,
@@ -159,7 +151,7 @@ class IIDFile(Contents):
 
     def _encode(self) -> list[bytes]:
         # Metadata that nobody looked at is copied as it is.
-        meta = b"" if "meta" in self.__dict__ else self._records.encoded_meta()
+        meta = b"" if self._meta is not None else self._records.encoded_meta()
         return encode_file(
             self._records.parts, meta or encode_meta(self.meta.data), self.groups.as_dict()
         )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from itertools import repeat
 
 import numpy as np
 
-from iidindex.buffers import Bytes, as_bytes
+from iidindex.buffers import Bytes, as_bytes, bytes_behind
 from iidindex.codec import layout
-from iidindex.codec.decode import decode_mask, decode_masks
+from iidindex.codec.decode import decode_ahead, decode_mask, decode_masks, rows_ahead
 from iidindex.codec.reader import (
     Header,
     IIDColumns,
     Ints,
     Lut,
     SegmentColumns,
+    is_range,
     read_iids,
     read_lut,
     read_segments,
@@ -101,6 +103,11 @@ class Part:
         return len(self.lut)
 
     @cached_property
+    def keys_are_rows(self) -> bool:
+        """Whether every key is its row in the file."""
+        return is_range(self.lut.key)
+
+    @cached_property
     def iid_columns(self) -> IIDColumns:
         """Where the bytes of all IIDs lie."""
         with naming(self.name):
@@ -118,11 +125,20 @@ class Part:
 
     @cached_property
     def iid_bytes(self) -> tuple[bytes, int]:
-        """The bytes of all IIDs, copied from the buffer, and where they begin in it."""
+        """Bytes in which all IIDs are, copied from the buffer if need be, and where they begin."""
         columns = self.iid_columns
-        low = int(columns.domain_offset.min(initial=len(self._data)))
-        high = int((columns.address_offset + columns.address_length).max(initial=low))
+        if (whole := bytes_behind(self.data)) is not None:
+            return whole, 0
+        if not len(columns.domain_offset):
+            return b"", 0
+        low = int(np.minimum.reduce(columns.domain_offset))
+        high = int(np.maximum.reduce(columns.end))
         return self.data[low:high].tobytes(), low
+
+    @property
+    def iids_are_loaded(self) -> bool:
+        """Whether the bytes of all IIDs are at hand."""
+        return "iid_bytes" in self.__dict__
 
     @cached_property
     def iids(self) -> list[IID]:
@@ -132,28 +148,38 @@ class Part:
         raw, low = self.iid_bytes
         starts = (columns.domain_offset - low).tolist()
         middles = (columns.address_offset - low).tolist()
-        stops = (columns.address_offset + columns.address_length - low).tolist()
+        stops = (columns.end - low).tolist()
         domains = [raw[start:stop] or None for start, stop in zip(starts, middles, strict=True)]
         addresses = [raw[start:stop] for start, stop in zip(middles, stops, strict=True)]
-        # What the constructor does is done; made this way, they take half the time.
-        return list(map(IID._make, zip(domains, addresses, strict=True)))
+        # What the constructors check is so; made this way, they take a third of the time.
+        return [*map(tuple.__new__, repeat(IID), zip(domains, addresses, strict=True))]
 
     def iid(self, row: int) -> IID:
-        """The IID of one row, without decoding the others unless they are loaded."""
-        if "iid_bytes" in self.__dict__:
-            return self.iids[row]
+        """The IID of one row; no other is decoded."""
         with naming(self.name):
-            where = read_iids(self.data, self._row(row))
+            where = read_iids(self.data, _rows_of(self.lut, slice(row, row + 1)))
         start, middle = int(where.domain_offset[0]), int(where.address_offset[0])
         end = middle + int(where.address_length[0])
         return IID(bytes(self._view[start:middle]), bytes(self._view[middle:end]))
 
+    @property
+    def segments_are_loaded(self) -> bool:
+        """Whether the heads of all segments are at hand."""
+        return "segments" in self.__dict__
+
+    @cached_property
+    def heads(self) -> list[tuple[BBox, int]]:
+        """Boxes and areas of all segments."""
+        bbox, area = self.segments.bbox.tolist(), self.segments.area.tolist()
+        return list(zip(map(tuple.__new__, repeat(BBox), bbox), area, strict=True))
+
     def bbox_and_area(self, row: int) -> tuple[BBox, int]:
-        """The head of one segment, without decoding the others."""
-        if "segments" in self.__dict__:
-            return BBox(*self.segments.bbox[row].tolist()), int(self.segments.area[row])
+        """The head of one segment; no other is decoded."""
+        if self.segments_are_loaded:
+            box = self.segments.bbox[row].tolist()
+            return tuple.__new__(BBox, box), int(self.segments.area[row])
         with naming(self.name):
-            head = read_segments(self.data, self._row(row))
+            head = read_segments(self.data, _rows_of(self.lut, slice(row, row + 1)))
         return BBox(*head.bbox[0].tolist()), int(head.area[0])
 
     def regions(self, rows: Ints) -> RegionTable:
@@ -176,15 +202,33 @@ class Part:
                 self.data, lut.seg_offset[rows], lut.seg_length[rows], bbox[rows]
             )
 
-    def _row(self, row: int) -> Lut:
-        lut, one = self.lut, slice(row, row + 1)
-        return Lut(
-            lut.key[one],
-            lut.iid_offset[one],
-            lut.iid_length[one],
-            lut.seg_offset[one],
-            lut.seg_length[one],
-        )
+    def masks_ahead(self, rows: Ints) -> list[Bool2D]:
+        """Masks of the first of some rows, decoded together; none, if that would gain nothing.
+
+        It is no error if a row is not in this part, or its segment is not valid: then none is
+        decoded, and whoever asks for that mask alone is told.
+        """
+        inside = (rows >= 0) & (rows < len(self))
+        if not inside.all():
+            rows = rows[: int(np.argmin(inside))]
+        rows = rows[: rows_ahead(self.lut.seg_length[rows])]
+        if not len(rows):
+            return []
+        # Most often they are neighbours, which need not be gathered.
+        low, high = int(rows[0]), int(rows[-1]) + 1
+        are_neighbours = high - low == len(rows) and not np.count_nonzero(rows[1:] <= rows[:-1])
+        chosen = slice(low, high) if are_neighbours else rows
+        lut = _rows_of(self.lut, chosen)
+        data = self.data
+        try:
+            bbox = (
+                self.segments.bbox[chosen]
+                if self.segments_are_loaded
+                else read_segments(data, lut).bbox
+            )
+            return decode_ahead(data, lut.seg_offset, lut.seg_length, bbox)
+        except IIDFormatError:
+            return []
 
     def records(self, section: str) -> list[bytes]:
         """The encoded records of section ``iids`` or ``segs``, in order.
@@ -207,3 +251,13 @@ class Part:
             data[start:stop].tobytes()
             for start, stop in zip(offset[opens].tolist(), end[closes].tolist(), strict=True)
         ]
+
+
+def _rows_of(lut: Lut, rows: slice | Ints) -> Lut:
+    return Lut(
+        lut.key[rows],
+        lut.iid_offset[rows],
+        lut.iid_length[rows],
+        lut.seg_offset[rows],
+        lut.seg_length[rows],
+    )
