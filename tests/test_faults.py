@@ -201,22 +201,22 @@ def test_read_only_database():
 
 
 def test_file_that_vanishes_and_file_that_grows(archive, tmp_path, monkeypatch):
-    from iidindex.files import scan as scanning
+    from iidindex.storage.local import LocalFile
 
-    real = scanning._scan
+    real = LocalFile.read
     growing = archive / "2020" / "a.iid"
     vanishing = archive / "2020" / "b.iid"
 
-    def disturbed(source, *rest):
-        found = real(source, *rest)
+    def disturbed(source, *place):
+        found = real(source, *place)
         if source.name == str(growing):
             with growing.open("ab") as file:
                 file.write(b"x")
         if source.name == str(vanishing):
-            vanishing.unlink()
+            vanishing.unlink(missing_ok=True)
         return found
 
-    monkeypatch.setattr(scanning, "_scan", disturbed)
+    monkeypatch.setattr(LocalFile, "read", disturbed)
     with iidindex.open(tmp_path / "x.db", create=True) as index:
         report = index.ingest(archive)
         assert (report.added, report.failed) == (1, 2)

@@ -37,7 +37,12 @@ def read_meta(data: Bytes, header: Header) -> Any:
     start, length = header.bufloc_meta
     if not length:
         return {}
-    raw = data[start : start + length].tobytes()
+    return parse_meta(data[start : start + length].tobytes(), start)
+
+
+def parse_meta(raw: bytes, start: int) -> Any:
+    """Decode the metadata from the bytes of their section, which begins at `start`."""
+    length = len(raw)
     prefix = layout.META_PREFIX.size
     if length > prefix and layout.META_PREFIX.unpack_from(raw)[0] == length - prefix:
         try:
@@ -111,38 +116,9 @@ def read_groups(data: Bytes, header: Header, lut_keys: Ints) -> dict[str, Ints]:
     start, length = header.bufloc_groups
     if not length:
         return {}
-    prefix = layout.GROUPS_PREFIX.size
-    if length < prefix:
-        raise IIDFormatError(
-            f"the section has {counted(length, 'byte')}; expected at least {prefix}",
-            section="groups",
-            offset=start,
-        )
     raw = data[start : start + length]
-    listed = int(layout.GROUPS_PREFIX.unpack_from(raw.data)[0])
-    if listed > length - prefix:
-        raise IIDFormatError(
-            f"the list has {counted(listed, 'byte')}; {length - prefix} are left of the section",
-            section="groups",
-            offset=start,
-        )
-    groups = _parse(raw[prefix : prefix + listed].tobytes(), "groups", start + prefix)
-    if not isinstance(groups, list):
-        raise IIDFormatError(
-            f"the JSON is of type {type(groups).__name__}; expected a list",
-            section="groups",
-            offset=start + prefix,
-        )
-    arrays = raw[prefix + listed :]
-    where = [_group(group, nth, len(arrays), start) for nth, group in enumerate(groups)]
-    together = sum(size for _, _, size in where)
-    if together > len(arrays):
-        raise IIDFormatError(
-            f"the key arrays are {together} bytes long together and so overlap; "
-            f"the section has {len(arrays)} for them",
-            section="groups",
-            offset=start,
-        )
+    where, begin = list_groups(raw.tobytes(), start)
+    arrays = raw[begin:]
     found: dict[str, list[Ints]] = {}
     for name, offset, size in where:
         keys = arrays[offset : offset + size].view(layout.GROUP_KEY)
@@ -150,6 +126,56 @@ def read_groups(data: Bytes, header: Header, lut_keys: Ints) -> dict[str, Ints]:
     united = {name: _united(parts) for name, parts in found.items()}
     _check_keys(united, lut_keys, start)
     return united
+
+
+def list_groups(raw: bytes, start: int) -> tuple[list[tuple[str, int, int]], int]:
+    """Decode the list of groups from the bytes of their section, which begins at `start`.
+
+    Returns
+    -------
+    list of (str, int, int)
+        Name of each, and where the keys are: offset and length among the arrays, in bytes.
+    int
+        Where the arrays begin in the section.
+
+    Raises
+    ------
+    IIDFormatError
+        As `read_groups`, but for the keys themselves.
+    """
+    length = len(raw)
+    prefix = layout.GROUPS_PREFIX.size
+    if length < prefix:
+        raise IIDFormatError(
+            f"the section has {counted(length, 'byte')}; expected at least {prefix}",
+            section="groups",
+            offset=start,
+        )
+    listed = int(layout.GROUPS_PREFIX.unpack_from(raw)[0])
+    if listed > length - prefix:
+        raise IIDFormatError(
+            f"the list has {counted(listed, 'byte')}; {length - prefix} are left of the section",
+            section="groups",
+            offset=start,
+        )
+    groups = _parse(raw[prefix : prefix + listed], "groups", start + prefix)
+    if not isinstance(groups, list):
+        raise IIDFormatError(
+            f"the JSON is of type {type(groups).__name__}; expected a list",
+            section="groups",
+            offset=start + prefix,
+        )
+    room = length - prefix - listed
+    where = [_group(group, nth, room, start) for nth, group in enumerate(groups)]
+    together = sum(size for _, _, size in where)
+    if together > room:
+        raise IIDFormatError(
+            f"the key arrays are {together} bytes long together and so overlap; "
+            f"the section has {room} for them",
+            section="groups",
+            offset=start,
+        )
+    return where, prefix + listed
 
 
 def _united(parts: list[Ints]) -> Ints:

@@ -102,7 +102,7 @@ def _scan(source: Source, fixity: bool = False) -> FileColumns:
         stamp=source.stamp,
         digest=_digest(front, header, heads),
         sections=header.sections,
-        meta=_as_json(meta, header),
+        meta=as_json(meta, header.bufloc_meta.offset),
         key=lut.key,
         bbox=np.ascontiguousarray(heads["bbox"]),
         area=np.ascontiguousarray(heads["area"]),
@@ -144,7 +144,7 @@ def fixity_of(location: str) -> bytes:
 
 def _reader(source: Source) -> Read:
     """What reads from a file: a small one is read only once, with its masks."""
-    if source.stamp.size > _SMALL:
+    if not is_small(source.stamp.size):
         return source.read
     whole = source.read(0, source.stamp.size)
     return lambda offset, length: whole[offset : offset + length]
@@ -165,6 +165,11 @@ _DENSE = 1 << 14
 _SPAN = 1 << 22
 # Files no longer than this are read whole.
 _SMALL = 1 << 15
+
+
+def is_small(size: int) -> bool:
+    """Whether a file of so many bytes is read whole."""
+    return size <= _SMALL
 
 
 def _segment_heads(read: Read, lut: Lut) -> npt.NDArray[np.void]:
@@ -231,7 +236,7 @@ def _digest(front: Bytes, header: Header, heads: npt.NDArray[np.void]) -> bytes:
     return digest.digest()
 
 
-def _as_json(meta: Any, header: Header) -> str:
+def as_json(meta: Any, offset: int) -> str:
     """Write the metadata as JSON that every database reads.
 
     Python reads the words NaN and Infinity, which JSON does not have. What has such a value is
@@ -245,7 +250,7 @@ def _as_json(meta: Any, header: Header) -> str:
             return json.dumps(_without_nan(meta))
     except RecursionError:
         raise IIDFormatError(
-            "JSON is nested too deeply to read", section="meta", offset=header.bufloc_meta.offset
+            "JSON is nested too deeply to read", section="meta", offset=offset
         ) from None
 
 

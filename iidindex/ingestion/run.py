@@ -100,7 +100,7 @@ def ingest(
         run = _Run(catalog, findings, report, interrupt, ingest_id, dry_run, progress)
         files = findings.to_read
         scanned = scan_all(
-            [ToScan(file.location, file.has_fixity) for file in files],
+            [ToScan(file.location, file.has_fixity, file.stamp.size) for file in files],
             [file.stamp.size for file in files],
             processes(jobs, len(files)),
             borrowed,

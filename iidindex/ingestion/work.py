@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from iidindex.columns import Batch, FileColumns, gather
 from iidindex.errors import IIDFormatError
-from iidindex.files.scan import scan
+from iidindex.files.scan import is_small, scan
+from iidindex.files.scan_together import TOGETHER, scan_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,21 @@ class Scanned:
 
 
 class ToScan(NamedTuple):
-    """A file to scan: where it can be opened, and whether its fixity is recorded."""
+    """A file to scan.
+
+    Attributes
+    ----------
+    location : str
+        Where it can be opened.
+    fixity : bool
+        Whether it is recorded.
+    size : int
+        In bytes, as it was listed.
+    """
 
     location: str
     fixity: bool = False
+    size: int = 0
 
 
 def scan_many(files: Sequence[ToScan]) -> Scanned:
@@ -50,9 +62,11 @@ def scan_many(files: Sequence[ToScan]) -> Scanned:
     found: list[FileColumns] = []
     read: list[int] = []
     failures: dict[int, Failure] = {}
-    for which, (location, fixity) in enumerate(files):
+    for which, ((location, fixity, _), columns) in enumerate(
+        zip(files, _together(files), strict=True)
+    ):
         try:
-            found.append(scan(location, fixity=fixity))
+            found.append(scan(location, fixity=fixity) if columns is None else columns)
             read.append(which)
         except IIDFormatError as error:
             error.source = None  # the file is named beside the reason
@@ -61,3 +75,16 @@ def scan_many(files: Sequence[ToScan]) -> Scanned:
             reason = str(error).removeprefix(f"{location}: ")
             failures[which] = Failure(reason, transient=True)
     return Scanned(gather(found) if found else None, read, failures)
+
+
+def _together(files: Sequence[ToScan]) -> Iterator[FileColumns | None]:
+    """The columns of those that can be scanned together, some at a time; None for the others."""
+    for low in range(0, len(files), TOGETHER):
+        some = files[low : low + TOGETHER]
+        fit = [nth for nth, file in enumerate(some) if not file.fixity and is_small(file.size)]
+        found: list[FileColumns | None] = [None] * len(some)
+        for nth, columns in zip(
+            fit, scan_together([some[nth].location for nth in fit]), strict=True
+        ):
+            found[nth] = columns
+        yield from found
