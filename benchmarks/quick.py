@@ -39,9 +39,9 @@ BASELINE = Path(__file__).with_name("baseline.json")
 
 # Works whose names begin so, of the quick scale.
 _CHOSEN: tuple[tuple[Callable[[Path, Scale], Sequence[Work | Contest]], tuple[str, ...]], ...] = (
-    (codec.works, ("open", "fetch everything, decode 200 mixed", "add")),
+    (codec.works, ("open", "one after the other", "fetch everything, decode 200 mixed", "add")),
     (overlaps.works, ("overlap graph of 500 mixed", "overlap graph of 100")),
-    (ingest.works, ("ingest",)),
+    (ingest.works, ("scan", "ingest")),
     (questions.works, ("entries", "boxes that meet", "the masks", "count boxes in a square of 3")),
     (cold.works, ("command line, fresh process: find", "command line, fresh process: --help")),
 )
