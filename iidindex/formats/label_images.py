@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from iidindex.errors import ExchangeError
 from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused, described
+from iidindex.formats.ctc_layout import mask_files
 from iidindex.formats.label_table import TABLE, Labelled, is_table, pictures_of
 from iidindex.formats.planes import IMAGES, open_planes
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem, suffix
@@ -49,7 +50,7 @@ class LabelImages:
         if is_table(source):
             return f"a table {TABLE} of this program"
         names = [name for name in source.names() if suffix(name) in IMAGES]
-        if not names or (source.is_folder and any(map(_is_told_by, source.names()))):
+        if not names or (source.is_folder and _is_told(source)):
             return None
         try:
             with open_planes(source, names[0], None, probing=True) as planes:
@@ -163,10 +164,14 @@ def _own(source: SourceFiles, options: Options, task: Task) -> Picture:
     return picture
 
 
+def _is_told(source: SourceFiles) -> bool:
+    """Whether names say that the images of a folder are of another format."""
+    return any(map(_is_told_by, source.names())) or bool(mask_files(source.names(), source.name))
+
+
 def _is_told_by(name: str) -> bool:
     """Whether a file beside images says that they are of another format."""
-    last = name.rpartition("/")[2]
-    return last == "man_track.txt" or suffix(name) in (".json", ".geojson", ".xml", ".txt", ".yaml")
+    return suffix(name) in (".json", ".geojson", ".xml", ".txt", ".yaml")
 
 
 def _tasks_of(source: SourceFiles, name: str, options: Options) -> Iterator[Task]:

@@ -11,6 +11,7 @@ from iidindex.formats.writing import WritableFormat
 # Each format, the module whose FORMAT it is, and a line for people.
 FORMATS = {
     "coco": ("coco", "COCO instances: a JSON of annotations, or a list of results"),
+    "ctc": ("ctc", "Cell Tracking Challenge: folders of masks with man_track.txt or res_track.txt"),
     "labels": ("label_images", "label images: PNG, TIFF or NPY, single, in stacks or in a folder"),
 }
 
@@ -21,6 +22,7 @@ WRITERS = {
         "label_writing",
         "label images: TIFF, in planes where masks overlap, and labels.csv",
     ),
+    "ctc": ("ctc_writing", "Cell Tracking Challenge: folders of results, a directory a sequence"),
     "chips": ("chips", "crops of pictures and masks, a directory for each individual"),
 }
 
