@@ -16,6 +16,7 @@ import numpy.typing as npt
 from iidindex.errors import ExchangeError
 from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused, described
 from iidindex.formats.ctc_layout import mask_files
+from iidindex.formats.frame_folders import is_video
 from iidindex.formats.label_table import TABLE, Labelled, is_table, pictures_of
 from iidindex.formats.planes import IMAGES, open_planes
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem, suffix
@@ -166,7 +167,8 @@ def _own(source: SourceFiles, options: Options, task: Task) -> Picture:
 
 def _is_told(source: SourceFiles) -> bool:
     """Whether names say that the images of a folder are of another format."""
-    return any(map(_is_told_by, source.names())) or bool(mask_files(source.names(), source.name))
+    named = any(map(_is_told_by, source.names())) or mask_files(source.names(), source.name)
+    return bool(named) or is_video(source)
 
 
 def _is_told_by(name: str) -> bool:
