@@ -143,17 +143,25 @@ def _is_objects(part: str) -> bool:
 
 def _has_first_colors(source: SourceFiles, name: str) -> bool:
     """Whether an image's palette begins as those of VOC and DAVIS do."""
+    first = _palette_of(source, name)[: len(_FIRST_COLORS)]
+    return len(first) >= _FEW * 2 and _FIRST_COLORS.startswith(first)
+
+
+def has_palette(source: SourceFiles, name: str) -> bool:
+    """Whether the pixels of an image are indices of colours."""
+    return bool(_palette_of(source, name))
+
+
+def _palette_of(source: SourceFiles, name: str) -> bytes:
     from PIL import Image
 
     try:
         with source.open(name) as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = Image.open(file)
-            palette = image.getpalette() if image.mode == "P" else None
+            return bytes(image.getpalette() or ()) if image.mode == "P" else b""
     except Exception:  # any bytes may come, and decoders raise of all kinds
-        return False
-    first = bytes(palette or ())[: len(_FIRST_COLORS)]
-    return len(first) >= 6 and _FIRST_COLORS.startswith(first)
+        return b""
 
 
 # ---------------------------------------------------------------------- what both do

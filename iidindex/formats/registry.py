@@ -13,6 +13,8 @@ FORMATS = {
     "coco": ("coco", "COCO instances: a JSON of annotations, or a list of results"),
     "ctc": ("ctc", "Cell Tracking Challenge: folders of masks with man_track.txt or res_track.txt"),
     "mots": ("mots", "MOTS: text of run lengths, or 16-bit PNG, a file or folder a sequence"),
+    "davis": ("davis", "DAVIS and YouTube-VOS: palette PNG, a folder a sequence"),
+    "voc": ("voc", "Pascal VOC: palette PNG in SegmentationObject"),
     "labels": ("label_images", "label images: PNG, TIFF or NPY, single, in stacks or in a folder"),
 }
 
