@@ -15,6 +15,10 @@ FORMATS = {
     "mots": ("mots", "MOTS: text of run lengths, or 16-bit PNG, a file or folder a sequence"),
     "davis": ("davis", "DAVIS and YouTube-VOS: palette PNG, a folder a sequence"),
     "voc": ("voc", "Pascal VOC: palette PNG in SegmentationObject"),
+    "youtube-vis": (
+        "youtube_vis",
+        "YouTube-VIS: a JSON of videos and tracks, or a list of results",
+    ),
     "labels": ("label_images", "label images: PNG, TIFF or NPY, single, in stacks or in a folder"),
 }
 
