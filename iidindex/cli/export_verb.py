@@ -8,16 +8,17 @@ import click
 
 from iidindex.cli.bar import Bar
 from iidindex.cli.filter_options import filter_options, narrowed, reading_option
+from iidindex.cli.format_list import formats_told
 from iidindex.cli.hint import hint
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.exchange.exporting import export_formats
 from iidindex.plural import counted
 
-_EPILOG = "Formats: " + "; ".join(f"{name} ({told})" for name, told in export_formats().items())
+_EPILOG = formats_told(export_formats())
 
 
-@click.command(epilog=_EPILOG + ".")
+@click.command(epilog=_EPILOG)
 @click.option(
     "--output",
     "-o",

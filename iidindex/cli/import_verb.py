@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from iidindex.cli.bar import Bar
+from iidindex.cli.format_list import formats_told
 from iidindex.cli.iidtext import parse
 from iidindex.cli.terminal import DONE, SOME_FAILED, printable
 from iidindex.exchange.import_report import ImportReport
@@ -15,7 +16,7 @@ from iidindex.exchange.importing import import_archive
 from iidindex.formats.registry import FORMATS
 from iidindex.plural import counted
 
-_EPILOG = "Formats: " + "; ".join(f"{name} ({told})" for name, (_, told) in FORMATS.items()) + "."
+_EPILOG = formats_told({name: told for name, (_, told) in FORMATS.items()})
 
 
 @click.command(name="import", epilog=_EPILOG)
