@@ -12,6 +12,10 @@ import numpy as np
 import iidindex
 from benchmarks import original
 from benchmarks.ingest import build
+from benchmarks.peers.corpus import PER_FILE, Corpus, Questions
+from benchmarks.peers.files import Ours
+from benchmarks.peers.peer import Named, Peer
+from benchmarks.peers.tables import SQLite
 from benchmarks.runner import Contender, Promise, Scale, Work, agree
 from iidindex.query.entries import Entries
 from iidindex.query.question import asking as asking
@@ -73,6 +77,7 @@ def works(directory: Path, scale: Scale) -> Sequence[Work]:
             (_BOXES, (204, 203, 201, 200)),
         ),
         _every_file(index, root, scale),
+        _against_blobs(directory, scale),
         *_sweep(index, scale),
     ]
 
@@ -160,6 +165,42 @@ def _every_file(index: iidindex.Index, root: Path, scale: Scale) -> Work:
             "file with a hit is opened; the fewer files the other has to open, the nearer it comes."
         ),
     )
+
+
+def _against_blobs(directory: Path, scale: Scale) -> Work:
+    """The same five pixels, again and again; the other keeps the masks in its database."""
+    n_files = scale.of(200, 200)
+    corpus = Corpus.made(n_files)
+    pixels = Questions.about(corpus, 1, 1).pixels[:5]
+    ours, theirs = (_built(peer, corpus, directory) for peer in (Ours, SQLite))
+
+    def asked(peer: Peer) -> list[list[Named]]:
+        return [sorted(peer.named(peer.masks_at(x, y))) for x, y in pixels]
+
+    return Work(
+        name=f"the masks at 5 pixels, exactly, in {n_files:,} files × {PER_FILE}, again",
+        ours=[
+            Contender.of(Ours.name, lambda: [ours.masks_at(x, y) for x, y in pixels]),
+        ],
+        theirs=Contender.of(
+            f"{SQLite.name}, masks as blobs", lambda: [theirs.masks_at(x, y) for x, y in pixels]
+        ),
+        promise=Promise.slower(3),
+        repeats=scale.of(31, 15),
+        check=lambda: agree("pixels", asked(ours), asked(theirs)),
+        reason=(
+            "Half the files have a box that holds the pixel. Of each, one or two masks are read, "
+            "and its size and time are looked at each time: two or three calls of the system, at "
+            "the least, while the other reads what lies in its own memory."
+        ),
+    )
+
+
+def _built(peer: type[Peer], corpus: Corpus, directory: Path) -> Peer:
+    place = directory / peer.__name__
+    place.mkdir()
+    peer.build(corpus, place)
+    return peer(place)
 
 
 def _sweep(index: iidindex.Index, scale: Scale) -> Sequence[Work]:

@@ -7,7 +7,7 @@ import iidindex
 from blobs import FRAME, every
 from iidindex import IIDFile
 from iidindex.query.question import nearest
-from iidindex.storage.local import LocalFile
+from iidindex.system import positioned
 
 
 def test_equal_distances_are_equal(tmp_path):
@@ -71,14 +71,14 @@ def test_nearest_among_those_that_hold_a_pixel(blobs):
 def test_nearest_reads_only_what_may_be_near(blobs, monkeypatch):
     index, _ = blobs
     opened = []
-    real = LocalFile.__init__
+    real = positioned.open_alone
 
-    def noted(self, path):
+    def noted(path):
         opened.append(path)
-        real(self, path)
+        return real(path)
 
     with iidindex.open(index._catalog.store.path) as other:
         question = other.entries.where(path="1/25.iid")
-        monkeypatch.setattr(LocalFile, "__init__", noted)
+        monkeypatch.setattr(positioned, "open_alone", noted)
         assert len(list(question.nearest(100, 100, 3))) == 3
     assert len(opened) == 1

@@ -40,7 +40,8 @@ def test_the_core_in_portable_ways():
 
 def test_nothing_else_asks_for_what_some_systems_lack():
     names = (
-        r"\b(fcntl|msvcrt|pread|sched_getaffinity|pthread_sigmask|fchmod|O_NONBLOCK|O_CLOEXEC)\b"
+        r"\b(fcntl|msvcrt|preadv?|register_at_fork|sched_getaffinity|pthread_sigmask|fchmod"
+        r"|O_NONBLOCK|O_CLOEXEC)\b"
     )
     package = HERE.parent / "iidindex"
     found = {
@@ -56,6 +57,8 @@ def test_which_ways_are_taken():
         filelock.take is filelock.take_by_making,
         positioned.read_at is positioned.read_in_turn,
         positioned.open_to_read is positioned.open_looked_at,
+        positioned.open_alone is positioned.open_seen,
+        positioned.fill is positioned.fill_by_copying,
         not spawning._HAS_MASK,
         not durable._HAS_FCHMOD,
     }
@@ -82,13 +85,19 @@ def test_reading_in_turn(tmp_path):
     assert (wrong, status.st_size) == ([], len(content))
     assert positioned.read_in_turn(fd, 50, len(content) - 3) == content[-3:]
     assert positioned.read_in_turn(fd, 50, len(content)) == b""
+    for fill in (positioned.fill, positioned.fill_by_copying):
+        out = memoryview(bytearray(60))
+        assert fill(fd, (out[:50], out[50:]), 7) == 60
+        assert bytes(out) == content[7:67]
+        assert fill(fd, (out,), len(content) - 3) == 3
+        assert bytes(out) == content[-3:] + content[10:67]
     os.close(fd)
 
 
 def test_a_pipe_is_not_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     fd, _ = positioned.open_looked_at(str(tmp_path / "pipe"))
-    assert fd == -1
+    assert fd == positioned.open_seen(str(tmp_path / "pipe")) == -1
 
 
 @pytest.fixture

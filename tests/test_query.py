@@ -171,6 +171,7 @@ def test_metadata_questions_open_no_original(index, monkeypatch):
         raise AssertionError("an original was opened")
 
     monkeypatch.setattr(LocalFile, "__init__", refuse)
+    monkeypatch.setattr(positioned, "open_alone", refuse)
     assert index.entries.where(address=b"tree", area=(1, None)).to_dicts()
     assert index.entries.at(60, 110, exact=False).count()
     assert index.links(b"tree")

@@ -45,47 +45,24 @@ class LocalFile:
         self.name = as_path(path)
         try:
             self._fd, status = positioned.open_to_read(self.name)
-        except (FileNotFoundError, NotADirectoryError):
-            raise SourceNotFoundError(f"{self.name}: there is no such file") from None
         except (OSError, ValueError) as error:
             self.close()
-            raise SourceError(f"{self.name}: cannot be opened: {reason_of(error)}") from error
+            raise cannot_be_opened(self.name, error) from None
         if not stat.S_ISREG(status.st_mode):
             self.close()
             raise SourceError(f"{self.name}: is not a regular file")
-        self.stamp = _stamp(status)
-        self._identity = status.st_dev, status.st_ino
-
-    def current_stamp(self) -> FileStamp | None:
-        """Size and modification time now; None, if another file has been put in its place.
-
-        Raises
-        ------
-        SourceNotFoundError
-            If there is nothing at the path any more.
-        """
-        self._check_open()
-        status = _status_of(self.name)
-        return _stamp(status) if (status.st_dev, status.st_ino) == self._identity else None
+        self.stamp = stamp_in(status)
 
     def read(self, offset: int, length: int) -> bytes:
         """Read `length` bytes from `offset`; fewer only where the file ends."""
         self._check_open()
         try:
             content = positioned.read_at(self._fd, length, offset)
-            return content if len(content) == length else self._read_on(content, offset, length)
+            if len(content) != length:
+                content = positioned.read_on(self._fd, content, length, offset)
+            return content
         except OSError as error:
             raise SourceError(f"{self.name}: cannot be read: {reason_of(error)}") from error
-
-    def _read_on(self, content: bytes, offset: int, length: int) -> bytes:
-        """Read what the system has not given at once, if the file has not ended."""
-        parts, done = [content], len(content)
-        while done < length and (
-            part := positioned.read_at(self._fd, length - done, offset + done)
-        ):
-            parts.append(part)
-            done += len(part)
-        return b"".join(parts)
 
     def data(self) -> Bytes:
         """The whole file: a small one read at once, others through a read-only memory map.
@@ -185,10 +162,11 @@ def stamp_of(path: str | os.PathLike[str]) -> FileStamp:
     SourceError
         If the file system refuses.
     """
-    return _stamp(_status_of(path))
+    return stamp_in(status_of(path))
 
 
-def _status_of(path: str | os.PathLike[str]) -> os.stat_result:
+def status_of(path: str | os.PathLike[str]) -> os.stat_result:
+    """What the system tells of a file; raises as `stamp_of`."""
     try:
         return os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -197,8 +175,16 @@ def _status_of(path: str | os.PathLike[str]) -> os.stat_result:
         raise SourceError(f"{os.fsdecode(path)}: cannot be read: {reason_of(error)}") from error
 
 
-def _stamp(status: os.stat_result) -> FileStamp:
+def stamp_in(status: os.stat_result) -> FileStamp:
+    """Size and modification time, of what the system tells of a file."""
     return FileStamp(status.st_size, time_in_64_bits(status.st_mtime_ns))
+
+
+def cannot_be_opened(name: str, error: OSError | ValueError) -> SourceError:
+    """What is raised because a file could not be opened."""
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return SourceNotFoundError(f"{name}: there is no such file")
+    return SourceError(f"{name}: cannot be opened: {reason_of(error)}")
 
 
 def reason_of(error: Exception) -> str:

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from iidindex.errors import SourceNotFoundError
 from iidindex.model import FileStamp
 from iidindex.storage.local import LocalFile, stamp_of
+from iidindex.storage.local_ranges import LocalRanges
 from iidindex.storage.paths import ways_to
-from iidindex.storage.protocol import Listing, stale
+from iidindex.storage.protocol import Listing
 from iidindex.storage.walk import names_below, walk
-from iidindex.system.descriptors import most_held
-
-# Files held open at a time, if a process may have four times as many.
-_MAX_OPEN = 64
 
 # A file written to again within one step of the clock keeps its time. These are the longest steps:
 # of kernels that take the time from their timer, and of file systems that keep seconds.
@@ -100,60 +94,6 @@ def _let_pass(stamp: FileStamp) -> None:
     age = time.time_ns() - stamp.mtime_ns
     if 0 <= age < step:
         time.sleep((step - age) / 1e9)
-
-
-class LocalRanges:
-    """Files of which parts are read, a bounded number of them open."""
-
-    def __init__(self) -> None:
-        self._open: OrderedDict[str, LocalFile] = OrderedDict()
-        self._most = most_held(_MAX_OPEN)
-        self._lock = threading.Lock()
-
-    def read(
-        self, location: str, stamp: FileStamp, ranges: Sequence[tuple[int, int]]
-    ) -> list[bytes]:
-        """Read ranges of the file that is there now, if it is the one that was indexed."""
-        with self._lock:
-            while True:
-                source = self._opened(location, stamp)
-                pieces = [source.read(offset, length) for offset, length in ranges]
-                # Somebody may have written into the very file that was opened and found right,
-                # or put another in its place.
-                try:
-                    found = source.current_stamp()
-                except SourceNotFoundError:
-                    self._open.pop(location).close()
-                    raise
-                if found == stamp:
-                    return pieces
-                self._open.pop(location).close()
-                if found is not None:
-                    raise stale(location, stamp, found)
-
-    def _opened(self, location: str, stamp: FileStamp) -> LocalFile:
-        known = self._open.pop(location, None)
-        if known is not None and known.stamp != stamp:
-            # Two who ask may have been told of two versions.
-            known.close()
-            known = None
-        if known is None:
-            known = LocalFile(location)
-            if known.stamp != stamp:
-                found = known.stamp
-                known.close()
-                raise stale(location, stamp, found)
-            while len(self._open) >= self._most:
-                self._open.popitem(last=False)[1].close()
-        self._open[location] = known
-        return known
-
-    def close(self) -> None:
-        """Close all files; they are opened again when they are needed."""
-        with self._lock:
-            for source in self._open.values():
-                source.close()
-            self._open.clear()
 
 
 LOCAL = LocalStorage()

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias, runtime_checkable
 
 from iidindex.buffers import Bytes
-from iidindex.errors import StaleFileError
+from iidindex.errors import SourceError, StaleFileError
 from iidindex.model import FileStamp
 
 
@@ -98,6 +98,78 @@ class Ranges(Protocol):
     def close(self) -> None:
         """Give up what is held; it is made again when it is needed."""
         ...
+
+
+# Location, stamp and ranges of a file, as `Ranges.read` takes them, and where they go: from this
+# place on they lie one behind the other in what is filled.
+Wanted: TypeAlias = tuple[str, FileStamp, Sequence[tuple[int, int]], int]
+
+
+@runtime_checkable
+class Filling(Ranges, Protocol):
+    """Reads ranges of many files in one go. Whoever cannot is asked for one after the other."""
+
+    def fill(self, wanted: Sequence[Wanted], out: memoryview) -> dict[int, SourceError]:
+        """Read ranges of many files into memory.
+
+        Parameters
+        ----------
+        wanted : sequence of Wanted
+            Files that lie in one directory as a rule come together.
+        out : memoryview
+            Of bytes, as long as all ranges.
+
+        Returns
+        -------
+        dict of int to SourceError
+            What `Ranges.read` would raise, by the places of files in `wanted`, and a
+            `StaleFileError` for a file that ends before the end of a range. Their parts of `out`
+            may hold anything.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class OneByOne:
+    """`Filling` by whoever reads one file at a time."""
+
+    ranges: Ranges
+
+    def read(
+        self, location: str, stamp: FileStamp, ranges: Sequence[tuple[int, int]]
+    ) -> list[bytes]:
+        """As `Ranges.read`."""
+        return self.ranges.read(location, stamp, ranges)
+
+    def fill(self, wanted: Sequence[Wanted], out: memoryview) -> dict[int, SourceError]:
+        """As `Filling.fill`."""
+        failed: dict[int, SourceError] = {}
+        for nth, one in enumerate(wanted):
+            try:
+                copy(self.read(*one[:3]), one, out)
+            except SourceError as error:
+                failed[nth] = error
+        return failed
+
+    def close(self) -> None:
+        """As `Ranges.close`."""
+        self.ranges.close()
+
+
+def copy(pieces: Sequence[bytes], wanted: Wanted, out: memoryview) -> None:
+    """Lay what was read of a file where it goes.
+
+    Raises
+    ------
+    StaleFileError
+        If something is shorter than it was asked for.
+    """
+    location, _, ranges, at = wanted
+    for piece, (_, length) in zip(pieces, ranges, strict=True):
+        if len(piece) != length:
+            raise shorter(location)
+        out[at : at + length] = piece
+        at += length
 
 
 @dataclass(slots=True)
@@ -211,3 +283,8 @@ def stale(location: str, then: FileStamp, now: FileStamp) -> StaleFileError:
     return StaleFileError(
         f"{location}: has changed since it was indexed: {differs}; ingest it again"
     )
+
+
+def shorter(location: str) -> StaleFileError:
+    """A file ends where something of it was indexed, though its stamp is the same."""
+    return StaleFileError(f"{location}: is shorter than when it was indexed; ingest it again")

@@ -35,6 +35,7 @@ class Faults:
         self.fail_at, self.error, self.most, self.end = fail_at, error, most, end
         self._real = positioned.read_at
         monkeypatch.setattr(positioned, "read_at", self)
+        monkeypatch.setattr(positioned, "fill", positioned.fill_by_copying)
 
     def __call__(self, fd, length, offset):
         self.calls += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,7 +27,7 @@ from iidindex.files.scan import scan
 from iidindex.model import BBox, BufLoc
 from iidindex.query.pixels.segments import Original, Segments
 from iidindex.storage.places import storage_at
-from iidindex.storage.protocol import Ranges, Storage, stale
+from iidindex.storage.protocol import Filling, OneByOne, Storage, Wanted, shorter, stale
 
 # Bytes between two segments that are read along with them; a storage may read more along.
 _GAP = 4096
@@ -58,7 +58,7 @@ class Originals:
     """
 
     def __init__(self) -> None:
-        self._readers: dict[Storage, Ranges] = {}
+        self._readers: dict[Storage, Filling] = {}
         # The last file whose segments repeat other keys than its lookup table has.
         self._odd: tuple[Original, FileColumns] | None = None
 
@@ -92,24 +92,33 @@ class Originals:
         DamagedFileError
             If a segment has other bytes than those whose checksum was recorded.
         """
+        is_other = np.ones(len(wanted), np.bool_)
+        np.not_equal(wanted.file_id[1:], wanted.file_id[:-1], out=is_other[1:])
         # Files laid one behind the other, far apart.
-        which = np.cumsum(np.append(0, np.diff(wanted.file_id) != 0)) if len(wanted) else 0
-        begin = wanted.offset + which * _FAR
+        begin = wanted.offset + np.cumsum(is_other) * _FAR
         end = begin + wanted.length
-        reached = np.maximum.accumulate(end)
-        opens = np.flatnonzero(np.append(True, begin[1:] > reached[:-1] + _GAP)[: len(wanted)])
+        is_first = is_other.copy()
+        is_first[1:] |= begin[1:] > np.maximum.accumulate(end)[:-1] + _GAP
+        opens = np.flatnonzero(is_first)
         start = wanted.offset[opens]
         size = np.maximum.reduceat(end, opens) - begin[opens] if len(opens) else opens
-        runs = list(zip(wanted.file_id[opens].tolist(), start.tolist(), size.tolist(), strict=True))
-        pieces: list[bytes] = []
-        for file_id, of_file in groupby(runs, key=lambda run: run[0]):
-            ranges = [(offset, length) for _, offset, length in of_file]
-            pieces += self._ranges(files[file_id], ranges, on_stale)
-        data = as_bytes(b"".join(pieces))
-        sizes = np.array([len(piece) for piece in pieces], np.int64)
-        run_of = np.searchsorted(opens, np.arange(len(wanted)), side="right") - 1
-        moved = np.cumsum(sizes) - sizes - start
-        found = Read(data, wanted.offset + moved[run_of], wanted.length, (sizes == size)[run_of])
+        end_of = np.cumsum(size)
+        data = np.empty(int(end_of[-1]) if len(opens) else 0, np.uint8)
+        ranges = [*zip(start.tolist(), size.tolist(), strict=True)]
+        begins = (end_of - size).tolist()
+        edges = [*np.flatnonzero(is_other[opens]).tolist(), len(opens)]
+        file_ids = wanted.file_id[is_other].tolist()
+        of_file: list[Wanted] = [
+            (*files[one], ranges[low:high], begins[low])
+            for one, (low, high) in zip(file_ids, pairwise(edges), strict=True)
+        ]
+        is_read = np.ones(len(opens), np.bool_)
+        for nth, error in self._filled(of_file, data.data).items():
+            tell(error, on_stale)
+            is_read[edges[nth] : edges[nth + 1]] = False
+        run_of = np.cumsum(is_first) - 1
+        moved = end_of - size - start
+        found = Read(data, wanted.offset + moved[run_of], wanted.length, is_read[run_of])
         return self._checked(files, wanted, found, on_stale)
 
     def read_one(
@@ -132,7 +141,13 @@ class Originals:
         SourceNotFoundError, SourceError, StaleFileError, DamagedFileError
             As `read`.
         """
-        (piece,) = self._ranges(file, [place], "error")
+        try:
+            reader = self._reader(storage_at(file.location))
+            (piece,) = reader.read(file.location, file.stamp, [place])
+        except SourceNotFoundError:
+            raise _gone(file.location) from None
+        if len(piece) != place.length:
+            raise shorter(file.location)
         now, *inside = layout.SEGMENT_HEAD_STRUCT.unpack_from(piece)
         differs = inside != [*bbox, area]
         if now != key and not differs:
@@ -163,40 +178,40 @@ class Originals:
                 if stamp != file.stamp:
                     raise stale(file.location, file.stamp, stamp)
             except SourceNotFoundError:
-                tell(_gone(file), on_stale)
+                tell(_gone(file.location), on_stale)
                 found.append(file_id)
             except SourceError as error:
                 tell(error, on_stale)
                 found.append(file_id)
         return found
 
-    def _ranges(
-        self, file: Original, ranges: Sequence[tuple[int, int]], on_stale: OnStale
-    ) -> list[bytes]:
-        """Ranges of one file; nothing of it, if it is stale and that is allowed."""
-        storage = storage_at(file.location)
-        reader = self._readers.get(storage)
-        if reader is None:
-            reader = self._readers.setdefault(storage, storage.ranges())
-        try:
-            pieces = reader.read(file.location, file.stamp, ranges)
-            if any(len(piece) < length for piece, (_, length) in zip(pieces, ranges, strict=True)):
-                raise StaleFileError(
-                    f"{file.location}: is shorter than when it was indexed; ingest it again"
-                )
-        except SourceNotFoundError:
-            failure: SourceError = _gone(file)
-        except SourceError as error:
-            failure = error
-        else:
-            return pieces
-        tell(failure, on_stale)
-        return [b""] * len(ranges)
+    def _filled(self, wanted: Sequence[Wanted], out: memoryview) -> dict[int, SourceError]:
+        """Read ranges of many files; what was wrong with each that is not what was indexed."""
+        by_storage: dict[Storage, list[int]] = {}
+        for nth, one in enumerate(wanted):
+            by_storage.setdefault(storage_at(one[0]), []).append(nth)
+        failed: dict[int, SourceError] = {}
+        for storage, places in by_storage.items():
+            of_it = [wanted[nth] for nth in places]
+            for at, error in self._reader(storage).fill(of_it, out).items():
+                is_gone = isinstance(error, SourceNotFoundError)
+                failed[places[at]] = _gone(of_it[at][0]) if is_gone else error
+        return dict(sorted(failed.items()))
+
+    def _reader(self, storage: Storage) -> Filling:
+        found = self._readers.get(storage)
+        if found is None:
+            made = storage.ranges()
+            filling = made if isinstance(made, Filling) else OneByOne(made)
+            found = self._readers.setdefault(storage, filling)
+        return found
 
     def _checked(
         self, files: Mapping[int, Original], wanted: Segments, found: Read, on_stale: OnStale
     ) -> Read:
         """A file rewritten with the same size and time holds other segments in these places."""
+        if self._are_all_as_indexed(wanted, found):
+            return self._undamaged(files, wanted, found, on_stale)
         there = np.flatnonzero(found.is_there)
         if not len(there):
             return found
@@ -221,13 +236,25 @@ class Originals:
         rest = found._replace(is_there=found.is_there & ~wrong)
         return self._undamaged(files, wanted, rest, on_stale)
 
+    @staticmethod
+    def _are_all_as_indexed(wanted: Segments, found: Read) -> bool:
+        """Whether every segment was read and has the head that it had, as nearly all have."""
+        if not found.is_there.all():
+            return False
+        heads = heads_at(found.data, found.offset, layout.SEGMENT_HEAD)
+        return (
+            (heads["key"] == wanted.key).all()
+            and (heads["area"] == wanted.area).all()
+            and bool((heads["bbox"] == wanted.bbox).all())
+        )
+
     def _undamaged(
         self, files: Mapping[int, Original], wanted: Segments, found: Read, on_stale: OnStale
     ) -> Read:
         """Without the files of which a segment has other bytes than were indexed."""
-        known = np.flatnonzero(found.is_there & (wanted.checksum != 0))
-        if not len(known):
+        if not wanted.checksum.any():
             return found
+        known = np.flatnonzero(found.is_there & (wanted.checksum != 0))
         now = checksums(found.data, found.offset[known], found.length[known])
         rows = known[now != wanted.checksum[known]]
         wrong_files, first = np.unique(wanted.file_id[rows], return_index=True)
@@ -278,9 +305,9 @@ def tell(error: SourceError, on_stale: OnStale) -> None:
         warnings.warn(f"left out: {error}", stacklevel=2)
 
 
-def _gone(file: Original) -> SourceNotFoundError:
+def _gone(location: str) -> SourceNotFoundError:
     return SourceNotFoundError(
-        f"{file.location}: is not there any more; ingest its directory again, "
+        f"{location}: is not there any more; ingest its directory again, "
         "or tell where it is now with `iidindex relocate`"
     )
 

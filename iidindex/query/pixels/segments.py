@@ -83,7 +83,14 @@ class Segments:
 
     def portions(self, rows: Ints) -> Iterator[Ints]:
         """Order rows by file and offset, and cut them into runs of bounded size in bytes."""
-        order = rows[np.lexsort((self.offset[rows], self.file_id[rows]))]
+        offset, file_id = self.offset[rows], self.file_id[rows]
+        # As a rule they are in order: files have ids as they were read, and so have their entries.
+        after = file_id[1:] > file_id[:-1]
+        after |= (file_id[1:] == file_id[:-1]) & (offset[1:] >= offset[:-1])
+        order = rows if after.all() else rows[np.lexsort((offset, file_id))]
+        if self.length[rows].sum() < _READ_BYTES:
+            yield from (order,) if len(order) else ()
+            return
         portion = np.cumsum(self.length[order]) // _READ_BYTES
         edges = np.flatnonzero(np.diff(portion)) + 1
         yield from (part for part in np.split(order, edges) if len(part))

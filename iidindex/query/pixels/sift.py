@@ -63,12 +63,13 @@ def sift(
             hits &= hit
         keep[rows] = hits
         looked_at[rows] = True
-    read = np.unique(candidates.file_id[doubtful])
+    read = candidates.file_id[doubtful]
     # Nothing of a file is believed of which a part is not.
-    stale = np.unique(candidates.file_id[doubtful[~looked_at[doubtful]]])
-    others = np.setdiff1d(candidates.file_id, read)
-    changed = originals.changed(files, others, on_stale)
-    return keep & ~np.isin(candidates.file_id, [*stale.tolist(), *changed])
+    stale = read[~looked_at[doubtful]].tolist()
+    if len(doubtful) < len(candidates):
+        others = np.setdiff1d(candidates.file_id, read)
+        stale += originals.changed(files, others, on_stale)
+    return keep & ~np.isin(candidates.file_id, stale) if stale else keep
 
 
 def regions_of(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import chain
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,10 +26,13 @@ from iidindex.query.question.compile import Way
 from iidindex.query.question.filter_kinds import FEW
 from iidindex.query.question.individual_filter import fits
 from iidindex.query.question.shape import needs_pixels, shape_of, values_of
-from iidindex.storage.places import location_of
+from iidindex.storage.places import location_of, storage_at
 
 Row = Sequence[Any]
 P = TypeVar("P")
+
+# What `Segments.of` takes of a row of ``HIT_COLUMNS``.
+_SEGMENT = itemgetter(*range(10), 16)
 
 # Rows fetched at a time, whose groups and pixels are looked up together; and segments, of
 # which nothing else is kept.
@@ -156,7 +161,7 @@ class Question:
 def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:
     """Where files can be opened, by id."""
     rows = sql.originals_of().run(connection, {"ids": np.unique(file_ids)})
-    return {row[0]: original(row[1:]) for row in rows}
+    return _originals({row[0]: row[1:] for row in rows})
 
 
 def original(row: Row) -> Original:
@@ -166,8 +171,23 @@ def original(row: Row) -> Original:
 
 def places_of(rows: Sequence[Row]) -> tuple[Segments, dict[int, Original]]:
     """Where the segments of rows of ``HIT_COLUMNS`` lie, and their files."""
-    segments = Segments.of([(*row[:10], row[16]) for row in rows])
-    return segments, {row[1]: original(row[12:]) for row in rows}
+    one_of_each = {row[1]: row for row in rows}
+    files = _originals({file_id: row[12:16] for file_id, row in one_of_each.items()})
+    return Segments.of([*map(_SEGMENT, rows)]), files
+
+
+def _originals(rows: Mapping[int, Row]) -> dict[int, Original]:
+    """As `original`, for many that have few roots in common."""
+    joins: dict[str | bytes, Callable[[str], str]] = {}
+    found = {}
+    for file_id, (path, size, mtime_ns, root) in rows.items():
+        join = joins.get(root)
+        if join is None:
+            location = os.fsdecode(root)
+            join = joins[root] = partial(storage_at(location).join, location)
+        location = join(path if isinstance(path, str) else os.fsdecode(path))
+        found[file_id] = Original(location, FileStamp(size, mtime_ns))
+    return found
 
 
 def _chunk(size: int, limit: int | None) -> int:
