@@ -13,7 +13,7 @@ import pytest
 import iidindex
 from iidindex import CatalogLockedError
 from iidindex.catalog.sqlite.lock import sole_writer
-from iidindex.system import durable, filelock, portable, positioned, spawning
+from iidindex.system import durable, filelock, listing, portable, positioned, spawning
 
 HERE = Path(__file__).parent
 
@@ -61,6 +61,7 @@ def test_which_ways_are_taken():
         positioned.fill is positioned.fill_by_copying,
         not spawning._HAS_MASK,
         not durable._HAS_FCHMOD,
+        listing.listed is listing.list_by_path,
     }
     assert ways == {portable.FORCED}
     assert spawning.processors() >= 1

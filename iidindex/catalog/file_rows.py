@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from iidindex.catalog.schema import FAILED, MISSING, OK, files, path_value
 from iidindex.catalog.statement import run
 from iidindex.model import FileStamp
+
+# What an ingest may want to know of a file.
+_WHOLE = "path, id, size, mtime_ns, digest, state, fixity"
 
 
 def files_of_root(
@@ -24,11 +29,53 @@ def files_of_root(
     below : str
         Only the file of this path, and those in the directory of this path.
     """
+    return _of_root(connection, _WHOLE, root_id, below)
+
+
+def other_files_of_root(
+    connection: Connection, root_id: int, below: str = "", *, fixity: bool = False
+) -> Iterator[tuple[str, int, int, int, bytes | None, str, bytes | None]]:
+    """As `files_of_root`, without those of `stamps_of_root`."""
+    others = "state != 'ok' OR fixity IS NULL" if fixity else "state != 'ok'"
+    return _of_root(connection, _WHOLE, root_id, below, f"({others})")
+
+
+def stamps_of_root(
+    connection: Connection, root_id: int, below: str = "", *, fixity: bool = False
+) -> Iterator[tuple[str | bytes, int, int]]:
+    """Path, size and mtime_ns of files of a root that are there and could be read.
+
+    Of each row as little as can be, and as it is stored, so that a path may be bytes: it is
+    nearly all that an ingest reads where nothing has changed.
+
+    Parameters
+    ----------
+    connection : Connection
+    root_id : int
+    below : str
+        As for `files_of_root`.
+    fixity : bool
+        Only those of which fixity is recorded.
+    """
+    which = "state = 'ok' AND fixity IS NOT NULL" if fixity else "state = 'ok'"
+    return _raw_of_root(connection, "path, size, mtime_ns", root_id, below, which)
+
+
+def _of_root(
+    connection: Connection, columns: str, root_id: int, below: str, which: str = ""
+) -> Iterator[Any]:
+    for row in _raw_of_root(connection, columns, root_id, below, which):
+        yield row if isinstance(row[0], str) else (os.fsdecode(row[0]), *row[1:])
+
+
+def _raw_of_root(
+    connection: Connection, columns: str, root_id: int, below: str, which: str
+) -> Iterator[Any]:
     # A million rows are read here every night, past all that makes a row comfortable. The plus
     # keeps SQLite from going through the index, which would fetch them in another order.
-    statement = (
-        "SELECT path, id, size, mtime_ns, digest, state, fixity FROM files WHERE +root_id = ?"
-    )
+    statement = f"SELECT {columns} FROM files WHERE +root_id = ?"  # noqa: S608  (ours)
+    if which:
+        statement += f" AND {which}"
     asked: list[tuple[str, tuple[object, ...]]] = [(statement, (root_id,))]
     if below:
         statement = statement.replace("+", "")
@@ -41,9 +88,7 @@ def files_of_root(
         ]
         if isinstance(path_value(below), str):
             asked.append((within, (root_id, first, end)))
-    for text, values in asked:
-        for row in run(connection, text, values):
-            yield row if isinstance(row[0], str) else (os.fsdecode(row[0]), *row[1:])
+    return chain.from_iterable(run(connection, text, values) for text, values in asked)
 
 
 def some_paths(connection: Connection, root_id: int, most: int) -> list[str]:

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.file_rows import failures, files_of_root
+from iidindex.catalog.file_rows import (
+    failures,
+    files_of_root,
+    other_files_of_root,
+    stamps_of_root,
+)
 from iidindex.catalog.roots import (
     RootDirectory,
     add_root,
@@ -23,6 +28,7 @@ from iidindex.ingestion.linked import chosen
 from iidindex.ingestion.plan import Known, Plan, plan
 from iidindex.ingestion.reappearing import reappeared
 from iidindex.ingestion.report import IngestReport
+from iidindex.ingestion.unchanged import of_others, without_unchanged
 from iidindex.model import FileStamp
 from iidindex.storage.paths import is_iid
 from iidindex.storage.places import location_of, storage_at
@@ -234,10 +240,27 @@ def _compare(
         found, unreadable = discovery.found, discovery.unreadable
     else:
         found, unreadable = {below: storage.stamp(place)[:2]}, {}
+    is_empty, fixity = not found, root.has_fixity
     with catalog.reading() as connection:
-        reasons = failures(connection, root.id)
-        rows = files_of_root(connection, root.id, below)
-        todo = plan(found, rows, unreadable=unreadable, checksum=checksum, fixity=root.has_fixity)
+        if checksum:
+            rows = files_of_root(connection, root.id, below)
+        else:
+            stamps = stamps_of_root(connection, root.id, below, fixity=fixity)
+            n_unchanged, others = without_unchanged(found, stamps)
+            report.unchanged += n_unchanged
+            if others:
+                rows = of_others(files_of_root(connection, root.id, below), others, fixity)
+            else:
+                rows = other_files_of_root(connection, root.id, below, fixity=fixity)
+        todo = plan(
+            found,
+            rows,
+            unreadable=unreadable,
+            checksum=checksum,
+            fixity=fixity,
+            is_empty=is_empty,
+        )
+        reasons = failures(connection, root.id) if todo.failed else {}
     report.unchanged += todo.unchanged
     report.failed += len(todo.failed)
     report.kept += todo.kept

@@ -64,6 +64,7 @@ def plan(
     unreadable: Collection[str] = (),
     checksum: bool = False,
     fixity: bool = False,
+    is_empty: bool | None = None,
 ) -> Plan:
     """Compare what is on disk with what the catalogue holds.
 
@@ -82,13 +83,15 @@ def plan(
         Read every file, whatever its stamp.
     fixity : bool
         Read every file whose fixity is not recorded.
+    is_empty : bool, optional
+        Whether there is no file at all, should more have been found than `found` tells.
 
     Returns
     -------
     Plan
     """
     # An empty directory may be one where the disk is not mounted.
-    may_be_gone = bool(found)
+    may_be_gone = bool(found) if is_empty is None else not is_empty
     hidden = tuple(f"{path}/" for path in unreadable)
     result = Plan(scan={})
     changed: dict[str, tuple[int, int]] = {}

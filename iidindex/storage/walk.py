@@ -8,6 +8,12 @@ from collections.abc import Iterator
 
 from iidindex.model import time_in_64_bits
 from iidindex.storage.protocol import Listing
+from iidindex.system.listing import listed
+
+# The bits that say what a file is, and the times that 64 bits hold: two calls fewer for each file.
+_KIND = stat.S_IFMT(0xFFFF)
+_REGULAR, _DIRECTORY = stat.S_IFREG, stat.S_IFDIR
+_TIMES = -(2**63), 2**63 - 1
 
 
 def walk(directory: str, below: str, suffix: str) -> Listing:
@@ -68,19 +74,28 @@ def _list(place: str, before: str, suffix: str, real: str, result: Listing) -> l
     """
     found = result.found
     subdirectories = []
+    first, last = _TIMES
     # Most of the work on an archive that has not changed is this loop.
-    with os.scandir(place) as listing:
+    with listed(place) as listing:
         for item in listing:
-            name = item.name
+            name: str = item.name
             try:
-                if item.is_dir():
-                    if not (item.is_symlink() and _lies_in(item.path, real)):
-                        subdirectories.append(before + name)
-                elif name.endswith(suffix) or name.lower().endswith(suffix):
+                if name.endswith(suffix) or name.lower().endswith(suffix):
                     status = item.stat()
-                    if stat.S_ISREG(status.st_mode):
-                        mtime_ns = time_in_64_bits(status.st_mtime_ns)
+                    kind = status.st_mode & _KIND
+                    if kind == _REGULAR:
+                        mtime_ns = status.st_mtime_ns
+                        if not first <= mtime_ns <= last:
+                            mtime_ns = time_in_64_bits(mtime_ns)
                         found[before + name] = status.st_size, mtime_ns
+                        continue
+                    is_directory = kind == _DIRECTORY
+                else:
+                    is_directory = item.is_dir()
+                if is_directory and not (
+                    item.is_symlink() and _lies_in(os.path.join(place, name), real)
+                ):
+                    subdirectories.append(before + name)
             except OSError as error:  # a link to nothing, or to itself
                 if name.lower().endswith(suffix):
                     result.unreadable[before + name] = error.strerror or str(error)
