@@ -41,8 +41,9 @@ def test_every_filter_is_an_option(verb):
     command = cli.get_command(click.Context(cli), verb)
     options = {name: one for one in command.params for name in one.opts}
     for name, filter_ in FILTERS.items():
-        assert options[f"--{name}"].help == filter_.help
-        assert options[f"--{name}"].multiple == filter_.is_repeatable
+        option = options[f"--{name.replace('_', '-')}"]
+        assert (option.name, option.help) == (name, filter_.help)
+        assert option.multiple == filter_.is_repeatable
 
 
 @pytest.mark.parametrize(

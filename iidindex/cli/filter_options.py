@@ -80,7 +80,7 @@ def _type_of(filter_: Filter) -> click.ParamType:
 
 _OPTIONS = [
     click.option(
-        f"--{name}",
+        f"--{name.replace('_', '-')}",
         name,
         type=_type_of(filter_),
         multiple=filter_.is_repeatable,

@@ -220,5 +220,5 @@ def _resolved(connection: Connection, filters: Filters) -> list[int] | None:
                 for row in rows
                 if fits(row[1], row[2], named) and (wanted is None or row[1] in wanted)
             ]
-    prefix = filters.get("prefix") or b""
-    return sorted(row[0] for row in found if row[2].startswith(prefix))
+    prefix, excluded = filters.get("prefix") or b"", set(filters.get("not_domain") or ())
+    return sorted(row[0] for row in found if row[2].startswith(prefix) and row[1] not in excluded)

@@ -177,7 +177,7 @@ def ways(shape: Shape) -> list[Way]:
     found = []
     if shape.of("files"):
         found.append(Way.FILES)
-    if shape.asks_of_iids:
+    if shape.is_led_by_iids:
         found.append(Way.IIDS)
     if shape.of("groups"):
         found.append(Way.GROUPS)

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
     false,
     literal_column,
     select,
@@ -18,10 +17,11 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from iidindex.catalog.schema import OK, entries, entry_boxes, entry_groups, files, groups, iids
+from iidindex.catalog.schema import OK, entries, entry_boxes, files, iids
 from iidindex.catalog.statement import is_among
 from iidindex.model import BBox
 from iidindex.query.question.filters import FILTERS
+from iidindex.query.question.group_filters import InAll, InAny
 from iidindex.query.question.shape import Shape
 
 Conditions = list[ColumnElement[bool]]
@@ -58,24 +58,26 @@ def has_iid(column: ColumnElement[int], shape: Shape) -> ColumnElement[bool]:
 
 
 def of_groups(shape: Shape, leads: bool) -> Conditions:
-    """What is asked of groups; by their members, if they lead to the entries."""
-    if not shape.of("groups"):
-        return []
-    if leads:
-        return [entries.c.id.in_(members(shape))]
-    member: Select[Any] = select(literal_column("1")).where(
-        entry_groups.c.group_id.in_(_named(shape)), entry_groups.c.entry_id == entries.c.id
-    )
-    return [exists(member)]
+    """What is asked of groups; by the members of some, if they lead to the entries."""
+    leading = _leading(shape) if leads else None
+    found: Conditions = []
+    for name, one in shape.of("groups"):
+        kind = FILTERS[name]
+        found += kind.led(name, one) if kind is leading else kind.conditions(name, one)
+    return found
 
 
 def members(shape: Shape) -> Select[Any]:
-    """Select the entries in the groups asked for."""
-    return select(entry_groups.c.entry_id).where(entry_groups.c.group_id.in_(_named(shape)))
+    """Select entries of groups asked for, among which are all that fit."""
+    kind = _leading(shape)
+    name, one = next(asked for asked in shape.of("groups") if FILTERS[asked[0]] is kind)
+    return kind.members(name, one)
 
 
-def _named(shape: Shape) -> Select[Any]:
-    return select(groups.c.id).where(*_asked("groups", shape))
+def _leading(shape: Shape) -> InAny:
+    """The filter whose groups lead to entries: those in all of some are the fewest."""
+    kinds = [kind for name, _ in shape.of("groups") if isinstance(kind := FILTERS[name], InAny)]
+    return max(kinds, key=lambda kind: isinstance(kind, InAll))
 
 
 def of_entries(shape: Shape) -> Conditions:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.schema import OK, entries, entry_boxes, files, iids
+from iidindex.catalog.schema import OK, entries, entry_boxes, files, groups, iids
 from iidindex.catalog.statement import Statement
 from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.model import IID, BBox
@@ -51,11 +51,14 @@ def why_nothing(catalog: Catalog, filters: Filters, show: Show = repr) -> str | 
     """
     with catalog.reading() as connection:
         search = _Search(connection, filters, show)
-        asked = sorted(filters.given, key=lambda name: _rank(FILTERS, name))
+        # What is to be left out may be unknown.
+        named = [name for name in filters.given if not FILTERS[name].is_excluding]
+        asked = sorted(named, key=lambda name: _rank(FILTERS, name))
         checks = (
             search.files,
             *(getattr(search, name, partial(search.named, name)) for name in asked),
             search.place,
+            search.left_out,
         )
         return next((told for check in checks if (told := check()) is not None), None)
 
@@ -91,6 +94,15 @@ class _Search:
         return self._unknown(
             name, [wanted] if isinstance(wanted, str) else wanted, select(column).distinct()
         )
+
+    def all_groups(self) -> str | None:
+        wanted = self.filters.get("all_groups")
+        unknown = self._unknown("group", wanted, select(groups.c.name))
+        if unknown is not None:
+            return unknown
+        if len(wanted) < 2 or self._finds(Filters({"all_groups": wanted})):
+            return None
+        return f"no entry is in all of the groups {several(wanted, repr)}"
 
     def path(self) -> str | None:
         path = self.filters.get("path")
@@ -167,6 +179,25 @@ class _Search:
                 return f"{reached}; all masks lie in {_where(frame)}{_turned(box, frame)}"
         return self._turned_around()
 
+    def left_out(self) -> str | None:
+        """Whether something fits that is left out, and by what."""
+        if self.filters.limit == 0:
+            return None
+        given = self.filters.given
+        excluding = [name for name in given if FILTERS[name].is_excluding and given[name]]
+        for names in [*([name] for name in excluding), excluding]:
+            others = {name: value for name, value in given.items() if name not in names}
+            if names and self._finds(replace(self.filters, given=others)):
+                told = " or ".join(self._told_of(name) for name in names)
+                return f"all that fits otherwise is left out: {told}"
+        return None
+
+    def _told_of(self, name: str) -> str:
+        """What is left out by a filter."""
+        what = name.removeprefix("not_")
+        shown = several(self.filters.get(name), lambda one: _shown(one, self.show))
+        return f"{what} {shown}"
+
     def _turned_around(self) -> str | None:
         """Whether boxes lie where rows and columns are taken for each other, and only there."""
         boxes = self.filters.regions
@@ -178,6 +209,15 @@ class _Search:
     def _n_boxes(self, boxes: tuple[BBox, ...]) -> int:
         filters = replace(self.filters, regions=boxes, exact=False, near=None, limit=1)
         return Question(self.connection, Originals(), filters).count()
+
+    def _finds(self, filters: Filters) -> bool:
+        """Whether a question finds anything, in originals that can be believed."""
+        one = replace(filters, near=None, order_by=(), limit=1, on_stale="skip", jobs=1)
+        originals = Originals()
+        try:
+            return any(Question(self.connection, originals, one).rows())
+        finally:
+            originals.close()
 
     # ------------------------------------------------------------ the catalogue
 
@@ -200,8 +240,8 @@ class _Search:
             if self._has(named.where(column == name)):
                 continue
             known = self._values(named.order_by(column))
-            shown = self.show(name) if isinstance(name, bytes) else repr(name)
-            return f"no {what} {shown} in this index; {similar(name, known, self.show)}"
+            near = similar(name, known, self.show)
+            return f"no {what} {_shown(name, self.show)} in this index; {near}"
         return None
 
     def _neighbours(self, address: bytes) -> list[bytes]:
@@ -260,6 +300,10 @@ def _levels(depth: int) -> str:
         )
         inside, kind = f"level{nth}.value", f"level{nth}.type"
     return ", ".join(parts)
+
+
+def _shown(name: Any, show: Show) -> str:
+    return show(name) if isinstance(name, bytes) else repr(name)
 
 
 def _turned(box: BBox, frame: BBox) -> str:

@@ -6,7 +6,6 @@ A filter of one of these kinds is declared in `filters`, and needs nothing else 
 from __future__ import annotations
 
 import operator
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,22 +14,16 @@ from typing import Any, ClassVar, Literal
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Text,
-    and_,
     bindparam,
-    cast,
     false,
-    or_,
     select,
-    type_coerce,
 )
 
-from iidindex.catalog.schema import PathText, files, path_value, roots
+from iidindex.catalog.schema import files, roots
 from iidindex.catalog.statement import is_among
 from iidindex.errors import QueryError
 from iidindex.files.arguments import BYTES_LIKE, several
 from iidindex.model import check_bytes
-from iidindex.storage.places import is_absolute
 
 # The largest that SQLite holds.
 MAX_INTEGER = 2**63 - 1
@@ -39,9 +32,6 @@ MAX_INTEGER = 2**63 - 1
 # bytes.
 FEW = 512
 MANY = -1
-
-# Characters of a pattern; SQLite takes so many bytes, and no path is as long.
-_LONGEST_PATH = 10_000
 
 Condition = ColumnElement[bool]
 
@@ -70,6 +60,8 @@ class Filter(ABC):
 
     # Whether the option may be repeated.
     is_repeatable: ClassVar[bool] = False
+    # Whether what is named must not be so: then it may be unknown, and leads to no entries.
+    is_excluding: ClassVar[bool] = False
     # As numpydoc writes the type.
     type_told: ClassVar[str] = ""
 
@@ -288,62 +280,6 @@ class Root(Filter):
     def values(self, name: str, value: Any) -> dict[str, Any]:
         """The name."""
         return {name: value}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Path(Filter):
-    """The file's path fits a pattern, or is it."""
-
-    type_told: ClassVar[str] = "str"
-
-    def read(self, name: str, given: Any) -> str:
-        """Text that a file's name can be."""
-        try:
-            os.fsencode(one_text(given, name))
-        except UnicodeEncodeError:
-            raise QueryError(f"{given!r}: no file can have this path") from None
-        if len(given) > _LONGEST_PATH:
-            raise QueryError(
-                f"{name} has {len(given)} characters; expected at most {_LONGEST_PATH}"
-            )
-        return str(given)
-
-    def shape(self, value: Any) -> Hashable:
-        """How it is compared: ``exact``, as a ``pattern``, or with where the file lies."""
-        # What begins with a slash is no path inside a root, but where files lie.
-        if is_absolute(value):
-            return "location"
-        return "pattern" if set(value) & set("*?[") else "exact"
-
-    def conditions(self, name: str, shape: Any) -> list[Condition]:
-        """The path is what is asked for, or fits it as a pattern."""
-        wanted = bindparam(name, type_=PathText)
-        if shape == "exact":
-            # With the roots named, the index over root and path leads to it.
-            return [and_(files.c.root_id.in_(select(roots.c.id)), files.c.path == wanted)]
-        found: ColumnElement[str] = (
-            type_coerce(_location(), Text) + "/" + type_coerce(files.c.path, Text)
-            if shape == "location"
-            else files.c.path
-        )
-        # An exact path is a hit even if it is no pattern of itself, as "a[1].iid".
-        # Casting lets a pattern meet names that are no text, which are stored as bytes.
-        pattern = cast(wanted, Text)
-        return [or_(cast(found, Text) == pattern, cast(found, Text).op("GLOB")(pattern))]
-
-    def values(self, name: str, value: Any) -> dict[str, Any]:
-        """The path as the database stores it."""
-        return {name: path_value(value)}
-
-
-def _location() -> ColumnElement[str]:
-    """The location of a file's root."""
-    return (
-        select(roots.c.location)
-        .where(roots.c.id == files.c.root_id)
-        .correlate(files)
-        .scalar_subquery()
-    )
 
 
 def encodable(text: str) -> str:

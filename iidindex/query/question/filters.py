@@ -17,9 +17,11 @@ from iidindex.catalog.schema import entries, files, groups, iids, roots
 from iidindex.errors import QueryError
 from iidindex.files.groups import check_name
 from iidindex.model import IID
-from iidindex.query.question.filter_kinds import AnyOf, Between, Filter, Path, Prefix, Root
-from iidindex.query.question.individual_filter import AnyIndividual
+from iidindex.query.question.filter_kinds import AnyOf, Between, Filter, Prefix, Root
+from iidindex.query.question.group_filters import InAll, InAny, InNone
+from iidindex.query.question.individual_filter import AnyIndividual, NoDomain
 from iidindex.query.question.metadata_filter import Metadata
+from iidindex.query.question.path_filters import NotPath, Path
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +53,17 @@ class Where(TypedDict, total=False):
             help="The domain of the individual; '' for none. Repeated: any of them.",
         ),
     ]
+    not_domain: Annotated[
+        bytes | Iterable[bytes] | None,
+        NoDomain(
+            asks_of="iids",
+            type=bytes,
+            column=iids.c.domain,
+            known=iids.c.domain,
+            told='None of these; ``b""`` leaves out IIDs without a domain.',
+            help="A domain to leave out; '' for individuals without any. Repeated: all of them.",
+        ),
+    ]
     prefix: Annotated[
         bytes | None,
         Prefix(
@@ -63,7 +76,7 @@ class Where(TypedDict, total=False):
     ]
     group: Annotated[
         str | Iterable[str] | None,
-        AnyOf(
+        InAny(
             asks_of="groups",
             type=str,
             column=groups.c.name,
@@ -72,6 +85,30 @@ class Where(TypedDict, total=False):
             can_meet=False,
             told="In any of these groups.",
             help="A group that the entry is in. Repeated: any of them.",
+        ),
+    ]
+    all_groups: Annotated[
+        str | Iterable[str] | None,
+        InAll(
+            asks_of="groups",
+            type=str,
+            column=groups.c.name,
+            known=groups.c.name,
+            check=lambda name: check_name(name, QueryError),
+            told="In every one of these groups.",
+            help="A group that the entry is in. Repeated: every one of them.",
+        ),
+    ]
+    not_group: Annotated[
+        str | Iterable[str] | None,
+        InNone(
+            asks_of="entries",
+            type=str,
+            column=groups.c.name,
+            known=groups.c.name,
+            check=lambda name: check_name(name, QueryError),
+            told="In none of these groups.",
+            help="A group to leave out. Repeated: all of them.",
         ),
     ]
     path: Annotated[
@@ -83,6 +120,15 @@ class Where(TypedDict, total=False):
             "exact path. If it begins with ``/``, over the location on disk.",
             help="The file's path inside its root, or on disk if it begins with /. It may be a "
             "pattern, in which * stands for any text, / too.",
+        ),
+    ]
+    not_path: Annotated[
+        str | Iterable[str] | None,
+        NotPath(
+            asks_of="files",
+            known=files.c.path,
+            told="Globs or paths as in `path`, of which the file fits none.",
+            help="A path to leave out, or a pattern of paths, as in --path. Repeated: all of them.",
         ),
     ]
     root: Annotated[

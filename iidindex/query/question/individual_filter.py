@@ -1,13 +1,14 @@
-"""The filter for individuals: an address in any domain, or an IID and no other."""
+"""The filters for individuals: an address in any domain, or an IID; and domains to leave out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import and_, bindparam, false, or_
+from sqlalchemy import and_, bindparam, false, func, not_, or_
 
 from iidindex.catalog.schema import iids
+from iidindex.catalog.statement import is_among
 from iidindex.errors import QueryError
 from iidindex.files.arguments import BYTES_LIKE, several
 from iidindex.model import IID
@@ -82,6 +83,34 @@ class AnyIndividual(AnyOf):
             found[f"{name}_of{place}"] = iid.address
             found[f"{name}_domain_of{place}"] = iid.domain or b""
         return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoDomain(AnyOf):
+    """An entry is of none of some domains."""
+
+    is_excluding: ClassVar[bool] = True
+
+    def meet(self, name: str, known: Any, given: Any) -> Any:
+        """It is of none of either."""
+        return tuple(dict.fromkeys((*known, *self.read(name, given))))
+
+    def shape(self, value: Any) -> Any:
+        """As `AnyOf`, but that nothing is asked by none."""
+        return AnyOf.shape(self, value) or None
+
+    def conditions(self, name: str, shape: Any) -> list[Condition]:
+        """The domain is none of them."""
+        if shape == MANY:
+            # A list takes no bytes.
+            return [not_(is_among(func.hex(self.column), name))]
+        return [not_(one) for one in AnyOf.conditions(self, name, shape)]
+
+    def values(self, name: str, value: Any) -> dict[str, Any]:
+        """As `AnyOf`, or many as SQLite writes bytes."""
+        if len(value) > FEW:
+            return {name: [one.hex().upper() for one in value]}
+        return AnyOf.values(self, name, value)
 
 
 def _parted(value: tuple[Named, ...]) -> tuple[list[bytes], list[IID]]:

@@ -49,6 +49,12 @@ class Shape(NamedTuple):
         return bool(self.of("iids")) or self.iids_are_known
 
     @property
+    def is_led_by_iids(self) -> bool:
+        """Whether what is asked of IIDs leads to some of them: more than to leave some out."""
+        asked = (FILTERS[name].is_excluding for name, _ in self.of("iids"))
+        return self.iids_are_known or not all(asked)
+
+    @property
     def is_of_whole_files(self) -> bool:
         """Whether nothing is asked of the entries themselves, so that files can be counted."""
         others = (self.iids_are_known, self.has_after, self.has_limit, self.n_regions)
