@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from iidindex.cli.completion import ADDRESS, known
+from iidindex.metadata_names import split_names
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.originals import OnStale
 from iidindex.query.question.asked import ORDERS
@@ -44,8 +46,12 @@ class NumberRange(click.ParamType):
         return ends if dots else (ends[0], ends[0])
 
 
+# Numbers are those of JSON. What has two dots and is none of these is text, as in `../a.png`.
+_RANGE = re.compile(r"({0})?\.\.({0})?".format(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"), re.ASCII)
+
+
 class MetaValue(click.ParamType):
-    """``NAME=VALUE``, dots for what lies deeper; the value as JSON, or else as text."""
+    """``NAME=VALUE``, dots for what lies deeper; a range, or the value as JSON, or else as text."""
 
     name = "name=value"
 
@@ -55,16 +61,25 @@ class MetaValue(click.ParamType):
         """Read the condition."""
         if isinstance(value, dict):
             return value
-        names, equals, text = value.partition("=")
-        if not equals:
+        names, text = split_names(value, "=")
+        if not text:
             self.fail(f"{value!r}: expected NAME=VALUE, such as camera.iso=200", param, ctx)
-        try:
-            wanted = json.loads(text)
-        except ValueError:
-            wanted = text
-        for name in reversed(names.split(".")):
+        wanted = _wanted(text[1:])
+        for name in reversed(names):
             wanted = {name: wanted}
         return dict(wanted)
+
+
+def _wanted(text: str) -> Any:
+    """What metadata are to say, as it was typed."""
+    found = _RANGE.fullmatch(text)
+    try:
+        if found is not None and text != "..":
+            low, high = (None if end is None else json.loads(end) for end in found.groups())
+            return low, high
+        return json.loads(text)
+    except ValueError:  # or a number of more digits than Python reads
+        return text
 
 
 def _type_of(filter_: Filter) -> click.ParamType:

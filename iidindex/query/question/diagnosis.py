@@ -14,6 +14,7 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import OK, entries, entry_boxes, files, groups, iids
 from iidindex.catalog.statement import Statement
 from iidindex.codec.layout import MAX_COORDINATE
+from iidindex.metadata_names import written
 from iidindex.model import IID, BBox
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.question.asked import Filters
@@ -21,7 +22,7 @@ from iidindex.query.question.asking import Question
 from iidindex.query.question.conditions import of_files
 from iidindex.query.question.filter_kinds import Filter, end_of_prefix
 from iidindex.query.question.filters import FILTERS
-from iidindex.query.question.metadata_filter import before_nul
+from iidindex.query.question.metadata_filter import Range, before_nul
 from iidindex.query.question.near_names import (
     COMPARED,
     TOLD,
@@ -115,7 +116,7 @@ class _Search:
             for depth in range(len(names)):
                 known = self._meta_values(names[:depth], "key")
                 if names[depth] not in known and not self._meta_has(names[: depth + 1]):
-                    path = ".".join(names[: depth + 1])
+                    path = written(names[: depth + 1])
                     told = similar(names[depth], known)
                     return f"no file's metadata has the name {path!r}; {told}"
             same = tuple(meta for meta in self.filters.get("meta") if meta.names == names)
@@ -123,8 +124,9 @@ class _Search:
             if not self._any_file(one):
                 known = self._meta_values(names, "value")
                 told = several(known, json.dumps) or "lists or mappings"
-                path = ".".join(names)
-                return f"no file's metadata has {json.dumps(value)} as {path!r}; known: {told}"
+                shown = value if isinstance(value, Range) else json.dumps(value)
+                path = written(names)
+                return f"no file's metadata has {shown} as {path!r}; known: {told}"
         return None
 
     def address(self) -> str | None:

@@ -146,9 +146,10 @@ class Where(TypedDict, total=False):
             asks_of="files",
             told="What the metadata of the file must say: names and values, or mappings of what "
             "lies deeper. Text, numbers, True, False and None are compared: "
-            '``{"camera": {"iso": 200}}``.',
-            help="What the file's metadata says, as JSON or text: camera.iso=200, day=monday. "
-            "Repeated: all of them.",
+            '``{"camera": {"iso": 200}}``. Two numbers are a range, both ends inclusive; None '
+            'leaves an end open: ``{"minutes": (20, None)}``.',
+            help="What the file's metadata says, as JSON or text: camera.iso=200, day=monday; or a "
+            "range of numbers, both ends included: minutes=20..30. Repeated: all of them.",
         ),
     ]
     area: Annotated[

@@ -33,11 +33,24 @@ from iidindex.query.question.filter_kinds import Condition, Filter, encodable, o
 _DEEPEST = 32
 
 
+class Range(NamedTuple):
+    """Numbers from one to another, both included; None leaves an end open."""
+
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        return "..".join("" if end is None else str(end) for end in self)
+
+
+Value = str | float | bool | None | Range
+
+
 class Meta(NamedTuple):
     """What a file's metadata must say: under these names, each inside the one before."""
 
     names: tuple[str, ...]
-    value: str | float | bool | None
+    value: Value
 
 
 class MetaShape(NamedTuple):
@@ -46,16 +59,19 @@ class MetaShape(NamedTuple):
     Attributes
     ----------
     depth : int
-    kind : {"null", "true", "false", "text", "number", "huge"}
+    kind : {"null", "true", "false", "text", "number", "huge", "range"}
         As SQLite's ``json_type`` calls them, but for numbers, of which it has two. A number is huge
         if it is whole and 64 bits with a sign do not hold it.
     has_nul : bool
         Whether there is a NUL in it or in one of its names.
+    ends : (bool, bool)
+        Of a range, whether it has one.
     """
 
     depth: int
     kind: str
     has_nul: bool
+    ends: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +122,10 @@ def _said(name: str, wanted: Any, names: tuple[str, ...]) -> Iterator[Meta]:
         yield Meta(names, _value(wanted, names[-1], told))
 
 
-def _value(wanted: Any, name: str, told: str) -> str | float | bool | None:
+def _value(wanted: Any, name: str, told: str) -> Value:
     """A value as Python's own."""
+    if isinstance(wanted, tuple):
+        return _range(wanted, told)
     if isinstance(wanted, (np.generic, np.ndarray)) and wanted.ndim == 0:
         wanted = wanted.item()
     if wanted is None or isinstance(wanted, bool):
@@ -123,6 +141,24 @@ def _value(wanted: Any, name: str, told: str) -> str | float | bool | None:
             "a quotation mark"
         )
     return number
+
+
+def _range(wanted: tuple[Any, ...], told: str) -> Range:
+    """Two ends, each of them a number or None."""
+    ends: list[float | None] = []
+    for end in wanted:
+        if isinstance(end, (np.generic, np.ndarray)) and end.ndim == 0:
+            end = end.item()
+        is_number = isinstance(end, Real) and not isinstance(end, bool)
+        if len(wanted) != 2 or (end is not None and not is_number):
+            break
+        ends.append(None if end is None else _number(end, told))
+    if len(ends) != 2:
+        raise QueryError(f"{told} must be (min, max), numbers or None, not {wanted!r:.200}")
+    low, high = ends
+    if low is not None and high is not None and low > high:
+        raise QueryError(f"{told} {wanted!r:.200} is reversed: expected (min, max)")
+    return Range(low, high)
 
 
 def _number(wanted: Any, told: str) -> float:
@@ -149,6 +185,10 @@ def before_nul(text: str) -> str:
 
 
 def _meta_shape(meta: Meta) -> MetaShape:
+    if isinstance(meta.value, Range):
+        low, high = meta.value
+        has_nul = "\0" in "".join(meta.names)
+        return MetaShape(len(meta.names), "range", has_nul, (low is not None, high is not None))
     if meta.value is None or isinstance(meta.value, bool):
         kind = json.dumps(meta.value)
     elif isinstance(meta.value, str):
@@ -163,7 +203,11 @@ def _of_meta(name: str, meta: Meta) -> dict[str, Any]:
         f"{name}_name{depth}": before_nul(part) for depth, part in enumerate(meta.names)
     }
     # What is written in the file, as a NUL is not an end there.
-    values[f"{name}_written"] = f"{json.dumps(meta.names[-1])}: {json.dumps(meta.value)}"
+    values[f"{name}_written"] = f"{json.dumps(meta.names[-1])}: "
+    if isinstance(meta.value, Range):
+        ends = (end if end is None or _fits(end) else float(end) for end in meta.value)
+        return values | dict(zip((f"{name}_low", f"{name}_high"), ends, strict=True))
+    values[f"{name}_written"] += json.dumps(meta.value)
     value = meta.value
     if isinstance(value, str):
         value = before_nul(value)
@@ -194,7 +238,9 @@ def _says(name: str, meta: MetaShape) -> Condition:
         levels.append(level)
         conditions.append(level.c.key == bindparam(f"{name}_name{depth}"))
         inside, kind = level.c.value, level.c.type
-    if meta.kind == "huge":
+    if meta.kind == "range":
+        conditions += _is_between(name, meta.ends, kind, inside)
+    elif meta.kind == "huge":
         conditions.append(_is_huge(name, levels[-1], objects))
     else:
         conditions.append(_is(f"{name}_value", meta.kind, kind, inside))
@@ -229,5 +275,21 @@ def _is(name: str, wanted: str, kind: ColumnElement[Any], value: ColumnElement[A
     if wanted == "text":
         return and_(kind == _text("text"), value == bindparam(name))
     if wanted == "number":
-        return and_(kind.in_((_text("integer"), _text("real"))), value == bindparam(name))
+        return and_(_is_number(kind), value == bindparam(name))
     return kind == _text(wanted)
+
+
+def _is_between(
+    name: str, ends: tuple[bool, bool], kind: ColumnElement[Any], value: ColumnElement[Any]
+) -> list[Condition]:
+    has_low, has_high = ends
+    found = [_is_number(kind)]
+    if has_low:
+        found.append(value >= bindparam(f"{name}_low"))
+    if has_high:
+        found.append(value <= bindparam(f"{name}_high"))
+    return found
+
+
+def _is_number(kind: ColumnElement[Any]) -> Condition:
+    return kind.in_((_text("integer"), _text("real")))
