@@ -3,6 +3,8 @@
 Dictionaries, what the command line writes, data frames and Arrow tables are all made from the
 kinds of rows below, and so have the same columns.
 
+Beside its columns, a row of one file may have those of the file's metadata that are asked for.
+
 This is version 1 of the rows. In it no column changes its name, its type or its meaning, and
 none is taken away. New ones may come behind the others.
 """
@@ -11,14 +13,15 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, partial
 from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
 from iidindex.errors import QueryError
+from iidindex.metadata_names import META, asked_of, value_in
 from iidindex.model import IID, BBox, BufLoc
 
 # The versions of the rows that can be asked for.
@@ -26,13 +29,14 @@ VERSIONS = (1,)
 
 
 class Type(Enum):
-    """What a column holds, as JSON can: `box` is a list of four integers."""
+    """What a column holds, as JSON can: `box` is a list of four integers, `json` anything."""
 
     TEXT = "text"
     INTEGER = "integer"
     REAL = "real"
     BOX = "box"
     TEXTS = "list of text"
+    JSON = "json"
 
 
 class Column(NamedTuple):
@@ -46,10 +50,14 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of row: what its records are, and the columns, in their order."""
+    """A kind of row: what its records are, and the columns, in their order.
+
+    Where a record is of one file, `metadata` tells what those of the file say under some names.
+    """
 
     name: str
     columns: tuple[Column, ...]
+    metadata: Callable[[Any, tuple[str, ...]], Any] | None = None
 
     @property
     def has_exact_forms(self) -> bool:
@@ -59,7 +67,8 @@ class Kind:
     def __reduce__(self) -> tuple[Any, ...]:
         # Columns hold functions that have no names.
         known = _KINDS.get(self.name)
-        return (kind_named, (self.name,)) if known == self else (Kind, (self.name, self.columns))
+        parts = (self.name, self.columns, self.metadata)
+        return (kind_named, (self.name,)) if known == self else (Kind, parts)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -79,6 +88,8 @@ class Kind:
     def select(self, fields: Sequence[str] | None) -> Self:
         """Only some columns, in the order in which they are named; all, if that is None.
 
+        ``meta.camera.iso`` is a column of what the metadata of the file say under these names.
+
         Raises
         ------
         QueryError
@@ -90,13 +101,27 @@ class Kind:
         by_name = {column.name: column for column in self.columns}
         for name in fields:
             if name not in by_name:
-                near = get_close_matches(str(name), self.names, n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                known = ", ".join(self.names)
-                raise QueryError(f"there is no field {name!r}; {hint}known are {known}")
+                by_name[name] = self._of_metadata(name)
         if not fields or len(set(fields)) < len(fields):
             raise QueryError(f"fields must be names, each of them once, not {list(fields)!r}")
-        return type(self)(self.name, tuple(by_name[name] for name in fields))
+        return replace(self, columns=tuple(by_name[name] for name in fields))
+
+    def _of_metadata(self, field: str) -> Column:
+        """The column of a field that is none of the others."""
+        names = asked_of(field)
+        if names is None or self.metadata is None:
+            near = get_close_matches(field, self.names, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            more = f", and {META}NAME" if self.metadata is not None else ""
+            known = ", ".join(self.names)
+            raise QueryError(f"there is no field {field!r}; {hint}known are {known}{more}")
+        return Column(field, Type.JSON, partial(_said, self.metadata, names), True)
+
+
+def _said(
+    metadata: Callable[[Any, tuple[str, ...]], Any], names: tuple[str, ...], record: Any
+) -> Any:
+    return metadata(record, names)
 
 
 def _names(fields: Any) -> list[str]:
@@ -180,6 +205,16 @@ def _step(get: Callable[[IID], Any]) -> Callable[[IID | str], Any]:
     return lambda step: None if isinstance(step, str) else get(step)
 
 
+def _of_entry(entry: Any, names: tuple[str, ...]) -> Any:
+    """What the metadata of an entry's file say under names."""
+    return value_in(entry.meta, names)
+
+
+def _of_index(record: Any, _: tuple[str, ...]) -> Any:
+    """Files alone do not hold their metadata: the answer of an index knows where they are."""
+    raise QueryError(f"{record!r:.200}: metadata are asked of the answer of an index")
+
+
 _IID = _iid(attrgetter("iid"))
 
 FILE_ENTRY = Kind(
@@ -194,9 +229,12 @@ FILE_ENTRY = Kind(
         Column("length", Type.INTEGER, attrgetter("bufloc.length")),
         Column("groups", Type.TEXTS, lambda entry: list(entry.groups)),
     ),
+    _of_entry,
 )
-ENTRY = Kind("an entry", (*FILE_ENTRY.columns, *_integers("id"), *_text("location")))
-NEAREST = Kind("an entry and its distance", (*ENTRY.columns, *_plain(Type.REAL, "distance")))
+ENTRY = Kind("an entry", (*FILE_ENTRY.columns, *_integers("id"), *_text("location")), _of_entry)
+NEAREST = Kind(
+    "an entry and its distance", (*ENTRY.columns, *_plain(Type.REAL, "distance")), _of_entry
+)
 OVERLAP = Kind(
     "a pair of entries that share pixels",
     (
@@ -207,6 +245,7 @@ OVERLAP = Kind(
         *_plain(Type.REAL, "iou", "a_in_b", "b_in_a"),
         Column("location", Type.TEXT, attrgetter("a.location")),
     ),
+    lambda overlap, names: _of_entry(overlap.a, names),
 )
 FILE = Kind(
     "a file",
@@ -215,6 +254,7 @@ FILE = Kind(
         *_text("reason", nullable=True),
         *_integers("entries", "size"),
     ),
+    _of_index,
 )
 # Of the same address there may be an IID in every domain.
 LINK = Kind(
@@ -225,10 +265,12 @@ LINK = Kind(
         *_text("location"),
         *(column for column in _IID if column.name.startswith("domain")),
     ),
+    _of_index,
 )
 RELATED = Kind(
     "a file that shares IIDs with another",
     (*_text("path"), *_integers("shared"), *_plain(Type.REAL, "score"), *_text("location")),
+    _of_index,
 )
 IID_ALONE = Kind("an IID", _iid(lambda iid: iid))
 IID_COUNT = Kind("an IID and how often it is met", (*_IID, *_integers("files", "entries")))

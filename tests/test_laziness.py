@@ -6,6 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+import iidindex
+from conftest import write_garden
 from iidindex import IIDFile
 from iidindex.storage.local import LocalFile
 
@@ -139,3 +141,25 @@ def test_one_row_is_decoded_without_the_others(path):
         assert entry.seg.mask().sum() == entry.seg.area
         with pytest.raises(ValueError, match="file.iid: section segs"):
             file.fetch(16)
+
+
+def test_metadata_are_those_of_the_index(tmp_path, reads):
+    """No file is opened for them: there is none any more."""
+    for name in "ab":
+        write_garden(tmp_path / "archive" / f"{name}.iid")
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path / "archive")
+        for path in (tmp_path / "archive").iterdir():
+            path.unlink()
+        reads.clear()
+        hits = index.entries.where(address=b"tree", meta={"camera": {"iso": (200, 200)}})
+        fields = ["path", "meta.day", "meta.camera.iso"]
+        wanted = [
+            {"path": f"{name}.iid", "meta.day": name, "meta.camera.iso": 200} for name in "ba"
+        ]
+        assert hits.order_by("-meta.day").to_dicts(fields) == wanted
+        assert hits.order_by("-meta.day").to_arrow(fields).to_pylist() == wanted
+        assert index.files().to_dicts(fields) == wanted[::-1]
+        assert index.links(b"tree").to_dicts(fields) == wanted[::-1]
+        assert [entry.meta["day"] for entry in hits] == ["a", "b"]
+    assert reads == []

@@ -192,6 +192,11 @@ class Elsewhere:
     def _catalog(self) -> Catalog:
         return Catalog(**self.arguments)
 
+    @property
+    def elsewhere(self) -> Elsewhere:
+        """Itself."""
+        return self
+
     def reading(self) -> AbstractContextManager[Connection]:
         """As `Catalog.reading`."""
         return self._catalog.reading()

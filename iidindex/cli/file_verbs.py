@@ -22,4 +22,5 @@ def files(db: str, /, state: str | None, form: Form) -> int:
     """
     with open_to_ask(db) as index:
         shown = ("path", "entries", "state", "reason", "location")
-        return write(index.files(state=state), form, FILE, shown)
+        found = index.files(state=state)
+        return write(found, form, found.kind, shown)

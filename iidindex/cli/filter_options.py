@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from iidindex.cli.completion import ADDRESS, known
-from iidindex.metadata_names import split_names
+from iidindex.metadata_names import META, split_names
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.originals import OnStale
 from iidindex.query.question.asked import ORDERS
@@ -117,7 +117,8 @@ _PAGING = [
         "orders",
         multiple=True,
         metavar="FIELD",
-        help=f"One of {', '.join(ORDERS)}; -FIELD for descending. Repeated: where they tie.",
+        help=f"One of {', '.join(ORDERS)}, or {META}NAME, what the file's metadata says; files "
+        "that say nothing come last. -FIELD for descending. Repeated: where they tie.",
     ),
 ]
 

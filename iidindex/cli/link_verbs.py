@@ -35,7 +35,7 @@ def links(index: Index, address: bytes | IID, domain: bytes | None) -> Answered:
     asked = [index.entries.where(address=address, domain=domain)]
     shown = ("path", "domain", "entries", "area")
     found = index.links(address, domain=domain)
-    return Answer(found, LINK, shown, asked, where_several=("domain",))
+    return Answer(found, found.kind, shown, asked, where_several=("domain",))
 
 
 @click.command()
@@ -82,7 +82,8 @@ def related(index: Index, path: str, k: int | None) -> Answered:
 
     Individuals that are in few files weigh more than those that are in many.
     """
-    return Answer(index.related(path, k=k), RELATED, ("path", "shared", "score"))
+    found = index.related(path, k=k)
+    return Answer(found, found.kind, ("path", "shared", "score"))
 
 
 @click.command(cls=Question)

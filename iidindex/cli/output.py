@@ -15,13 +15,14 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from iidindex.cli.fitting import fitted, rounded, seen, width_to_fit
+from iidindex.cli.fitting import fitted, in_cell, rounded, seen, width_to_fit
 from iidindex.cli.iidtext import show
 from iidindex.cli.streams import is_terminal, require_output
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.cli.waiting import Waiting
 from iidindex.errors import QueryError
-from iidindex.rows import VERSIONS, Kind
+from iidindex.metadata_names import META, listed
+from iidindex.rows import VERSIONS, Kind, Type
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,6 +77,8 @@ def row_options(kind: Kind | None = None) -> Callable[[F], F]:
     """
     has_paths = kind is None or "path" in kind.names
     known = "" if kind is None else f", of {', '.join(kind.names)}"
+    if kind is not None and kind.metadata is not None:
+        known += f", and {META}NAME, what the file's metadata says"
     options = [
         click.option(
             "--format",
@@ -128,9 +131,9 @@ def _fields(
 ) -> tuple[str, ...] | None:
     if value is None:
         return None
-    fields = tuple(name.strip() for name in value.split(","))
     if kind is None:
-        return fields
+        return tuple(name.strip() for name in value.split(","))
+    fields = listed(value)
     try:
         return kind.select(fields).names
     except QueryError as error:
@@ -191,7 +194,11 @@ def write(
         return NOTHING_FOUND
     require_output()
     columns, needed = _columns(form, kind, shown)
-    found = kind.select(needed).rows(chain([first], records))
+    chosen = kind.select(needed)
+    found = chosen.rows(chain([first], records))
+    said = [column.name for column in chosen.columns if column.type is Type.JSON]
+    if said and form.name in ("table", "csv"):
+        found = ({**row, **{name: in_cell(row[name]) for name in said}} for row in found)
     if form.name == "paths":
         _write_paths(found, columns[0], form.end)
     elif form.name == "table":

@@ -15,7 +15,7 @@ from iidindex.cli.opening import open_to_change
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, SOME_FAILED, printable
 from iidindex.query.entries import Entries
-from iidindex.rows import FILE, OVERLAP
+from iidindex.rows import OVERLAP
 
 _DOMAINS = ("a_domain", "b_domain")
 _SHOWN = ("path", "a_key", "b_key", "a_domain", "a_address", "b_domain", "b_address")
@@ -65,8 +65,9 @@ def overlaps(
         ]
         if dry_run:
             # Two questions may lead to one file.
-            files = {file for one in questions for file in one.files_without_overlaps()}
-            write(sorted(files), form, FILE, ("path", "entries", "location"))
+            lists = [one.files_without_overlaps() for one in questions]
+            files = {file for some in lists for file in some}
+            write(sorted(files), form, lists[0].kind, ("path", "entries", "location"))
             return DONE
         if store:
             with Bar("counting") as bar:

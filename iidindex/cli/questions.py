@@ -235,7 +235,12 @@ class _Batch:
 def _tagged(kind: Kind) -> Kind:
     """The kind of rows that have their question before what they had."""
     columns = [column._replace(get=_of_record(column.get)) for column in kind.columns]
-    return Kind(kind.name, (Column("question", Type.TEXT, itemgetter(0)), *columns))
+    metadata = kind.metadata
+    return Kind(
+        kind.name,
+        (Column("question", Type.TEXT, itemgetter(0)), *columns),
+        None if metadata is None else lambda pair, names: metadata(pair[1], names),
+    )
 
 
 def _of_record(get: Callable[[Any], Any]) -> Callable[[tuple[str, Any]], Any]:

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,7 @@ from iidindex.columns import FileColumns
 from iidindex.errors import IIDFormatError, SourceError, StaleFileError
 from iidindex.files.every_byte import Read, checked_segments, hashed
 from iidindex.files.frame_size import size_of
+from iidindex.files.metadata import without_nan
 from iidindex.files.part import naming
 from iidindex.iidwords import IIDRecords
 from iidindex.storage.places import storage_at
@@ -247,20 +247,8 @@ def as_json(meta: Any, offset: int) -> str:
         try:
             return json.dumps(meta, allow_nan=False)
         except ValueError:
-            return json.dumps(_without_nan(meta))
+            return json.dumps(without_nan(meta))
     except RecursionError:
         raise IIDFormatError(
             "JSON is nested too deeply to read", section="meta", offset=offset
         ) from None
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items() if not _is_nan(item)}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    return None if _is_nan(value) else value
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and not isfinite(value)

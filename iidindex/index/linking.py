@@ -55,7 +55,7 @@ class Linkage(Opened):
             One for each file and IID, by path, then by domain, none first: ``path entries area``,
             and ``iid domain location``. Pixels of entries that overlap count each time.
         """
-        return Records(LINK, links(self._catalog, address, domain))
+        return Records(LINK, links(self._catalog, address, domain), self._catalog)
 
     def shared(self, *paths: str) -> Records[IID]:
         """IIDs that are in all of the files.
@@ -106,7 +106,7 @@ class Linkage(Opened):
         -----
         It takes a row of an index for every appearance of every IID of the file.
         """
-        return Records(RELATED, related(self._catalog, path, k=k))
+        return Records(RELATED, related(self._catalog, path, k=k), self._catalog)
 
     def cooccurring(
         self,

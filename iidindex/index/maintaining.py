@@ -98,7 +98,7 @@ class Upkeep(Opened):
 
         Only those in `state`, if it is given: ``ok``, ``missing`` or ``failed``.
         """
-        return Records(FILE, indexed_files(self._catalog, state))
+        return Records(FILE, indexed_files(self._catalog, state), self._catalog)
 
     def stats(self) -> Stats:
         """How much the index holds."""

@@ -120,7 +120,14 @@ class Entries(Tabular):
         return self._with(self._filters.nearest(x, y, k).reading(on_stale, jobs))
 
     def order_by(self, *names: str) -> Self:
-        """Ask for an order: ``path key area address domain``, with ``-`` for descending."""
+        """Ask for an order: ``path key area address domain``, with ``-`` for descending.
+
+        ``meta.camera.iso`` is what the metadata of the file say under these names; one that has a
+        dot itself stands in double quotes. Numbers come first, then text, false, true, and lists
+        and mappings, which are all equal here. Whole numbers of more than 64 bits are compared as
+        floats. Where nothing is said, or null, comes last, also in a descending order. What ties
+        comes as it would without an order.
+        """
         return self._with(self._filters.ordered(names))
 
     def limit(self, limit: int) -> Self:
@@ -332,7 +339,7 @@ class Entries(Tabular):
         """
         from iidindex.query.overlaps import storing
 
-        return Records(FILE, storing.to_store(self._catalog, self._filters))
+        return Records(FILE, storing.to_store(self._catalog, self._filters), self._catalog)
 
     def heat(self, *, size: int = 1024, crop: BBoxLike | None = None) -> Heat:
         """Count how many masks cover each place, over all files.

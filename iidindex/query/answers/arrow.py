@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ from sqlalchemy import Connection
 from iidindex.catalog.dialect import Text
 from iidindex.catalog.lookup import group_names, numbers
 from iidindex.errors import QueryError
+from iidindex.metadata_names import asked_of, value_in
+from iidindex.query.answers.file_metadata import Told, metadata_of
 from iidindex.query.pixels.segments import Ints
 from iidindex.query.question.asking import Row, original
 from iidindex.rows import Column, Kind, Type, as_text
@@ -52,7 +55,7 @@ def library(name: str, extra: str) -> Any:
 
 
 def schema_of(kind: Kind) -> pa.Schema:
-    """The Arrow schema of a kind of row."""
+    """The Arrow schema of a kind of row; JSON is text in it."""
     pa = library("pyarrow", "arrow")
     types = {
         Type.TEXT: pa.string(),
@@ -60,6 +63,7 @@ def schema_of(kind: Kind) -> pa.Schema:
         Type.REAL: pa.float64(),
         Type.BOX: pa.list_(pa.int32(), 4),
         Type.TEXTS: pa.list_(pa.string()),
+        Type.JSON: pa.string(),
     }
     return pa.schema(
         [pa.field(column.name, types[column.type], column.nullable) for column in kind.columns]
@@ -120,20 +124,29 @@ class EntryColumns:
     connection : Connection
     rows : sequence of Row
         Of ``HIT_COLUMNS``, one at least, with the distance behind, if there is one.
+    metadata : callable, optional
+        What those of the files say, by id, where this has been looked up before.
     """
 
-    def __init__(self, connection: Connection, rows: Sequence[Row]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        rows: Sequence[Row],
+        metadata: Callable[[], dict[int, Told]] | None = None,
+    ) -> None:
         self._pa = library("pyarrow", "arrow")
         self._connection = connection
         self._rows = rows
         self._columns = tuple(zip(*rows, strict=True))
         self._encoded: dict[int, Any] = {}
+        self._metadata = metadata
         # Of each file, one row; and for each row, which of them is of its file.
         self._file_id = np.array(self._columns[1], np.int64)
         _, self._first, self._nth = np.unique(self._file_id, return_index=True, return_inverse=True)
 
     def __getitem__(self, name: str) -> Any:
-        return _MAKERS[name](self)
+        names = asked_of(name)
+        return _MAKERS[name](self) if names is None else self.metadata(names)
 
     def integers(self, place: int) -> Any:
         """A column of integers as it is."""
@@ -145,8 +158,18 @@ class EntryColumns:
 
     def of_files(self, value: Callable[[Row], str]) -> Any:
         """What is the same for all entries of a file."""
-        values = _texts([value(self._rows[row]) for row in self._first.tolist()])
+        values = as_texts([value(self._rows[row]) for row in self._first.tolist()])
         return values.take(self._pa.array(self._nth))
+
+    def metadata(self, names: tuple[str, ...]) -> Any:
+        """What the metadata of their files say under names, as JSON."""
+        file_ids = self._file_id[self._first].tolist()
+        if self._metadata is None:
+            looked_up = metadata_of(self._connection, file_ids)
+            self._metadata = lambda: looked_up
+        told = self._metadata()
+        found = [value_in(told[file_id].meta, names) for file_id in file_ids]
+        return as_texts(list(map(_as_json, found))).take(self._pa.array(self._nth))
 
     def _distinct(self, place: int) -> Any:
         """Bytes, each value once, and which of them each row has."""
@@ -192,7 +215,7 @@ class EntryColumns:
         by_row = np.lexsort((rank[nth], row))
         offsets = np.zeros(len(ids) + 1, np.int32)
         np.cumsum(np.bincount(row, minlength=len(ids)), out=offsets[1:])
-        values = _texts(texts).take(self._pa.array(nth[by_row]))
+        values = as_texts(texts).take(self._pa.array(nth[by_row]))
         return self._pa.ListArray.from_arrays(self._pa.array(offsets), values)
 
 
@@ -240,7 +263,7 @@ def table_of_values(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> 
         try:
             arrays.append(pa.array(values))
         except UnicodeEncodeError:
-            arrays.append(_texts(values))
+            arrays.append(as_texts(values))
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise QueryError(
                 f"column {name} has values of several types, which a table cannot hold; CAST it: "
@@ -253,11 +276,17 @@ def _values(column: Column, values: list[Any]) -> Any:
     """Values as rows have them, as an array."""
     pa = library("pyarrow", "arrow")
     if column.type is Type.TEXT:
-        return _texts(values)
+        return as_texts(values)
+    if column.type is Type.JSON:
+        return as_texts(list(map(_as_json, values)))
     return pa.array(values, schema_of(Kind("", (column,))).field(0).type)
 
 
-def _texts(values: Sequence[str | None]) -> Any:
+def _as_json(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
+
+
+def as_texts(values: Sequence[str | None]) -> Any:
     r"""Text, in which bytes of a file name that are none are written as ``\udcff``."""
     pa = library("pyarrow", "arrow")
     try:

@@ -17,6 +17,7 @@ from iidindex.catalog.file_rows import groups_of_entries
 from iidindex.errors import QueryError
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp
+from iidindex.query.answers.file_metadata import Told, metadata_of
 from iidindex.query.pixels.frames import sizes_of
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Original, Segments
@@ -24,6 +25,8 @@ from iidindex.query.pixels.sift import believed_mask
 from iidindex.query.question import compile as sql
 from iidindex.rows import ENTRY, NEAREST
 from iidindex.storage.places import location_of
+
+_GONE = "the entry is no longer in the index; ask for it again"
 
 
 class Entry:
@@ -110,6 +113,19 @@ class Entry:
             If an ingest has put other entries in its place since it was found.
         """
         return self._chunk.groups_of(self.id)
+
+    @property
+    def meta(self) -> Any:
+        """What the file's metadata say, as JSON has it; without what is NaN or infinite.
+
+        Entries of one file may share it: change a copy.
+
+        Raises
+        ------
+        QueryError
+            If an ingest has put other entries in its place since it was found.
+        """
+        return self._chunk.metadata_of(self.file_id, self.id)
 
     def mask(self, bbox: BBoxLike | None = None, *, frame: bool = False) -> Bool2D:
         """Read the mask from the original file, now.
@@ -239,14 +255,14 @@ class Chunk:
         self._process = os.getpid()
         self._places = [(row[1], row[0]) for row in rows]
         self._groups: dict[int, list[str]] | None = None
+        self._metadata: dict[int, Told] | None = None
         self._locations: dict[int, str] = {}
         self.originals = originals
 
     @property
     def elsewhere(self) -> Elsewhere:
         """The catalogue as it is sent to another process."""
-        catalog = self._catalog
-        return catalog if isinstance(catalog, Elsewhere) else catalog.elsewhere
+        return self._catalog.elsewhere
 
     def location_of(self, row: Sequence[Any]) -> str:
         """Where the file of an entry can be opened."""
@@ -282,8 +298,30 @@ class Chunk:
         if self._groups is None:
             self._groups = self._look_up()
         if entry_id not in self._groups:
-            raise QueryError("the entry is no longer in the index; ask for it again")
+            raise QueryError(_GONE)
         return tuple(sorted(self._groups[entry_id]))
+
+    def metadata(self) -> dict[int, Told]:
+        """What the metadata of all of their files say, by the ids of these."""
+        if self._metadata is None:
+            ids = sorted({file_id for file_id, _ in self._places})
+            with self._reading() as connection:
+                self._metadata = metadata_of(connection, ids)
+        return self._metadata
+
+    def metadata_of(self, file_id: int, entry_id: int) -> Any:
+        """What the metadata of the file of one of the entries say.
+
+        Raises
+        ------
+        QueryError
+            If an ingest has put other entries in its place since it was found.
+        """
+        told = self.metadata().get(file_id)
+        # Entries that take the place of others have greater ids.
+        if told is None or told.first_entry_id is None or told.first_entry_id > entry_id:
+            raise QueryError(_GONE)
+        return told.meta
 
     def _look_up(self) -> dict[int, list[str]]:
         spans = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from iidindex.rows import Kind
@@ -11,6 +12,8 @@ from iidindex.rows import Kind
 if TYPE_CHECKING:
     import pandas
     import pyarrow
+
+    from iidindex.catalog.catalogue import Catalog, Elsewhere
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -21,11 +24,15 @@ class Tabular(ABC):
     Whatever reads Arrow streams reads it: ``polars.DataFrame(answer)``,
     ``duckdb.sql("FROM answer")``, ``pyarrow.table(answer)``. For this and for the methods
     below, ``pip install 'iidindex[arrow]'`` or ``'iidindex[pandas]'`` is needed. The columns,
-    their types and their values are those of `to_dicts`, with this said of three:
+    their types and their values are those of `to_dicts`, with this said of some:
 
     - ``bbox`` is a list of fixed size, four int32; other integers are int64.
     - ``address`` and ``domain`` are null where they are not UTF-8; ``address_b64`` and
       ``domain_b64`` are always exact, in base64, as JSON has them.
+    - What the metadata of a file say, asked for as ``meta.camera.iso``, has the type that all
+      values have: text, bool, int64, or float64 for numbers of which some are not whole. Where
+      they have several, or are lists, mappings or whole numbers that these types do not hold,
+      each is written as JSON. A column in which no file says anything is of nulls.
     - A byte of a file name that is no text, ``0xff`` say, is written as ``\udcff`` in
       ``path`` and ``location``, as JSON writes it.
     """
@@ -47,7 +54,9 @@ class Tabular(ABC):
         Parameters
         ----------
         fields : sequence of str, optional
-            Only these columns, in this order. What is left out is not looked up.
+            Only these columns, in this order. What is left out is not looked up. In rows of one
+            file each, ``meta.camera.iso`` is a column of what the file's metadata say under these
+            names, or null. A name that has a dot itself stands in double quotes.
 
         Raises
         ------
@@ -70,10 +79,11 @@ class Tabular(ABC):
             If there is no such column, or pyarrow is not installed.
         """
         from iidindex.query.answers.arrow import library, schema_of
+        from iidindex.query.answers.json_columns import typed
 
         table = library("pyarrow", "arrow").Table
         kind = self._kind_of_rows().select(fields)
-        return table.from_batches(self._batches(kind), schema_of(kind))
+        return typed(kind, table.from_batches(self._batches(kind), schema_of(kind)))
 
     def to_pandas(self, fields: Sequence[str] | None = None) -> pandas.DataFrame:
         """The rows as a pandas data frame.
@@ -119,14 +129,36 @@ class Records(Tabular, Generic[T_co]):
     ----------
     kind : Kind
     records : iterable
+    catalog : Catalog, optional
+        That of the files that they are of, each of one.
     """
 
-    def __init__(self, kind: Kind, records: Iterable[T_co]) -> None:
+    def __init__(
+        self, kind: Kind, records: Iterable[T_co], catalog: Catalog | Elsewhere | None = None
+    ) -> None:
         self._kind = kind
         self._records = list(records)
+        self._catalog = catalog
 
     def _kind_of_rows(self) -> Kind:
-        return self._kind
+        if self._catalog is None:
+            return self._kind
+        from iidindex.query.answers.file_metadata import FileMetadata
+
+        told: Any = self._records
+        return replace(self._kind, metadata=FileMetadata(self._catalog, told).under)
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of its rows: their columns, in order."""
+        return self._kind_of_rows()
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        catalog = None if self._catalog is None else self._catalog.elsewhere
+        return self._kind, self._records, catalog
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self._kind, self._records, self._catalog = state
 
     def _batches(self, kind: Kind) -> Iterator[pyarrow.RecordBatch]:
         from iidindex.query.answers.arrow import batches_of_records
@@ -150,7 +182,7 @@ class Records(Tabular, Generic[T_co]):
 
     def __getitem__(self, place: int | slice) -> T_co | Records[T_co]:
         if isinstance(place, slice):
-            return Records(self._kind, self._records[place])
+            return Records(self._kind, self._records[place], self._catalog)
         return self._records[place]
 
     def __add__(self, other: Iterable[T_co]) -> list[T_co]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from sqlalchemy import Connection
 
+from iidindex.metadata_names import META
 from iidindex.query.answers.arrow import BATCH_ROWS, EntryColumns, library, schema_of
 from iidindex.query.answers.entry import Chunk
 from iidindex.query.pixels.segments import Ints
 from iidindex.query.question.asking import Row
-from iidindex.rows import Kind
+from iidindex.rows import Kind, Type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,17 +46,21 @@ def batches_of_overlaps(kind: Kind, parts: Iterable[OverlapsOfFiles]) -> Iterato
     """
     pa = library("pyarrow", "arrow")
     schema = schema_of(kind)
-    for listed in _many_pairs(parts):
+    says = any(column.type is Type.JSON for column in kind.columns)
+    for listed in _many_pairs(parts, says):
         columns = PairColumns(listed)
         arrays = [columns[column.name] for column in kind.columns]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _many_pairs(parts: Iterable[OverlapsOfFiles]) -> Iterator[list[OverlapsOfFiles]]:
-    """Put parts of few pairs together."""
+def _many_pairs(parts: Iterable[OverlapsOfFiles], says: bool) -> Iterator[list[OverlapsOfFiles]]:
+    """Put parts of few pairs together; with what the metadata of their files say, if it matters."""
     waiting: list[OverlapsOfFiles] = []
     number = 0
     for one in parts:
+        if says:
+            # Behind the last part, the view of the catalogue is no longer there.
+            one.chunk.metadata()
         if len(one.pixels):
             waiting.append(one)
             number += len(one.pixels)
@@ -82,7 +87,9 @@ class PairColumns:
         places, nth = np.unique(np.concatenate([a, b]), return_inverse=True)
         rows = list(chain.from_iterable(one.rows for one in parts))
         self._entries = EntryColumns(
-            parts[0].connection, [rows[place] for place in places.tolist()]
+            parts[0].connection,
+            [rows[place] for place in places.tolist()],
+            lambda: {key: told for one in parts for key, told in one.chunk.metadata().items()},
         )
         self._sides = dict(zip("ab", nth.reshape(2, -1), strict=True))
 
@@ -91,7 +98,7 @@ class PairColumns:
             return self._pa.array(self._pixels)
         if name in ("iou", "a_in_b", "b_in_a"):
             return self._pa.array(self._pixels / self._whole(name))
-        if name in ("path", "location"):
+        if name in ("path", "location") or name.startswith(META):
             return self._of("a", name)
         side, _, name = name.partition("_")
         return self._of(side, name)

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple, Self, Unpack
 from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.errors import QueryError
 from iidindex.files.arguments import is_one_of, is_positive
+from iidindex.metadata_names import META
 from iidindex.model import BBox, BBoxLike
 from iidindex.processes import MOST_JOBS
 from iidindex.query.pixels.originals import OnStale
 from iidindex.query.question.filter_kinds import MAX_INTEGER
 from iidindex.query.question.filters import FILTERS, Where
+from iidindex.query.question.metadata_order import names_in_order
 
 # Squares of distances from here fit the integers they are counted in.
 _FARTHEST = 2**30
@@ -53,7 +55,7 @@ class Filters:
     exact : bool
         Look at the pixels, not only at the boxes.
     order_by : tuple of str
-        Names of ``ORDERS``, after a ``-`` to begin with the largest.
+        Names of ``ORDERS``, and in metadata, after a ``-`` to begin with the largest.
     limit : int, optional
     on_stale : {"error", "skip", "warn"}
         What to do about originals that are not what they were.
@@ -146,10 +148,12 @@ class Filters:
 
     def ordered(self, names: tuple[str, ...]) -> Self:
         """Ask for an order."""
+        name: Any
         for name in names:
-            if str(name).removeprefix("-") not in ORDERS:
+            known = str(name).removeprefix("-") in ORDERS
+            if not known and (not isinstance(name, str) or names_in_order(name) is None):
                 raise QueryError(
-                    f"order_by is {name!r}; expected one of {', '.join(ORDERS)}, "
+                    f"order_by is {name!r}; expected one of {', '.join(ORDERS)} or {META}NAME, "
                     "with a - before it to begin with the largest"
                 )
         return replace(self, order_by=names)

@@ -22,7 +22,8 @@ from iidindex.query.question.asking import Question
 from iidindex.query.question.conditions import of_files
 from iidindex.query.question.filter_kinds import Filter, end_of_prefix
 from iidindex.query.question.filters import FILTERS
-from iidindex.query.question.metadata_filter import Range, before_nul
+from iidindex.query.question.metadata_filter import Range
+from iidindex.query.question.metadata_levels import before_nul
 from iidindex.query.question.near_names import (
     COMPARED,
     TOLD,

@@ -11,26 +11,20 @@ from numbers import Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from sqlalchemy import (
-    ColumnElement,
-    Text,
-    and_,
-    bindparam,
-    case,
-    exists,
-    func,
-    literal_column,
-    or_,
-    select,
-    true,
-)
+from sqlalchemy import and_, bindparam, exists, func, literal_column, or_, select
 
-from iidindex.catalog.schema import files
 from iidindex.errors import QueryError
 from iidindex.query.question.filter_kinds import Condition, Filter, encodable, one_text
-
-# Names of metadata inside each other: each is a table joined.
-_DEEPEST = 32
+from iidindex.query.question.metadata_levels import (
+    Level,
+    before_nul,
+    check_names,
+    is_whole,
+    level,
+    names_of,
+    text,
+    written_of,
+)
 
 
 class Range(NamedTuple):
@@ -107,13 +101,12 @@ class Metadata(Filter):
 
 def _said(name: str, wanted: Any, names: tuple[str, ...]) -> Iterator[Meta]:
     told = " ".join([name, *([".".join(names)] if names else [])])
-    if len(names) > _DEEPEST:
-        raise QueryError(f"{name} is nested deeper than {_DEEPEST} names")
+    check_names(names, name)
     if isinstance(wanted, Mapping):
         if names and not wanted:
             raise QueryError(f"{told} is an empty mapping, which asks for nothing")
         for inner, value in wanted.items():
-            yield from _said(name, value, (*names, encodable(one_text(inner, f"a name in {name}"))))
+            yield from _said(name, value, (*names, one_text(inner, f"a name in {name}")))
     elif not names:
         raise QueryError(
             f"{name} must be a mapping, such as {{'camera': 'x'}}, not {wanted!r:.200}"
@@ -179,11 +172,6 @@ def _fits(number: float) -> bool:
     return -(2**63) < number < 2**63
 
 
-def before_nul(text: str) -> str:
-    """What SQLite takes a text for, which ends it at a NUL."""
-    return text.partition("\0")[0]
-
-
 def _meta_shape(meta: Meta) -> MetaShape:
     if isinstance(meta.value, Range):
         low, high = meta.value
@@ -199,16 +187,13 @@ def _meta_shape(meta: Meta) -> MetaShape:
 
 
 def _of_meta(name: str, meta: Meta) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        f"{name}_name{depth}": before_nul(part) for depth, part in enumerate(meta.names)
-    }
+    values, value = names_of(name, meta.names), meta.value
     # What is written in the file, as a NUL is not an end there.
-    values[f"{name}_written"] = f"{json.dumps(meta.names[-1])}: "
-    if isinstance(meta.value, Range):
-        ends = (end if end is None or _fits(end) else float(end) for end in meta.value)
-        return values | dict(zip((f"{name}_low", f"{name}_high"), ends, strict=True))
-    values[f"{name}_written"] += json.dumps(meta.value)
-    value = meta.value
+    if isinstance(value, Range):
+        ends = (end if end is None or _fits(end) else float(end) for end in value)
+        values |= dict(zip((f"{name}_low", f"{name}_high"), ends, strict=True))
+        return values | written_of(name, meta.names)
+    values |= written_of(name, meta.names, json.dumps(value))
     if isinstance(value, str):
         value = before_nul(value)
     elif value is not None and not _fits(value):
@@ -221,75 +206,45 @@ def _of_meta(name: str, meta: Meta) -> dict[str, Any]:
 
 
 def _says(name: str, meta: MetaShape) -> Condition:
-    """The file's metadata has this value under these names.
-
-    ``json_each`` rather than ``json_extract``, as a path has no way to quote every name.
-    """
-    inside: ColumnElement[Any] = files.c.meta
-    kind: ColumnElement[Any] = func.json_type(files.c.meta)
-    objects: ColumnElement[Any] = inside
-    levels: list[Any] = []
-    conditions: list[Condition] = []
-    for depth in range(meta.depth):
-        objects = case((kind == _text("object"), inside), else_=_text("{}"))
-        level = func.json_each(objects).table_valued(
-            "key", "value", "type", "fullkey", name=f"{name}_level{depth}"
-        )
-        levels.append(level)
-        conditions.append(level.c.key == bindparam(f"{name}_name{depth}"))
-        inside, kind = level.c.value, level.c.type
+    """The file's metadata has this value under these names."""
+    found = level(name, meta.depth)
+    conditions = [*found.conditions, is_whole(name, meta.has_nul)]
     if meta.kind == "range":
-        conditions += _is_between(name, meta.ends, kind, inside)
+        conditions += _is_between(name, meta.ends, found)
     elif meta.kind == "huge":
-        conditions.append(_is_huge(name, levels[-1], objects))
+        conditions.append(_is_huge(name, found))
     else:
-        conditions.append(_is(f"{name}_value", meta.kind, kind, inside))
-    # SQLite ends a text at a NUL. Where there is one, what was written is looked for as well.
-    whole = func.instr(files.c.meta, bindparam(f"{name}_written")) > literal_column("0")
-    if not meta.has_nul:
-        no_nul = func.instr(files.c.meta, _text("\\u0000")) == literal_column("0")
-        whole = or_(no_nul, whole)
-    conditions.append(whole)
-    source: Any = levels[0]
-    for level in levels[1:]:
-        source = source.join(level, true())
-    return exists(select(literal_column("1")).select_from(source).where(and_(*conditions)))
+        conditions.append(_is(f"{name}_value", meta.kind, found))
+    return exists(select(literal_column("1")).select_from(found.source).where(and_(*conditions)))
 
 
-def _is_huge(name: str, level: Any, objects: ColumnElement[Any]) -> Condition:
+def _is_huge(name: str, found: Level) -> Condition:
     """A number of more than 64 bits is the one asked for, to the last digit."""
     # With two paths, the values are given as they are written, in an array; with one, as a float.
-    written = func.json_extract(objects, level.c.fullkey, level.c.fullkey)
+    written = func.json_extract(found.inside, found.path, found.path)
     return or_(
-        and_(level.c.type == _text("integer"), written == bindparam(f"{name}_digits")),
-        and_(level.c.type == _text("real"), level.c.value == bindparam(f"{name}_value")),
+        and_(found.kind == text("integer"), written == bindparam(f"{name}_digits")),
+        and_(found.kind == text("real"), found.value == bindparam(f"{name}_value")),
     )
 
 
-def _text(value: str) -> ColumnElement[str]:
-    """A text that is the same in all questions."""
-    return literal_column(f"'{value}'", Text)
-
-
-def _is(name: str, wanted: str, kind: ColumnElement[Any], value: ColumnElement[Any]) -> Condition:
+def _is(name: str, wanted: str, found: Level) -> Condition:
     if wanted == "text":
-        return and_(kind == _text("text"), value == bindparam(name))
+        return and_(found.kind == text("text"), found.value == bindparam(name))
     if wanted == "number":
-        return and_(_is_number(kind), value == bindparam(name))
-    return kind == _text(wanted)
+        return and_(_is_number(found), found.value == bindparam(name))
+    return found.kind == text(wanted)
 
 
-def _is_between(
-    name: str, ends: tuple[bool, bool], kind: ColumnElement[Any], value: ColumnElement[Any]
-) -> list[Condition]:
+def _is_between(name: str, ends: tuple[bool, bool], found: Level) -> list[Condition]:
     has_low, has_high = ends
-    found = [_is_number(kind)]
+    conditions = [_is_number(found)]
     if has_low:
-        found.append(value >= bindparam(f"{name}_low"))
+        conditions.append(found.value >= bindparam(f"{name}_low"))
     if has_high:
-        found.append(value <= bindparam(f"{name}_high"))
-    return found
+        conditions.append(found.value <= bindparam(f"{name}_high"))
+    return conditions
 
 
-def _is_number(kind: ColumnElement[Any]) -> Condition:
-    return kind.in_((_text("integer"), _text("real")))
+def _is_number(found: Level) -> Condition:
+    return found.kind.in_((text("integer"), text("real")))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from iidindex.model import BBox
 from iidindex.query.question.asked import Filters
 from iidindex.query.question.filters import FILTERS
+from iidindex.query.question.metadata_order import MetaOrder, shape_of_order, values_of_order
 
 
 class Shape(NamedTuple):
@@ -28,7 +29,7 @@ class Shape(NamedTuple):
     n_regions : int
     is_nowhere : bool
         Whether one of the regions has no pixel.
-    order_by : tuple of str
+    order_by : tuple of str or MetaOrder
     """
 
     filters: tuple[tuple[str, Hashable], ...] = ()
@@ -37,7 +38,7 @@ class Shape(NamedTuple):
     has_limit: bool = False
     n_regions: int = 0
     is_nowhere: bool = False
-    order_by: tuple[str, ...] = ()
+    order_by: tuple[str | MetaOrder, ...] = ()
 
     def of(self, table: str) -> list[tuple[str, Hashable]]:
         """The filters that ask of a table: ``files``, ``iids``, ``groups`` or ``entries``."""
@@ -82,7 +83,7 @@ def shape_of(filters: Filters, iid_ids: Sequence[int] | None = None) -> Shape:
         has_limit=filters.limit is not None and not needs_pixels(filters),
         n_regions=len(filters.regions),
         is_nowhere=not all(box.n_pixels for box in filters.regions),
-        order_by=filters.order_by,
+        order_by=tuple(map(shape_of_order, filters.order_by)),
     )
 
 
@@ -99,6 +100,8 @@ def values_of(filters: Filters, iid_ids: Sequence[int] | None = None) -> dict[st
     for name, value in filters.given.items():
         if iid_ids is None or FILTERS[name].asks_of != "iids":
             values |= FILTERS[name].values(name, value)
+    for place, name in enumerate(filters.order_by):
+        values |= values_of_order(place, name)
     for place, box in enumerate(filters.regions):
         values |= _of_box(f"region{place}", box)
     if filters.regions:
