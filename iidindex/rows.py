@@ -11,6 +11,7 @@ none is taken away. New ones may come behind the others.
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -162,6 +163,20 @@ def as_text(value: bytes) -> str | None:
 def as_base64(value: bytes) -> str:
     """Bytes in their exact form."""
     return b64encode(value).decode("ascii")
+
+
+def in_cell(value: Any) -> Any:
+    """What metadata say as it stands in a cell: text and numbers as they are, the rest as JSON.
+
+    Examples
+    --------
+    >>> in_cell("fine"), in_cell(2.5), in_cell(None), in_cell(True), in_cell([1, "é"])
+    ('fine', 2.5, None, 'true', '[1, "é"]')
+    """
+    if isinstance(value, bool | list | dict):
+        value = json.dumps(value, ensure_ascii=False)
+    # JSON can write halves of characters, which nothing else can.
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _plain(type_: Type, *names: str, nullable: bool = False) -> tuple[Column, ...]:

@@ -7,7 +7,11 @@ from PIL import Image
 import iidindex
 from conftest import disk
 from iidindex import IID, QueryError
+from iidindex.cli.main import run
+from iidindex.pictures.fonts import typeface
+from iidindex.pictures.sheet import _fields
 from iidindex.render.colors import color_of
+from iidindex.rows import ENTRY
 from pond import photograph, write
 
 
@@ -75,3 +79,76 @@ def test_tiles_that_fit(pond):
     )
     assert n_fit > n_alike > 0
     assert big.count() == small.count() == 1
+
+
+# ------------------------------------------------------------------ captions
+
+
+@pytest.fixture
+def film(tmp_path):
+    """A frog in five pictures, whose metadata tell when they were taken."""
+    for number, minutes in enumerate([30, 4, 200, None, "late"]):
+        meta = {"minutes": minutes, "camera": {"lens": "wide", "on": True}, "two": "a\nb"}
+        mark = disk(10 + number)
+        (tmp_path / "film").mkdir(exist_ok=True)
+        write(tmp_path / "film" / f"{number}.iid", [(b"frog", b"pond", (9, 9), mark)], meta)
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path / "film")
+        yield index
+
+
+def test_captions_are_fields(film):
+    plain = film.sheet(b"frog", image=False, tile=64)
+    path = film.sheet(b"frog", image=False, tile=64, caption=["path"])
+    # Each is once in its file, and all are of one domain.
+    assert np.array_equal(path.picture, plain.picture)
+    three = film.sheet(b"frog", image=False, tile=64, caption=["path", "area", "meta.minutes"])
+    assert three.drawn == plain.drawn == 5
+    assert three.picture.shape[0] > plain.picture.shape[0]
+    assert not np.array_equal(
+        film.sheet(b"frog", tile=64, caption=["meta.minutes"]).picture,
+        film.sheet(b"frog", tile=64, caption=["meta.camera.lens"]).picture,
+    )
+    entry = film.entries.first()
+    fields = ["address", "domain", "path", "key", "meta.minutes", "meta.camera", "meta.two"]
+    kind = ENTRY.select([*fields, "meta.nothing", "groups"])
+    assert _fields(entry, kind, typeface(12, None)) == [
+        *("frog", "pond", "0.iid", "key 0", "minutes 30", 'camera {"lens": "wide", "on": true}'),
+        *("two a b", "nothing -", "groups []"),
+    ]
+
+
+def test_captions_that_are_no_fields(film, monkeypatch, capsys):
+    for wrong in (["met.minutes"], ["path", "path"], [], "path", [7]):
+        with pytest.raises(QueryError):
+            film.sheet(b"frog", caption=wrong)
+    monkeypatch.setenv("IIDINDEX_DB", film._catalog.name)
+    assert run(["sheet", "frog", "-o", "x.png", "--caption", "met.minutes"]) == 2
+    assert "there is no field 'met.minutes'" in capsys.readouterr().err
+
+
+def test_tiles_in_another_order(film, tmp_path, monkeypatch):
+    from skimage.measure import label, regionprops
+
+    def shown(question):
+        """The areas of the marks, in the order of their tiles."""
+        picture = film.sheet(b"frog", question, image=False, alpha=1, tile=64, outlines=False)
+        mark = (picture.picture == color_of(IID(b"pond", b"frog"))).all(axis=2)
+        rows = sorted(regionprops(label(mark)), key=lambda one: one.centroid)
+        # Tiles of one row have their middles within it.
+        return [
+            int(one.area)
+            for one in sorted(rows, key=lambda one: (round(one.centroid[0] / 64), one.centroid[1]))
+        ]
+
+    areas = [int(disk(10 + number).sum()) for number in (1, 0, 2, 4, 3)]
+    assert shown(None) == sorted(areas)
+    assert shown(film.entries.order_by("meta.minutes")) == areas
+    assert shown(film.entries.order_by("-area")) == sorted(areas, reverse=True)
+    monkeypatch.setenv("IIDINDEX_DB", film._catalog.name)
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--order-by", "meta.minutes", "--caption", "path,meta.minutes", "--no-image"]
+    assert run(["sheet", "frog", "-o", "x.npy", *arguments]) == 0
+    question = film.entries.order_by("meta.minutes")
+    whole = film.sheet(b"frog", question, caption=["path", "meta.minutes"], image=False)
+    assert np.array_equal(np.load("x.npy"), whole.picture)

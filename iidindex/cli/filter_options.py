@@ -104,6 +104,14 @@ _OPTIONS = [
     for name, filter_ in FILTERS.items()
 ]
 limit_option = click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
+order_option = click.option(
+    "--order-by",
+    "orders",
+    multiple=True,
+    metavar="FIELD",
+    help=f"One of {', '.join(ORDERS)}, or {META}NAME, what the file's metadata says; files that "
+    "say nothing come last. -FIELD for descending. Repeated: where they tie.",
+)
 _PAGING = [
     limit_option,
     click.option(
@@ -112,14 +120,7 @@ _PAGING = [
         metavar="ID",
         help="Only entries after the one with this id, in the order without --order-by.",
     ),
-    click.option(
-        "--order-by",
-        "orders",
-        multiple=True,
-        metavar="FIELD",
-        help=f"One of {', '.join(ORDERS)}, or {META}NAME, what the file's metadata says; files "
-        "that say nothing come last. -FIELD for descending. Repeated: where they tie.",
-    ),
+    order_option,
 ]
 
 reading_option = click.option(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 from iidindex.cli.streams import is_terminal
 
@@ -55,20 +53,6 @@ def seen(text: str) -> str:
     tree ' tree'
     """
     return shlex.quote(text) if text != text.strip() or text.startswith("'") else text
-
-
-def in_cell(value: Any) -> Any:
-    """What metadata say as it stands in a cell: text and numbers as they are, the rest as JSON.
-
-    Examples
-    --------
-    >>> in_cell("fine"), in_cell(2.5), in_cell(None), in_cell(True), in_cell([1, "é"])
-    ('fine', 2.5, None, 'true', '[1, "é"]')
-    """
-    if isinstance(value, bool | list | dict):
-        value = json.dumps(value, ensure_ascii=False)
-    # JSON can write halves of characters, which nothing else can.
-    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def fitted(

@@ -15,14 +15,14 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from iidindex.cli.fitting import fitted, in_cell, rounded, seen, width_to_fit
+from iidindex.cli.fitting import fitted, rounded, seen, width_to_fit
 from iidindex.cli.iidtext import show
 from iidindex.cli.streams import is_terminal, require_output
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.cli.waiting import Waiting
 from iidindex.errors import QueryError
 from iidindex.metadata_names import META, listed
-from iidindex.rows import VERSIONS, Kind, Type
+from iidindex.rows import VERSIONS, Kind, Type, in_cell
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,7 +89,7 @@ def row_options(kind: Kind | None = None) -> Callable[[F], F]:
         click.option(
             "--fields",
             metavar="A,B,…",
-            callback=lambda ctx, param, value: _fields(kind, ctx, param, value),
+            callback=lambda ctx, param, value: read_fields(kind, ctx, param, value),
             help=f"The columns to write, in this order{known}.",
         ),
         click.option(
@@ -126,9 +126,10 @@ def row_options(kind: Kind | None = None) -> Callable[[F], F]:
     return decorate
 
 
-def _fields(
+def read_fields(
     kind: Kind | None, ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[str, ...] | None:
+    """The columns of a kind that an option names, between commas; None, if it was not given."""
     if value is None:
         return None
     if kind is None:

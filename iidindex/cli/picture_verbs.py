@@ -17,14 +17,17 @@ from iidindex.cli.drawing_options import (
     style_options,
     written,
 )
-from iidindex.cli.filter_options import narrowed, reading_option, selection_options
+from iidindex.cli.filter_options import narrowed, order_option, reading_option, selection_options
 from iidindex.cli.opening import open_to_ask
+from iidindex.cli.output import read_fields
 from iidindex.cli.terminal import DONE, printable
+from iidindex.metadata_names import META
 from iidindex.model import IID
 from iidindex.pictures.sheet import MOST_TILES
 from iidindex.plural import counted
 from iidindex.query.heat.coverage import MOST_CELLS
 from iidindex.render.write import encode, suffix_of
+from iidindex.rows import ENTRY
 from iidindex.storage.atomic import write_atomically
 
 
@@ -97,9 +100,17 @@ def render(
     "What is shown around a mask, as a fraction of its longer side.",
 )
 @click.option("--fit", is_flag=True, help="Scale each tile to its own mask, not all alike.")
+@click.option(
+    "--caption",
+    metavar="A,B,…",
+    callback=lambda ctx, param, value: read_fields(ENTRY, ctx, param, value),
+    help=f"What to write below each tile, a line each: fields as of `find`, also {META}NAME, what "
+    "the file's metadata says. By default the path, and what tells apart.",
+)
 @no_image_option
 @style_options
 @reading_option
+@order_option
 @selection_options
 @click.pass_obj
 def sheet(
@@ -113,9 +124,12 @@ def sheet(
     """Draw every appearance of an individual, tile by tile.
 
     Each tile shows the mask over the picture that the file's metadata name, if it is there.
-    Tiles come by path and key, and have one scale, so that sizes can be compared.
+    Tiles come by path and key, unless another order is asked for, and have one scale, so that
+    sizes can be compared.
     """
-    drawing = _taken(options, "limit", "tile", "margin", "fit", "alpha", "font", "on_stale")
+    drawing = _taken(
+        options, "limit", "tile", "margin", "fit", "caption", "alpha", "font", "on_stale"
+    )
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "image")}
     wanted = (named, *address)
     with open_to_ask(db) as index:

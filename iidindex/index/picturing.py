@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from iidindex.errors import QueryError
@@ -116,6 +116,7 @@ class Pictures(Opened):
         tile: int = 192,
         margin: float = 0.25,
         fit: bool = False,
+        caption: Sequence[str] | None = None,
         image: bool = True,
         alpha: float | None = None,
         outlines: bool = True,
@@ -130,7 +131,7 @@ class Pictures(Opened):
             An address that is that of several IIDs is refused; of several addresses, and IIDs, all
             are drawn.
         entries : Entries, optional
-            Draw only those that are among these.
+            Draw only those that are among these; in their order, if they have one.
         domain : bytes, optional
             ``b""`` stands for none given; without it, the only domain that has the address.
         limit : int
@@ -142,6 +143,9 @@ class Pictures(Opened):
         fit : bool
             Scale every tile to its own mask. Otherwise all show a square of the same size, so
             that masks can be compared.
+        caption : sequence of str, optional
+            Columns of an entry's row to write below its tile, a line each, also of the file's
+            metadata, such as ``meta.camera.iso``. Without it the path, and what tells apart.
         image : bool
             Draw over the pictures that the metadata name, as in `render`.
         alpha, outlines, font, on_stale
@@ -174,6 +178,7 @@ class Pictures(Opened):
             tile=tile,
             margin=margin,
             fit=fit,
+            caption=caption,
             image=image,
             style=Style(alpha, outlines),
             font=None if font is None else as_path(font),

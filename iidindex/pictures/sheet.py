@@ -14,6 +14,7 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError, SeveralDomainsError
 from iidindex.files.arguments import BYTES_LIKE, is_between, several
 from iidindex.masks.cells import Grid
+from iidindex.metadata_names import META
 from iidindex.model import IID, BBox
 from iidindex.pictures.drawing import Drawing
 from iidindex.pictures.fonts import typeface
@@ -29,6 +30,7 @@ from iidindex.query.pixels.originals import OnStale, Originals
 from iidindex.query.pixels.segments import Original
 from iidindex.render.contact_sheet import Tile, contact_sheet
 from iidindex.render.text import Typeface
+from iidindex.rows import ENTRY, Kind, in_cell
 
 # Tiles on one sheet.
 MOST_TILES = 400
@@ -48,6 +50,7 @@ def sheet(
     tile: int,
     margin: float,
     fit: bool,
+    caption: Sequence[str] | None,
     image: bool,
     style: Style,
     font: str | None,
@@ -58,13 +61,15 @@ def sheet(
     check_size(limit, "limit", MOST_TILES)
     if not is_between(margin, 0, 100):
         raise QueryError(f"margin is {margin!r}; expected 0 … 100 times the size of the mask")
+    told = None if caption is None else ENTRY.select(caption)
     # For the filter to say what is wrong with them.
     one = isinstance(address, (*BYTES_LIKE, IID))
     named: list[Any] = [address] if one else list(several(address))
     entries = entries.where(address=named, domain=domain)
     _check_apart(catalog, entries, named)
     total = entries.count()
-    chosen = list(entries.order_by("path", "key").limit(limit))
+    ordered = entries if entries.is_ordered else entries.order_by("path", "key")
+    chosen = list(ordered.limit(limit))
     more = total - len(chosen)
     chosen = _there(originals, chosen, on_stale)
     if not chosen:
@@ -76,8 +81,12 @@ def sheet(
         _square(entry.bbox, side if fit else max(sides))
         for entry, side in zip(chosen, sides, strict=True)
     ]
-    caption = typeface(_LETTERS, font)
-    names = _captions(chosen, caption)
+    letters = typeface(_LETTERS, font)
+    names = (
+        _captions(chosen, letters)
+        if told is None
+        else [_fields(entry, told, letters) for entry in chosen]
+    )
     photo: Photo | None = None
     tiles: list[Tile] = []
     images: dict[str, None] = {}
@@ -103,7 +112,7 @@ def sheet(
         tiles.append(Tile(picture, lines))
     heading = typeface(_HEADING, font)
     title = _title(chosen, total, heading, 4 * tile)
-    picture = contact_sheet(tiles, tile, title, caption, heading)
+    picture = contact_sheet(tiles, tile, title, letters, heading)
     return Drawing(picture, len(chosen), more, tuple(images), tuple(missing))
 
 
@@ -158,6 +167,28 @@ def _captions(chosen: Sequence[Entry], face: Typeface) -> list[list[str]]:
             [face.readable(os.fsencode(entry.path)), *([" · ".join(more)] if more else [])]
         )
     return found
+
+
+def _fields(entry: Entry, kind: Kind, face: Typeface) -> list[str]:
+    """The columns of an entry, a line each: who and where it is as they are, others by name."""
+    names: dict[str, bytes] = {
+        "path": os.fsencode(entry.path),
+        "location": os.fsencode(entry.location),
+        "address": entry.iid.address,
+        "domain": entry.iid.domain or b"",
+    }
+    lines = []
+    for column in kind.columns:
+        if column.name in names:
+            lines.append(face.readable(names[column.name]) or f"no {column.name}")
+            continue
+        value = in_cell(column.get(entry))
+        shown = "-" if value is None else str(value)
+        # There is one line for each.
+        text = "".join(char if char.isprintable() else " " for char in shown)
+        label = column.name.removeprefix(META)
+        lines.append(face.readable(f"{label} {text}".encode()))
+    return lines
 
 
 def _title(chosen: Sequence[Entry], total: int, face: Typeface, width: int) -> str:

@@ -130,6 +130,11 @@ class Entries(Tabular):
         """
         return self._with(self._filters.ordered(names))
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether an order was asked for."""
+        return bool(self._filters.order_by)
+
     def limit(self, limit: int) -> Self:
         """Ask for so many at the most."""
         return self._with(self._filters.limited(limit))
