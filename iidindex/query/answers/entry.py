@@ -256,6 +256,7 @@ class Chunk:
         self._places = [(row[1], row[0]) for row in rows]
         self._groups: dict[int, list[str]] | None = None
         self._metadata: dict[int, Told] | None = None
+        self._last_read: tuple[int, Any] | None = None
         self._locations: dict[int, str] = {}
         self.originals = originals
 
@@ -321,7 +322,11 @@ class Chunk:
         # Entries that take the place of others have greater ids.
         if told is None or told.first_entry_id is None or told.first_entry_id > entry_id:
             raise QueryError(_GONE)
-        return told.meta
+        # Entries of one file come one after the other, as a rule.
+        last = self._last_read
+        if last is None or last[0] != file_id:
+            last = self._last_read = file_id, told.meta
+        return last[1]
 
     def _look_up(self) -> dict[int, list[str]]:
         spans = [

@@ -30,10 +30,15 @@ _OF_PATHS = (
 
 
 class Told(NamedTuple):
-    """Where the entries of a file begin now, and what its metadata say."""
+    """Where the entries of a file begin now, and its metadata as text: decoded, they are larger."""
 
     first_entry_id: int | None
-    meta: Any
+    text: str | None
+
+    @property
+    def meta(self) -> Any:
+        """What they say, decoded anew."""
+        return _read(self.text)
 
 
 def metadata_of(connection: Connection, file_ids: Ints | Sequence[int]) -> dict[int, Told]:
@@ -42,7 +47,7 @@ def metadata_of(connection: Connection, file_ids: Ints | Sequence[int]) -> dict[
     for low in range(0, len(file_ids), _TOGETHER):
         ids = file_ids[low : low + _TOGETHER]
         for file_id, first, text in _OF_IDS.run(connection, {"ids": ids}):
-            found[file_id] = Told(first, _read(text))
+            found[file_id] = Told(first, text)
     return found
 
 
