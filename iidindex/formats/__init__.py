@@ -39,7 +39,7 @@ def read(
     group_by : str, optional
         The field that names the groups; by default the category.
     images : path-like, optional
-        The directory of the pictures themselves.
+        The directory of the pictures themselves; by default the source, or where it lies.
     axes : str, optional
         What the axes of a stack are, such as ``"TYX"``.
     exif : {"raw", "turned"}, optional
@@ -71,11 +71,15 @@ def read(
     from iidindex.storage.folder import Folder
 
     files = Folder(source)
-    where = None if images is None else Folder(images)
+    lies = files if files.is_folder else Folder(os.path.dirname(files.location))
+    where = lies if images is None else Folder(images)
     options = Options(domain, identity, group_by, where, axes, exif, colors, split, threshold)
     name = guess(files) if format is None else format
     survey = format_named(name).survey(files, options)
+    has_pictures = images is not None or not survey.masks_are_images
     for task in survey.tasks:
+        if task.image is None and has_pictures:
+            task = task._replace(image=where.picture_of(task.name.replace("\\", "/")))
         yield from read_pictures(name, files, options, survey.shared, task)
 
 

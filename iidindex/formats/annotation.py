@@ -91,6 +91,9 @@ class Picture:
         Annotations that were left out.
     notes : dict of str to int
         What a person should know, and how often it was so.
+    is_shown : bool
+        Whether the format lays its masks over the picture as it is shown, turned as EXIF tells;
+        otherwise the size tells which it is.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Picture:
     pixels: Callable[[BBox], Bytes] | None = None
     refused: list[Refused] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
+    is_shown: bool = False
 
     def note(self, told: str) -> None:
         """Count one more of something that a person should know."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
 from iidindex.errors import ExchangeError, SourceError
 from iidindex.formats.annotation import Annotation, Picture
+from iidindex.formats.image_headers import StoredPicture, stored_picture
 from iidindex.formats.reading import Options, SourceFiles, Task
 from iidindex.formats.registry import format_named
 from iidindex.masks.regions import Bool2D
@@ -18,9 +18,6 @@ from iidindex.model import BBox
 # Coordinates of the .iid format end here, and so do those of a box.
 MOST_SIDE = 65535
 
-# EXIF's tag of orientation, whose values 5 to 8 exchange rows and columns (CIPA DC-008, 4.6.5).
-_ORIENTATION = 0x0112
-_EXCHANGED = 5
 _TURNED_NOTE = "pictures whose masks were turned into the stored pixels, as EXIF tells"
 _SQUARE_NOTE = "square pictures that EXIF turns: their masks were taken as stored (--exif turned)"
 
@@ -67,75 +64,48 @@ def read_pictures(
 # ---------------------------------------------------------------------- orientation
 
 
-class _Stored(NamedTuple):
-    """How a picture is stored: its size, and by which value of EXIF it is shown."""
-
-    width: int
-    height: int
-    orientation: int
-
-
 def _turn(picture: Picture, options: Options) -> None:
     """Bring masks that were drawn over the picture as it is shown to the pixels as stored."""
     if options.images is None or picture.image is None:
         return
     if picture.width is None or picture.height is None:
         return
-    stored = _stored_size(options.images, picture.image)
+    stored = stored_picture(options.images, picture.image)
     if stored is None or stored.orientation == 1:
         return
     size = (picture.width, picture.height)
     is_same = size == (stored.width, stored.height)
-    is_turned = size == _shown_size(stored)
-    if not is_turned or (is_same and options.exif is None):
-        if is_same and is_turned:
+    if size != stored.shown_size:
+        return
+    if is_same and not picture.is_shown:
+        if options.exif is None:
             picture.note(_SQUARE_NOTE)
-        return
-    if is_same and options.exif == "raw":
-        return
+        if options.exif != "turned":
+            return
     shown = BBox(0, 0, picture.height, picture.width)
     for entry in picture.entries:
-        entry.bbox, entry.mask = _as_stored(entry.bbox, entry.mask, shown, stored.orientation)
+        entry.bbox, entry.mask = _as_stored(entry.bbox, entry.mask, shown, stored)
     picture.width, picture.height = stored.width, stored.height
     picture.meta["width"], picture.meta["height"] = stored.width, stored.height
     picture.note(_TURNED_NOTE)
 
 
-def _shown_size(stored: _Stored) -> tuple[int, int]:
-    if stored.orientation >= _EXCHANGED:
-        return stored.height, stored.width
-    return stored.width, stored.height
-
-
-def _stored_size(images: SourceFiles, name: str) -> _Stored | None:
-    """Size and orientation of a picture's file; None if it is not there or no picture."""
-    from PIL import Image
-
-    try:
-        with images.open(name) as file, Image.open(file) as image:
-            found = image.getexif().get(_ORIENTATION, 1)
-            orientation = found if isinstance(found, int) and 1 <= found <= 8 else 1
-            return _Stored(*image.size, orientation)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return None
-
-
-def _as_stored(bbox: BBox, mask: Bool2D, shown: BBox, orientation: int) -> tuple[BBox, Bool2D]:
+def _as_stored(bbox: BBox, mask: Bool2D, shown: BBox, stored: StoredPicture) -> tuple[BBox, Bool2D]:
     """A box and mask of the shown picture, in stored pixels.
 
     Stored row and column zero are shown: 2 top and right, 3 bottom and right, 4 bottom and left,
     5 left and top, 6 right and top, 7 right and bottom, 8 left and bottom (CIPA DC-008, 4.6.5).
     """
     minr, minc, maxr, maxc = bbox
-    flip_rows = orientation in (3, 4, 7, 8)
-    flip_columns = orientation in (2, 3, 6, 7)
+    flip_rows = stored.orientation in (3, 4, 7, 8)
+    flip_columns = stored.orientation in (2, 3, 6, 7)
     if flip_rows:
         minr, maxr = shown.maxr - maxr, shown.maxr - minr
         mask = mask[::-1]
     if flip_columns:
         minc, maxc = shown.maxc - maxc, shown.maxc - minc
         mask = mask[:, ::-1]
-    if orientation >= _EXCHANGED:
+    if stored.is_exchanged:
         minr, minc, maxr, maxc = minc, minr, maxc, maxr
         mask = mask.T
     return BBox(minr, minc, maxr, maxc), np.ascontiguousarray(mask)

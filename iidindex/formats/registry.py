@@ -20,6 +20,7 @@ FORMATS = {
         "YouTube-VIS: a JSON of videos and tracks, or a list of results",
     ),
     "labels": ("label_images", "label images: PNG, TIFF or NPY, single, in stacks or in a folder"),
+    "yolo": ("yolo", "YOLO segmentation: a text of polygons for each picture, with the pictures"),
 }
 
 # Each format that can be written, the module whose WRITER it is, and a line for people.
@@ -31,6 +32,7 @@ WRITERS = {
     ),
     "ctc": ("ctc_writing", "Cell Tracking Challenge: folders of results, a directory a sequence"),
     "chips": ("chips", "crops of pictures and masks, a directory for each individual"),
+    "yolo": ("yolo_writing", "YOLO segmentation: a text of polygons for each picture"),
 }
 
 
