@@ -21,6 +21,7 @@ FORMATS = {
     ),
     "labels": ("label_images", "label images: PNG, TIFF or NPY, single, in stacks or in a folder"),
     "yolo": ("yolo", "YOLO segmentation: a text of polygons for each picture, with the pictures"),
+    "geojson": ("geojson", "GeoJSON as QuPath writes it: a file of polygons for each picture"),
 }
 
 # Each format that can be written, the module whose WRITER it is, and a line for people.
@@ -33,6 +34,7 @@ WRITERS = {
     "ctc": ("ctc_writing", "Cell Tracking Challenge: folders of results, a directory a sequence"),
     "chips": ("chips", "crops of pictures and masks, a directory for each individual"),
     "yolo": ("yolo_writing", "YOLO segmentation: a text of polygons for each picture"),
+    "geojson": ("geojson_writing", "GeoJSON for QuPath: a file of polygons for each picture"),
 }
 
 
