@@ -22,6 +22,7 @@ FORMATS = {
     "labels": ("label_images", "label images: PNG, TIFF or NPY, single, in stacks or in a folder"),
     "yolo": ("yolo", "YOLO segmentation: a text of polygons for each picture, with the pictures"),
     "geojson": ("geojson", "GeoJSON as QuPath writes it: a file of polygons for each picture"),
+    "labelme": ("labelme", "LabelMe: a JSON of shapes for each picture"),
 }
 
 # Each format that can be written, the module whose WRITER it is, and a line for people.
