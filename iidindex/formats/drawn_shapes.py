@@ -23,6 +23,7 @@ _LEAST_CORNERS = 16
 
 # Far more than any coordinate; what is added to it is still exact.
 _FARTHEST = 1 << 17
+_LARGEST = 1 << 32
 
 
 class UnusableError(Exception):
@@ -72,6 +73,22 @@ def polygon(corners: Any, what: str = "the polygon") -> Ring:
         return checked(corners, what)
     except ExchangeError as error:
         raise UnusableError("coordinates", error.problem) from None
+
+
+def check_extent(polygons: Sequence[Sequence[Ring]]) -> None:
+    """Refuse what would be too large to draw; of pictures whose size nobody tells.
+
+    Raises
+    ------
+    UnusableError
+        If the box of all has over 2**32 pixels.
+    """
+    corners = np.concatenate([ring for rings in polygons for ring in rings])
+    width, height = np.maximum(corners.max(axis=0), 0) - np.maximum(corners.min(axis=0), 0)
+    if width * height > _LARGEST:
+        raise UnusableError(
+            "too large", f"its box is {width:.0f} x {height:.0f} pixels; the most is {_LARGEST}"
+        )
 
 
 def rectangle(

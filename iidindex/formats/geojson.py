@@ -20,7 +20,7 @@ import numpy as np
 from iidindex.errors import ExchangeError
 from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused, described
 from iidindex.formats.byte_texts import bytes_of
-from iidindex.formats.drawn_shapes import Ring, UnusableError, polygon, united
+from iidindex.formats.drawn_shapes import Ring, UnusableError, check_extent, polygon, united
 from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.image_headers import stored_picture
 from iidindex.formats.json_ranges import ByteRange, Elements, decode, peek, scan
@@ -50,9 +50,6 @@ _KEPT = ("address", "address_b64", "domain", "domain_b64", "groups", "classifica
 _OF_A_FILE = (OWN_MEMBER, "crs", "type", "id", "geometry", "nucleusGeometry", "properties")
 
 _NO_AREA = ("Point", "MultiPoint", "LineString", "MultiLineString")
-# Without a picture's size there is no end to a polygon but this, in pixels of its box.
-_LARGEST = 1 << 32
-
 _DEGREES = (180.0, 90.0)
 _DEGREES_NOTE = "files whose coordinates could be degrees of the earth; they were read as pixels"
 _SIZE_NOTE = "pictures whose size is not known, as their own files are not there"
@@ -272,7 +269,7 @@ class _Reading:
             try:
                 polygons = _polygons_of(geometry)
                 if self.size is None:
-                    _check_extent(polygons)
+                    check_extent(polygons)
             except UnusableError as error:
                 of_it = ", its nucleus" if is_nucleus else ""
                 self.refused.append(error.of(_record_of(feature, place) + of_it))
@@ -380,15 +377,6 @@ def _is_in_degrees(rings: list[Ring]) -> bool:
     return all(
         (np.abs(ring) <= _DEGREES).all() and not (ring == np.floor(ring)).all() for ring in rings
     )
-
-
-def _check_extent(polygons: list[list[Ring]]) -> None:
-    corners = np.concatenate([ring for rings in polygons for ring in rings])
-    width, height = np.maximum(corners.max(axis=0), 0) - np.maximum(corners.min(axis=0), 0)
-    if width * height > _LARGEST:
-        raise UnusableError(
-            "too large", f"its box is {width:.0f} x {height:.0f} pixels; the most is {_LARGEST}"
-        )
 
 
 def _polygons_of(geometry: Any) -> list[list[Ring]]:

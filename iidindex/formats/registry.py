@@ -23,6 +23,7 @@ FORMATS = {
     "yolo": ("yolo", "YOLO segmentation: a text of polygons for each picture, with the pictures"),
     "geojson": ("geojson", "GeoJSON as QuPath writes it: a file of polygons for each picture"),
     "labelme": ("labelme", "LabelMe: a JSON of shapes for each picture"),
+    "cvat": ("cvat", "CVAT's XML 1.1: annotations of images, or tracks of a video"),
 }
 
 # Each format that can be written, the module whose WRITER it is, and a line for people.
