@@ -24,6 +24,7 @@ FORMATS = {
     "geojson": ("geojson", "GeoJSON as QuPath writes it: a file of polygons for each picture"),
     "labelme": ("labelme", "LabelMe: a JSON of shapes for each picture"),
     "cvat": ("cvat", "CVAT's XML 1.1: annotations of images, or tracks of a video"),
+    "label-studio": ("label_studio", "Label Studio's JSON: tasks with brushes and polygons"),
 }
 
 # Each format that can be written, the module whose WRITER it is, and a line for people.
