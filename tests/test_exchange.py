@@ -75,7 +75,7 @@ def index(archive: Path, tmp_path: Path) -> iidindex.Index:
         yield index
 
 
-@pytest.mark.parametrize("to", ["coco", "labels", "iid"])
+@pytest.mark.parametrize("to", ["coco", "labels", "geojson", "iid"])
 def test_out_and_in_again(to: str, index: iidindex.Index, archive: Path, tmp_path: Path) -> None:
     out = tmp_path / ("out.json" if to == "coco" else "out")
     report = index.entries.export(out, to=to)
@@ -111,7 +111,7 @@ def test_whole_files_without_entries_go_out(index: iidindex.Index, tmp_path: Pat
     assert len(IIDFile(tmp_path / "out/empty.iid")) == 0
 
 
-@pytest.mark.parametrize("to", ["coco", "labels", "iid", "chips", "csv"])
+@pytest.mark.parametrize("to", ["coco", "labels", "yolo", "geojson", "iid", "chips", "csv"])
 def test_any_question_goes_out(to: str, index: iidindex.Index, tmp_path: Path) -> None:
     everything = index.entries
     asked = [
