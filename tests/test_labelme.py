@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 import iidindex
 from foreign_files import (
@@ -23,6 +23,10 @@ from foreign_files import (
     survives,
 )
 from iidindex.errors import ExchangeError
+from iidindex.formats.finishing import read_pictures
+from iidindex.formats.reading import Options
+from iidindex.formats.registry import format_named
+from iidindex.storage.folder import HeldFiles
 
 HEIGHT, WIDTH = 40, 60
 
@@ -224,6 +228,27 @@ def test_a_folder(tmp_path):
     meta = iidindex.IIDFile((tmp_path / "out/y/1.iid").read_bytes()).meta.data
     assert meta["image"] == "../../set/y/1.png"
     assert meta["source"] == {"format": "labelme", "file": "y/1.json", "version": "5.5.0"}
+
+
+@pytest.mark.parametrize("size", [(60, 40), (48, 48)])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_shapes_are_of_the_picture_as_it_is_shown(orientation, size):
+    stored = boxed(size[1], size[0], 5, 8, 15, 30)
+    stored[5:9, 8:12] = False
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    out = io.BytesIO()
+    Image.fromarray(stored.astype(np.uint8) * 255).save(out, "PNG", exif=exif)
+    shown = np.asarray(ImageOps.exif_transpose(Image.open(out))) > 0
+    height, width = shown.shape
+    one = shape([(0, 0), (width - 1, height - 1)], "mask", mask=png(shown.astype(np.uint8)))
+    text = json.dumps(document(one, path="a.png", imageWidth=width, imageHeight=height))
+    held = HeldFiles({"a.json": text.encode(), "a.png": out.getvalue()})
+    (task,) = format_named("labelme").survey(held, Options(images=held)).tasks
+    task = task._replace(image="a.png")
+    (picture,) = read_pictures("labelme", held, Options(images=held), b"", task)
+    assert (picture.width, picture.height) == size
+    assert (framed(picture.entries[0], *stored.shape) == stored).all()
 
 
 def test_two_files_of_one_picture(tmp_path):

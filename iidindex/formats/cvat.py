@@ -192,8 +192,6 @@ def _annotate(
     masks: dict[int, tuple[BBox, Bool2D]] = {}
     rings: dict[int, list[Ring]] = {}
     for place, shape in enumerate(shapes):
-        if shape.values.get("outside") == "1":
-            continue
         try:
             if shape.kind == "mask":
                 masks[place] = _mask_of(shape.values, size)

@@ -87,6 +87,8 @@ class LabelMe:
         size = _size_of(fields)
         told = {name: fields[name] for name in ("version", "flags") if fields.get(name)}
         picture = Picture(task.name, *size, described(NAME, file, size, told), [])
+        # `load_image_file` turns a picture as EXIF tells before anybody draws on it.
+        picture.is_shown = True
         _annotate(picture, shapes, size, shared, options)
         return picture
 
