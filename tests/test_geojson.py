@@ -28,6 +28,7 @@ from foreign_files import (
 )
 from iidindex.errors import ExchangeError
 from iidindex.formats.annotation import Picture
+from iidindex.formats.mentioned import NOBODY_NOTE, check_mentioned
 from iidindex.formats.registry import writer_named
 from iidindex.formats.zipped import byte_range
 from iidindex.storage.folder import HeldFiles
@@ -246,6 +247,26 @@ def test_collections_of_polygons_and_heights():
     (entry,) = only([feature(both)]).entries
     truth = ring_mask() | boxed(HEIGHT, WIDTH, 20, 20, 24, 24)
     assert (framed(entry, HEIGHT, WIDTH) == truth).all()
+
+
+def test_pictures_in_which_nobody_is_named():
+    named, other = feature(polygon(ring(0, 0, 2, 2))), feature(polygon(ring(0, 0, 2, 2)), 1)
+    named["properties"]["name"] = "Ann"
+    one, two = pictures_of(
+        {**held([named], "a.geojson"), **held([other], "b.geojson")}, identity="name"
+    )
+    assert (one.entries[0].address, one.notes.keys() & {NOBODY_NOTE}) == (b"Ann", set())
+    # Others are named, so this picture is not the fault of the question.
+    assert (two.entries[0].address, two.notes[NOBODY_NOTE]) == (IDS[1].encode(), 1)
+
+
+def test_a_field_is_looked_for_in_all_blocks(monkeypatch):
+    monkeypatch.setattr("iidindex.formats.mentioned._BLOCK", 7)
+    data = json.dumps({"a": 1, "nämé": 2}).encode()
+    for text in (data, json.dumps({"a": 1, "nämé": 2}, ensure_ascii=False).encode()):
+        check_mentioned([lambda at, n, text=text: text[at : at + n]], "x.nämé")
+    with pytest.raises(ExchangeError, match="'näm'"):
+        check_mentioned([lambda at, n: data[at : at + n]], "näm")
 
 
 def test_planes_are_pictures():

@@ -24,6 +24,7 @@ from iidindex.formats.drawn_shapes import Ring, UnusableError, check_extent, pol
 from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.image_headers import stored_picture
 from iidindex.formats.json_ranges import ByteRange, Elements, decode, peek, scan
+from iidindex.formats.mentioned import NOBODY_NOTE, check_mentioned
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem, suffix
 from iidindex.formats.segmentation import MOST_PIXELS, whole
 from iidindex.formats.zipped import byte_range
@@ -77,6 +78,8 @@ class GeoJson:
                 "holds no GeoJSON; expected files ending in .geojson, .json or either and .gz",
                 source=source.name,
             )
+        if options.identity is not None:
+            check_mentioned((byte_range(source, name) for name in names), options.identity)
         refused = Refusals()
         tasks: list[Task] = []
         for name in names:
@@ -303,7 +306,7 @@ class _Reading:
             entry.groups = self._groups_of(one)
             picture.entries.append(entry)
         if self.found and self.options.identity is not None and not self.has_identity:
-            raise ExchangeError(f"no object has an identity in the field {self.options.identity!r}")
+            picture.note(NOBODY_NOTE)
         addresses = Counter(entry.address for entry in picture.entries)
         if any(times > 1 for times in addresses.values()):
             picture.note("individuals that are in one picture several times")

@@ -23,8 +23,10 @@ from iidindex.formats.drawn_shapes import Ring, UnusableError, ellipse, number, 
 from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.json_ranges import Elements, decode, peek, scan
 from iidindex.formats.label_studio_rle import decode_opacity
+from iidindex.formats.mentioned import NOBODY_NOTE, check_mentioned
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, suffix
 from iidindex.formats.segmentation import MOST_PIXELS, whole
+from iidindex.formats.zipped import byte_range
 from iidindex.masks.polygons import draw
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox
@@ -101,6 +103,8 @@ class LabelStudio:
         name = _only_json(source)
         if name is None:
             raise ExchangeError("expected one JSON file", source=source.name)
+        if options.identity is not None:
+            check_mentioned([byte_range(source, name)], options.identity)
         refused = Refusals()
         found: list[tuple[str, _At]] = []
         try:
@@ -309,7 +313,7 @@ def _annotate(
         address = region.address if known is None else known
         picture.entries.append(Annotation(address, region.domain, bbox, mask, groups))
     if picture.entries and options.identity is not None and not has_identity:
-        raise ExchangeError(f"no region has an identity in the field {options.identity!r}")
+        picture.note(NOBODY_NOTE)
     times = Counter((entry.domain, entry.address) for entry in picture.entries)
     if any(count > 1 for count in times.values()):
         picture.note("individuals that are in one picture several times")

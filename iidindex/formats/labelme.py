@@ -24,8 +24,10 @@ from iidindex.formats.annotation import Annotation, Picture, Refused, described
 from iidindex.formats.drawn_shapes import Ring, UnusableError, number, polygon, tight, united
 from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.json_ranges import Elements, decode, peek, scan
+from iidindex.formats.mentioned import NOBODY_NOTE, check_mentioned
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem, suffix
 from iidindex.formats.segmentation import MOST_PIXELS, whole
+from iidindex.formats.zipped import byte_range
 from iidindex.masks.polygons import draw
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox
@@ -58,6 +60,8 @@ class LabelMe:
         names = _json_of(source)
         if not names:
             raise ExchangeError("holds no JSON; expected *.json", source=source.name)
+        if options.identity is not None:
+            check_mentioned((byte_range(source, name) for name in names), options.identity)
         tasks = [Task(_picture_of(source, name), name) for name in names]
         told = options.identity or "file and position, as shapes have no id"
         return Survey(tasks, len(tasks), told, options.domain_of(source))
@@ -192,7 +196,7 @@ def _annotate(
         groups = _groups_of(first, options.group_by)
         picture.entries.append(Annotation(address, domain, bbox, mask, groups))
     if picture.entries and options.identity is not None and not has_identity:
-        raise ExchangeError(f"no shape has an identity in the field {options.identity!r}")
+        picture.note(NOBODY_NOTE)
 
 
 def _things(shapes: list[Any]) -> Iterator[list[int]]:
