@@ -165,10 +165,11 @@ def _of_image(
 
 
 def _of_frame(source: SourceFiles, shared: _Shared, at: FrameAt) -> Iterator[_Shape]:
-    if not at.offsets:
+    if not len(at.offsets):
         return
+    ranges = zip(at.offsets.tolist(), at.lengths.tolist(), at.tracks.tolist(), strict=True)
     with source.open(shared.file) as file:
-        for offset, length, of in zip(at.offsets, at.lengths, at.tracks, strict=True):
+        for offset, length, of in ranges:
             file.seek(offset)
             data = file.read(length)
             track = shared.tracks[of]

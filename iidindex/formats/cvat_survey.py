@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 from iidindex.errors import ExchangeError
 from iidindex.formats.annotation import Refusals, Refused
 from iidindex.formats.identity import IDENTITY_FIELDS
+from iidindex.formats.json_ranges import Ints
 from iidindex.formats.reading import Task
 from iidindex.formats.segmentation import whole
 from iidindex.formats.xml_pieces import Elements
@@ -48,9 +49,9 @@ class FrameAt(NamedTuple):
 
     frame: int
     size: tuple[int, int] | None
-    offsets: Sequence[int]
-    lengths: Sequence[int]
-    tracks: Sequence[int]
+    offsets: Ints
+    lengths: Ints
+    tracks: Ints
     sequence: str
 
 
@@ -250,19 +251,18 @@ class Pass(Elements):
             meta = self._meta_of(sequence)
             low, high = np.searchsorted(which[order], [rank[sequence], rank[sequence] + 1])
             mine = order[low:high]
+            # Sorted once, what lies on a frame is a stretch of each.
+            columns = [offset[mine], length[mine], of[mine]]
             numbers, first = np.unique(frame[mine], return_index=True)
-            found = dict(zip(numbers.tolist(), np.split(mine, first[1:]), strict=False))
+            ends = [*first[1:].tolist(), len(mine)]
+            found = dict(
+                zip(numbers.tolist(), zip(first.tolist(), ends, strict=False), strict=False)
+            )
             lead = f"{meta.values.get('name') or sequence}/" if len(sequences) > 1 else ""
             for number in sorted(found.keys() | set(meta.frames)):
-                these = found.get(number, np.empty(0, np.int64))
-                at = FrameAt(
-                    number,
-                    meta.size,
-                    offset[these].tolist(),
-                    length[these].tolist(),
-                    of[these].tolist(),
-                    sequence,
-                )
+                begin, end = found.get(number, (0, 0))
+                offsets, lengths, tracks = (one[begin:end] for one in columns)
+                at = FrameAt(number, meta.size, offsets, lengths, tracks, sequence)
                 yield Task(f"{lead}frame_{number:06d}", at)
 
     def _meta_of(self, sequence: str) -> _Meta:
