@@ -353,7 +353,7 @@ def test_out_and_in_again(seed):
             entry = cut_out(mask, name, domain, ("a", "b c", "")[: int(draw.integers(0, 3))])
             entry.key = number * 3
             entries.append(entry)
-    picture = Picture("a/b.iid", width, height, {}, entries)
+    picture = Picture("a/b", width, height, {}, entries)
     sink, lost = exported(picture)
     assert lost == {}
     (again,) = pictures_of(sink.held(), "geojson")
@@ -364,9 +364,9 @@ def test_out_and_in_again(seed):
 def test_what_qupath_finds_in_it():
     sink, lost = exported(
         Picture(
-            "a.iid", None, None, {}, [cut_out(boxed(9, 9, 1, 2, 3, 5), b"x", b"d", ("g", "h"))]
+            "a", None, None, {}, [cut_out(boxed(9, 9, 1, 2, 3, 5), b"x", b"d", ("g", "h"))]
         ),
-        Picture("b.iid", 9, 9, {}, [cut_out(np.zeros((9, 9), bool))]),
+        Picture("b", 9, 9, {}, [cut_out(np.zeros((9, 9), bool))]),
     )
     assert lost == {"masks without a pixel": 1}
     found = json.loads(sink.files["a.geojson"])
@@ -380,7 +380,7 @@ def test_what_qupath_finds_in_it():
 
 
 def test_a_domain_that_is_asked_for():
-    sink, _ = exported(Picture("a.iid", 9, 9, {}, [cut_out(boxed(9, 9, 1, 2, 3, 5), b"x", b"d")]))
+    sink, _ = exported(Picture("a", 9, 9, {}, [cut_out(boxed(9, 9, 1, 2, 3, 5), b"x", b"d")]))
     (picture,) = pictures_of(sink.held(), domain=b"mine")
     assert picture.entries[0].domain == b"mine"
 

@@ -262,7 +262,7 @@ def test_out_and_in_again(seed):
     masks = [mask for mask in masks if mask.any()]
     names = ("frog", 'a "b": c', "it's é")
     entries = [cut_out(mask, f"{n}".encode(), b"d", (names[n],)) for n, mask in enumerate(masks)]
-    sink, lost = exported([Picture("a/b.iid", width, height, {}, entries)])
+    sink, lost = exported([Picture("a/b", width, height, {}, entries)])
     assert lost.get("identities", 0) == len(masks)
     held = sink.held(**{"images/a/b.png": image(width, height, form="PNG")})
     (picture,) = pictures_of(held, "yolo")
@@ -279,7 +279,7 @@ def test_what_is_lost():
     entries = [cut_out(ring, groups=("a", "b")), cut_out(boxed(20, 20, 0, 0, 1, 1))]
     entries.append(cut_out(np.zeros((20, 20), bool)))
     sink, lost = exported(
-        [Picture("a.iid", 20, 20, {}, entries), Picture("b.iid", None, None, {}, entries)]
+        [Picture("a", 20, 20, {}, entries), Picture("b", None, None, {}, entries)]
     )
     assert lost == {
         "identities": 2,

@@ -13,8 +13,6 @@ from iidindex.formats.geojson import OWN_MEMBER
 from iidindex.formats.writing import Sink
 from iidindex.masks.polygons import outlines
 
-_SUFFIX = ".iid"
-
 
 class GeoJsonWriter:
     """GeoJSON, a file a picture."""
@@ -52,7 +50,7 @@ class GeoJsonSession:
             if (feature := self._feature(entry)) is not None
         ]
         parts = [json.dumps(head)[:-1], ', "features": [\n', ",\n".join(features), "\n]}\n"]
-        self._sink.put(f"{picture.name.removesuffix(_SUFFIX)}.geojson", "".join(parts).encode())
+        self._sink.put(f"{picture.name}.geojson", "".join(parts).encode())
 
     def finish(self) -> None:
         """Nothing is about all pictures together."""

@@ -20,7 +20,6 @@ from iidindex.masks.polygons import outlines
 Corners = npt.NDArray[np.int64]
 
 _NO_GROUP = "object"
-_SUFFIX = ".iid"
 
 
 class YoloWriter:
@@ -54,8 +53,7 @@ class YoloSession:
             return
         size = (picture.width, picture.height)
         lines = [line for entry in picture.entries if (line := self._line(entry, size))]
-        path = picture.name.removesuffix(_SUFFIX)
-        self._sink.put(f"labels/{path}.txt", "".join(lines).encode())
+        self._sink.put(f"labels/{picture.name}.txt", "".join(lines).encode())
 
     def finish(self) -> None:
         """Write the names of the classes."""
