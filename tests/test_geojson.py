@@ -363,9 +363,7 @@ def test_out_and_in_again(seed):
 
 def test_what_qupath_finds_in_it():
     sink, lost = exported(
-        Picture(
-            "a", None, None, {}, [cut_out(boxed(9, 9, 1, 2, 3, 5), b"x", b"d", ("g", "h"))]
-        ),
+        Picture("a", None, None, {}, [cut_out(boxed(9, 9, 1, 2, 3, 5), b"x", b"d", ("g", "h"))]),
         Picture("b", 9, 9, {}, [cut_out(np.zeros((9, 9), bool))]),
     )
     assert lost == {"masks without a pixel": 1}
