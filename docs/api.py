@@ -24,7 +24,7 @@ as large as their entry's box.
 # Chapters, and what is in them: where a name is defined, and whether its members are told too.
 CHAPTERS = {
     "An index": ["index.open", "index.Index"],
-    "Questions": ["query.entries.Entries"],
+    "Questions": ["exchange.answers_out.Entries"],
     "Answers": [
         "query.answers.entry.Entry",
         "query.overlaps.overlap.Overlap",
@@ -48,6 +48,14 @@ CHAPTERS = {
         "ingestion.report.Progress",
     ],
     "One file": ["files.iidfile.IIDFile", "files.file_entry.Entry", "files.groups.Groups"],
+    "Other formats": [
+        "exchange.importing.import_archive",
+        "exchange.import_report.ImportReport",
+        "exchange.export_report.ExportReport",
+        "formats.read",
+        "formats.annotation.Picture",
+        "formats.annotation.Annotation",
+    ],
     "Values": ["model.IID", "model.BBox", "model.BufLoc", "model.FileStamp"],
 }
 WIDTH = 80

@@ -64,7 +64,17 @@ CONTRACT = {
 SQL = ["sql", "SELECT path, address_bytes AS who, area FROM found"]
 
 # Verbs that write something else, or what they are asked for.
-NO_ROWS = {"ingest", "status", "relocate", "doctor", "prune", "migrate", "optimize"} | {
+NO_ROWS = {
+    "import",
+    "export",
+    "ingest",
+    "status",
+    "relocate",
+    "doctor",
+    "prune",
+    "migrate",
+    "optimize",
+} | {
     "graph",
     "mask",
     "demo",
