@@ -51,9 +51,9 @@ class _Plane(NamedTuple):
 
     def labels(self, label_of: Mapping[Individual, int]) -> npt.NDArray[np.uint16]:
         """The picture with the labels of its sequence."""
-        numbers = np.frombuffer(zlib.decompress(self.data), np.uint32).reshape(self.shape)
+        numbers = np.frombuffer(zlib.decompress(self.data), _kind_of(self.people))
         table = np.array([0, *(label_of.get(who, 0) for who in self.people)], np.uint16)
-        return table[numbers]
+        return table[numbers].reshape(self.shape)
 
 
 @dataclass
@@ -166,14 +166,18 @@ def _packed(picture: Picture, lost: Counter[str]) -> _Plane:
         before = part[entry.mask]
         lost[_HIDDEN] += int(np.count_nonzero((before != 0) & (before != number)))
         part[entry.mask] = number
-    seen = np.zeros(len(number_of) + 1, np.bool_)
-    seen[np.unique(plane)] = True
+    seen = np.bincount(plane.ravel(), minlength=len(number_of) + 1) > 0
     lost[_COVERED] += int(np.count_nonzero(~seen[1:]))
     left = [who for who, number in number_of.items() if seen[number]]
-    table = np.zeros(len(number_of) + 1, np.uint32)
+    table = np.zeros(len(number_of) + 1, _kind_of(left))
     table[1:][seen[1:]] = np.arange(1, len(left) + 1)
     data = zlib.compress(table[plane].tobytes(), 1)
     return _Plane(shape, data, left, [tuple(groups[number_of[who]]) for who in left])
+
+
+def _kind_of(people: list[Individual]) -> type[np.unsignedinteger[Any]]:
+    """What is wide enough to number so many."""
+    return np.uint16 if len(people) <= MOST_LABEL else np.uint32
 
 
 def _who(entry: Annotation) -> Individual:
