@@ -185,7 +185,7 @@ def test_domains():
     [
         ("x 1 1 24 40 abc", "line", "found 'x 1 1 24 40 abc'; expected time_frame id class_id"),
         ("0 1001 1 24 40", "line", "found '0 1001 1 24 40'; expected time_frame id"),
-        ("0 1001 1 24 41 P\\Y1", "size", "the picture is 41 x 24; expected 40 x 24"),
+        ("0 1001 1 24 41 PY1", "size", "the picture is 41 x 24; expected 40 x 24, as in most"),
         ("0 1001 1 0 40 PY1", "size", "img_height and img_width are 0 and 40"),
         ("0 1001 1 999999 999999 PY1", "size", "expected at most 268435456 pixels"),
         ("0 1001 1 24 40 52203", "line", "run lengths are 16 pixels; expected 24 x 40 = 960"),
@@ -203,6 +203,13 @@ def test_bad_lines_cost_themselves(bad, reason, told):
     assert (found, record) == (reason, "0002.txt, line 2")
     assert told in problem
     assert sum(len(picture.entries) for picture in pictures) == 6
+
+
+def test_a_first_line_of_another_size_costs_itself():
+    data = (line(0, 1000, 1, CAR[:, :30]) + text().decode()).encode()
+    _, pictures = read_held("mots", {"0002.txt": data}, "0002.txt", False)
+    assert [one.record for one in pictures[0].refused] == ["0002.txt, line 1"]
+    assert (pictures[0].width, len(pictures[0].entries)) == (WIDTH, 3)
 
 
 def test_empty_masks_and_odd_ids():

@@ -10,6 +10,7 @@ counted from 0 in KITTI MOTS and from 1 in MOTSChallenge; names keep their numbe
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -27,8 +28,8 @@ from iidindex.formats.frame_folders import (
     sequence_domain,
 )
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem, suffix
+from iidindex.formats.segmentation import masks_of as decoded
 from iidindex.masks.labels import find_labels, masks_of
-from iidindex.masks.rle import decode, decompress
 
 Ints = npt.NDArray[np.int64]
 
@@ -56,8 +57,8 @@ _GAP = 1 << 16
 # A mask is painted whole: a picture of more pixels is none of a camera.
 _MOST_PIXELS = 1 << 28
 
-# Reasons to leave out a line.
-_SIZE, _EMPTY = "size", "empty"
+# A reason to leave out a line.
+_SIZE = "size"
 
 _OTHER_ID = "ids that are not 1000 times their class and a number"
 _NO_SEQUENCE = "files that do not tell their sequence: name it with --domain"
@@ -273,18 +274,70 @@ def _first_numbers(data: bytes, begin: Ints, length: Ints) -> Ints:
 # ---------------------------------------------------------------------- text, a frame
 
 
+class _Line(NamedTuple):
+    """What a line says."""
+
+    number: int
+    of_class: int
+    size: tuple[int, int]
+    counts: str
+
+
 def _frame(source: SourceFiles, shared: _Shared, task: Task) -> Picture:
     at: _Lines = task.at
     fields = {"sequence": at.sequence, "frame": at.frame}
     picture = Picture(task.name, None, None, described(NAME, at.file, None, fields), [])
-    seen: set[int] = set()
-    for number, line in zip(at.number.tolist(), _read_lines(source, at), strict=True):
-        try:
-            _add_line(picture, line, at, shared, seen)
-        except ExchangeError as error:
-            reason = error.record or "line"
-            picture.refused.append(Refused(reason, f"{at.file}, line {number}", error.problem))
+    lines = _of_one_size(_parsed_lines(source, at, picture), at.file, picture)
+    size = {"size": [picture.height, picture.width]}
+    found = decoded([{**size, "counts": line.counts} for line in lines.values()], None)
+    for (number, line), mask in zip(lines.items(), found, strict=True):
+        if isinstance(mask, ExchangeError):
+            _refuse(picture, at.file, number, mask.problem)
+        elif not mask[0].n_pixels:
+            _refuse(picture, at.file, number, "the mask has no pixel", "empty")
+        else:
+            frame = f"{at.frame:06d}"
+            address, groups = _named(line.number, line.of_class, frame, shared.classes)
+            domain = shared.domains[at.sequence]
+            picture.entries.append(Annotation(address, domain, *mask, groups))
+            if groups != (IGNORE,) and line.number // _OF_CLASS != line.of_class:
+                picture.note(_OTHER_ID)
+    repeated = Counter(entry.address for entry in picture.entries if IGNORE not in entry.groups)
+    if any(count > 1 for count in repeated.values()):
+        picture.note(_TWICE)
     return picture
+
+
+def _refuse(picture: Picture, file: str, line: int, problem: str, reason: str = "line") -> None:
+    picture.refused.append(Refused(reason, f"{file}, line {line}", problem))
+
+
+def _parsed_lines(source: SourceFiles, at: _Lines, picture: Picture) -> dict[int, _Line]:
+    """What the lines of a frame say, by their numbers."""
+    lines: dict[int, _Line] = {}
+    for number, text in zip(at.number.tolist(), _read_lines(source, at), strict=True):
+        try:
+            lines[number] = _parsed(text)
+        except ExchangeError as error:
+            _refuse(picture, at.file, number, error.problem, error.record or "line")
+    return lines
+
+
+def _of_one_size(lines: dict[int, _Line], file: str, picture: Picture) -> dict[int, _Line]:
+    """The lines of a picture's size, which is that of most: nobody else tells it."""
+    if not lines:
+        return lines
+    size = Counter(line.size for line in lines.values()).most_common(1)[0][0]
+    picture.width, picture.height = size
+    picture.meta["width"], picture.meta["height"] = size
+    for number, line in lines.items():
+        if line.size != size:
+            told = (
+                f"the picture is {line.size[0]} x {line.size[1]}; expected {size[0]} x {size[1]}, "
+                "as in most lines of its frame"
+            )
+            _refuse(picture, file, number, told, _SIZE)
+    return {number: line for number, line in lines.items() if line.size == size}
 
 
 def _read_lines(source: SourceFiles, at: _Lines) -> Iterator[bytes]:
@@ -300,10 +353,10 @@ def _read_lines(source: SourceFiles, at: _Lines) -> Iterator[bytes]:
             yield data[offset - begin : offset - begin + length]
 
 
-def _add_line(picture: Picture, line: bytes, at: _Lines, shared: _Shared, seen: set[int]) -> None:
-    match = _LINE.fullmatch(line.strip())
+def _parsed(text: bytes) -> _Line:
+    match = _LINE.fullmatch(text.strip())
     if match is None:
-        told = line.strip()[:40].decode("utf-8", "backslashreplace")
+        told = text.strip()[:40].decode("utf-8", "backslashreplace")
         raise ExchangeError(f"found {told!r}; expected {_FORM}")
     _, number, of_class, height, width = map(int, match.groups()[:5])
     if not (height and width) or height * width > _MOST_PIXELS:
@@ -312,33 +365,15 @@ def _add_line(picture: Picture, line: bytes, at: _Lines, shared: _Shared, seen: 
             f"{_MOST_PIXELS} pixels",
             _SIZE,
         )
-    if picture.width is not None and (picture.width, picture.height) != (width, height):
-        raise ExchangeError(
-            f"the picture is {width} x {height}; expected {picture.width} x {picture.height}, "
-            "as the lines of its frame before",
-            _SIZE,
-        )
-    bbox, mask = decode(decompress(match.group(6)), height, width)
-    picture.width, picture.height = width, height
-    picture.meta["width"], picture.meta["height"] = width, height
-    if not bbox.n_pixels:
-        raise ExchangeError("the mask has no pixel", _EMPTY)
-    is_ignored = of_class == _IGNORED_CLASS or number == _IGNORED_ID
-    if not is_ignored and number // _OF_CLASS != of_class:
-        picture.note(_OTHER_ID)
-    if not is_ignored and number in seen:
-        picture.note(_TWICE)
-    seen.add(number)
-    address, groups = _named(number, of_class, f"{at.frame:06d}", shared.classes)
-    domain = shared.domains[at.sequence]
-    picture.entries.append(Annotation(address, domain, bbox, mask, groups))
+    return _Line(number, of_class, (width, height), match.group(6).decode("latin-1"))
 
 
 def _named(
     number: int, of_class: int, frame: str, classes: dict[int, str]
 ) -> tuple[bytes, tuple[str, ...]]:
     """The address and group of an id; what is ignored is nobody who comes again."""
-    if number == _IGNORED_ID or (of_class == _IGNORED_CLASS and of_class not in classes):
+    is_ignored = of_class == _IGNORED_CLASS or number == _IGNORED_ID
+    if is_ignored and _IGNORED_CLASS not in classes:
         return f"{frame}/{number}".encode(), (IGNORE,)
     return str(number).encode(), (classes.get(of_class, f"class {of_class}"),)
 
