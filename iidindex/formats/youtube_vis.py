@@ -24,7 +24,7 @@ from iidindex.formats.coco import groups_of
 from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.json_ranges import Elements, Ints, Plain, decode, peek, scan
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, suffix
-from iidindex.formats.segmentation import frame_of, mask_of, rings_of, whole
+from iidindex.formats.segmentation import frame_of, masks_of, rings_of, whole
 from iidindex.masks.polygons import draw
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox
@@ -143,40 +143,37 @@ def _masks_of(
     source: SourceFiles, file: str, at: _Frame, picture: Picture
 ) -> Iterator[tuple[int, tuple[BBox, Bool2D]]]:
     """The masks of a frame, by their places among its tracks."""
-    shapes: list[list[npt.NDArray[np.float64]]] = []
-    drawn: list[int] = []
+    shapes: dict[int, list[npt.NDArray[np.float64]]] = {}
+    runs: dict[int, dict[str, Any]] = {}
     for place, mask in enumerate(at.masks):
         try:
             segmentation = decode(source.range(file, mask.offset, mask.length), mask.offset)
             if isinstance(segmentation, list) and segmentation and at.size is not None:
-                shapes.append(rings_of(segmentation))
-                drawn.append(place)
+                shapes[place] = rings_of(segmentation)
             elif isinstance(segmentation, dict):
-                yield place, _of_runs(segmentation, picture)
+                _check_size(*frame_of(segmentation.get("size")))
+                runs[place] = segmentation
             elif segmentation is not None:
                 raise ExchangeError(
                     f"segmentation is {segmentation!r:.60}; expected polygons, run lengths or null"
                 )
         except ExchangeError as error:
             _refuse(picture, mask, error.problem)
-    if at.size is not None:
-        width, height = at.size
-        yield from zip(drawn, draw(shapes, height, width, "coco"), strict=True)
+    if at.size is None and runs:
+        # Where no video tells the size of a frame, the first run lengths do.
+        picture.height, picture.width = frame_of(next(iter(runs.values()))["size"])
+    if picture.width is None or picture.height is None:
+        return
+    size = picture.width, picture.height
+    yield from zip(shapes, draw(list(shapes.values()), size[1], size[0], "coco"), strict=True)
+    for place, found in zip(runs, masks_of(list(runs.values()), size), strict=True):
+        if isinstance(found, ExchangeError):
+            _refuse(picture, at.masks[place], found.problem)
+        else:
+            yield place, found
 
 
-def _of_runs(segmentation: dict[str, Any], picture: Picture) -> tuple[BBox, Bool2D]:
-    """Run lengths; where no video tells the size of a frame, they do."""
-    height, width = frame_of(segmentation.get("size"))
-    _check_size(width, height)
-    size = None
-    if picture.width is not None and picture.height is not None:
-        size = (picture.width, picture.height)
-    found = mask_of(segmentation, size)
-    picture.width, picture.height = width, height
-    return found
-
-
-def _check_size(width: int, height: int) -> None:
+def _check_size(height: int, width: int) -> None:
     if width * height > _MOST_PIXELS:
         raise ExchangeError(
             f"frames are {width} x {height}; expected at most {_MOST_PIXELS} pixels"
@@ -431,7 +428,7 @@ def _video_of(record: Any) -> _Video:
             f"width and height are {field_of(record, 'width')!r:.40} and "
             f"{field_of(record, 'height')!r:.40}; expected whole numbers from 1 on"
         )
-    _check_size(width, height)
+    _check_size(height, width)
     return _Video(names, (width, height))
 
 
