@@ -98,7 +98,7 @@ def test_sequences_are_told_apart(tmp_path):
     pictures = by_name(read(source))
     assert entries_of(pictures["01/t000.tif"]) == [("cells/01", "1", ("TRA",))]
     assert entries_of(pictures["02/t000.tif"]) == [("cells/02", "1", ("TRA",))]
-    assert pictures["02/t000.tif"].image is None  # read alone looks for no images
+    assert pictures["02/t000.tif"].image == "02/t000.tif"
 
 
 def test_corpora_of_a_frame_are_one_picture_and_do_not_share_identities():
