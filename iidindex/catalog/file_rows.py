@@ -13,13 +13,20 @@ from iidindex.catalog.schema import FAILED, MISSING, OK, files, path_value
 from iidindex.catalog.statement import run
 from iidindex.model import FileStamp
 
+# Path, id, size, mtime_ns, digest, state, fixity.
+FileRow = tuple[str, int, int, int, bytes | None, str, bytes | None]
+
 # What an ingest may want to know of a file.
 _WHOLE = "path, id, size, mtime_ns, digest, state, fixity"
 
+# Files of a root, and of all, as far as ids tell. A root has much of the table if it has this part.
+_SHARE = "SELECT count(*), (SELECT coalesce(max(id), 0) FROM files) FROM files WHERE root_id = ?"
+_MUCH = 4
+# Paths of one statement.
+_PATHS = 400
 
-def files_of_root(
-    connection: Connection, root_id: int, below: str = ""
-) -> Iterator[tuple[str, int, int, int, bytes | None, str, bytes | None]]:
+
+def files_of_root(connection: Connection, root_id: int, below: str = "") -> Iterator[FileRow]:
     """Files of a root: path, id, size, mtime_ns, digest, state, fixity.
 
     Parameters
@@ -64,31 +71,63 @@ def stamps_of_root(
 def _of_root(
     connection: Connection, columns: str, root_id: int, below: str, which: str = ""
 ) -> Iterator[Any]:
-    for row in _raw_of_root(connection, columns, root_id, below, which):
-        yield row if isinstance(row[0], str) else (os.fsdecode(row[0]), *row[1:])
+    yield from map(_told, _raw_of_root(connection, columns, root_id, below, which))
 
 
 def _raw_of_root(
     connection: Connection, columns: str, root_id: int, below: str, which: str
 ) -> Iterator[Any]:
-    # A million rows are read here every night, past all that makes a row comfortable. The plus
-    # keeps SQLite from going through the index, which would fetch them in another order.
-    statement = f"SELECT {columns} FROM files WHERE +root_id = ?"  # noqa: S608  (ours)
-    if which:
-        statement += f" AND {which}"
-    asked: list[tuple[str, tuple[object, ...]]] = [(statement, (root_id,))]
+    # A million rows are read here every night, past all that makes a row comfortable. Where they
+    # are much of the table, the plus keeps SQLite from going through the index, which would fetch
+    # them in another order.
+    selected = f"SELECT {columns} FROM files WHERE"  # noqa: S608  (ours)
+    also = f" AND {which}" if which else ""
     if below:
-        statement = statement.replace("+", "")
-        within = f"{statement} AND path >= ? AND path < ?"
-        # What follows a slash in order is "0". Paths that are no text are compared as bytes.
-        first, end = f"{below}/", f"{below}0"
-        asked = [
-            (f"{statement} AND path = ?", (root_id, path_value(below))),
-            (within, (root_id, os.fsencode(first), os.fsencode(end))),
+        asked: list[tuple[str, tuple[object, ...]]] = [
+            (f"{selected} root_id = ? AND path = ?{also}", (root_id, path_value(below))),
         ]
-        if isinstance(path_value(below), str):
-            asked.append((within, (root_id, first, end)))
+        within = f"{selected} root_id = ? AND path >= ? AND path < ?{also}"
+        asked += [(within, (root_id, *span)) for span in _spans_below(below)]
+    else:
+        number, most = run(connection, _SHARE, [root_id]).fetchone()
+        column = "+root_id" if _MUCH * number >= most else "root_id"
+        asked = [(f"{selected} {column} = ?{also}", (root_id,))]
     return chain.from_iterable(run(connection, text, values) for text, values in asked)
+
+
+def files_at(connection: Connection, root_id: int, paths: Sequence[str]) -> Iterator[FileRow]:
+    """Files of a root of some paths, and those in the directories of these paths.
+
+    As `files_of_root` of each, in a few statements for hundreds of them.
+    """
+    for first in range(0, len(paths), _PATHS):
+        part = paths[first : first + _PATHS]
+        marks = ", ".join("?" * len(part))
+        text = f"SELECT {_WHOLE} FROM files WHERE root_id = ? AND path IN ({marks})"  # noqa: S608
+        yield from map(_told, run(connection, text, [root_id, *map(path_value, part)]))
+        spans = [end for path in part for span in _spans_below(path) for end in span]
+        rows = ", ".join(["(?, ?)"] * (len(spans) // 2))
+        # What was a directory may be a file now.
+        text = (
+            f"WITH span (low, high) AS (VALUES {rows}) SELECT f.path, f.id, f.size, f.mtime_ns, "  # noqa: S608
+            "f.digest, f.state, f.fixity FROM span CROSS JOIN files f "
+            "ON f.root_id = ? AND f.path >= span.low AND f.path < span.high"
+        )
+        yield from map(_told, run(connection, text, [*spans, root_id]))
+
+
+def _told(row: Any) -> FileRow:
+    return row if isinstance(row[0], str) else (os.fsdecode(row[0]), *row[1:])
+
+
+def _spans_below(path: str) -> list[tuple[str | bytes, str | bytes]]:
+    """Between what the paths of all files in a directory lie, as text and as bytes."""
+    # What follows a slash in order is "0". Paths that are no text are compared as bytes.
+    first, end = f"{path}/", f"{path}0"
+    found: list[tuple[str | bytes, str | bytes]] = [(os.fsencode(first), os.fsencode(end))]
+    if isinstance(path_value(path), str):
+        found.append((first, end))
+    return found
 
 
 def some_paths(connection: Connection, root_id: int, most: int) -> list[str]:
@@ -109,14 +148,16 @@ def some_files(
     return [(path, FileStamp(size, mtime_ns), digest) for path, size, mtime_ns, digest in rows]
 
 
-def failures(connection: Connection, root_id: int) -> dict[str, str]:
-    """Paths of the files of a root that could not be read, and why."""
-    rows = connection.execute(
-        select(files.c.path, files.c.reason).where(
-            files.c.root_id == root_id, files.c.state == FAILED
+def failures(connection: Connection, root_id: int, paths: Sequence[str]) -> dict[str, str]:
+    """Why files of a root could not be read, by path."""
+    found: dict[str, str] = {}
+    for first in range(0, len(paths), _PATHS):
+        part = paths[first : first + _PATHS]
+        statement = select(files.c.path, files.c.reason).where(
+            files.c.root_id == root_id, files.c.path.in_(part), files.c.state == FAILED
         )
-    )
-    return {row.path: row.reason for row in rows}
+        found |= {row.path: row.reason for row in connection.execute(statement)}
+    return found
 
 
 def groups_of_entries(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from operator import attrgetter
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, delete, exists, func, select, update
 
 from iidindex.catalog.schema import files, path_value, roots
+from iidindex.catalog.statement import execute_many
 from iidindex.errors import CatalogError
+from iidindex.storage.enclosing import Enclosing
 from iidindex.storage.places import storage_at
 
 
@@ -73,9 +76,11 @@ def root_named(connection: Connection, name: str) -> Root:
     raise CatalogError(f"there is no root {name!r}; the roots are {names}")
 
 
-def keep_fixity_of(connection: Connection, root_id: int) -> None:
-    """Record the fixity of a root's files from now on."""
-    connection.execute(update(roots).where(roots.c.id == root_id).values(fixity=1))
+def keep_fixity_of(connection: Connection, root_ids: Iterable[int]) -> None:
+    """Record the fixity of the files of roots from now on."""
+    execute_many(
+        connection, "UPDATE roots SET fixity = 1 WHERE id = ?", [(one,) for one in root_ids]
+    )
 
 
 def forget_root(connection: Connection, root_id: int) -> None:
@@ -83,60 +88,93 @@ def forget_root(connection: Connection, root_id: int) -> None:
     connection.execute(delete(roots).where(roots.c.id == root_id))
 
 
-def root_over(known: Sequence[RootDirectory], directory: str) -> RootDirectory | None:
-    """The root that a directory is, or lies in."""
-    for root in known:
-        if _inside(root.location, directory) is not None:
-            return root
-    return None
+class KnownRoots:
+    """Roots, looked up by what lies in them.
+
+    Parameters
+    ----------
+    known : iterable of RootDirectory
+    """
+
+    def __init__(self, known: Iterable[RootDirectory]) -> None:
+        self._by_location: dict[str, RootDirectory] = {}
+        for root in known:
+            self._by_location.setdefault(root.location, root)
+        self._enclosing = Enclosing(self._by_location)
+
+    def over(self, directory: str) -> RootDirectory | None:
+        """The root that a directory is, or lies in."""
+        found = (self._by_location[place] for place in self._enclosing.over(directory))
+        return min(found, key=attrgetter("id"), default=None)
 
 
-def add_root(connection: Connection, location: str) -> None:
-    """Record a root, and take into it the roots that lie below it.
+def add_roots(connection: Connection, locations: Iterable[str]) -> None:
+    """Record roots, and take into them the roots that lie below them.
 
-    Otherwise a file below both would be recorded twice. Its name is the directory's, made
+    Otherwise a file below both would be recorded twice. The name of each is the directory's, made
     unique.
 
     Parameters
     ----------
     connection : Connection
         In a transaction that may write.
-    location : str
-        An absolute directory that no root lies over.
+    locations : iterable of str
+        Absolute directories that no root lies over. Of two that lie in each other, the outer one
+        is recorded.
     """
+    every = list(dict.fromkeys(locations))
+    enclosing = Enclosing(every)
+    new = [location for location in every if len(enclosing.over(location)) == 1]
     known = root_directories(connection)
-    inside = [(root, _inside(location, root.location)) for root in known]
-    taken = {root.name for root in known}
-    last = _inside(storage_at(location).parent(location), location) or ""
-    stem = last.encode("utf-8", "replace").decode() or "root"
-    name, number = stem, 1
-    while name in taken:
-        number += 1
-        name = f"{stem}-{number}"
+    outer = {root.id: place for root in known for place in enclosing.over(root.location)[-1:]}
+    children = [root for root in known if root.id in outer]
     # What was promised of a part holds for the whole: the flag cannot stand for a part.
-    fixity = 1 if any(child.has_fixity for child, prefix in inside if prefix) else None
-    result = connection.execute(insert(roots).values(name=name, location=location, fixity=fixity))
-    assert result.inserted_primary_key is not None
-    root_id = result.inserted_primary_key[0]
-    for child, prefix in inside:
-        if prefix:
-            _absorb(connection, child, root_id, prefix)
+    fixed = {outer[child.id] for child in children if child.has_fixity}
+    names = _Names(root.name for root in known)
+    execute_many(
+        connection,
+        "INSERT INTO roots (name, location, fixity) VALUES (?, ?, ?)",
+        [(names.of(one), path_value(one), 1 if one in fixed else None) for one in new],
+    )
+    ids = {root.location: root.id for root in root_directories(connection)} if children else {}
+    for child in children:
+        _absorb(connection, child, ids[outer[child.id]], _inside(outer[child.id], child.location))
 
 
-def _absorb(connection: Connection, child: RootDirectory, root_id: int, prefix: str) -> None:
+class _Names:
+    """Names for roots, each unlike all before: the directory's, with a number if it is taken."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+        self._last: dict[str, int] = {}
+
+    def of(self, location: str) -> str:
+        last = _inside(storage_at(location).parent(location), location) or ""
+        name = stem = last.encode("utf-8", "replace").decode() or "root"
+        number = self._last.get(stem, 1)
+        while name in self._taken:
+            number += 1
+            name = f"{stem}-{number}"
+        # Hundreds of directories may have the same name; none looks through those before it.
+        self._last[stem] = number
+        self._taken.add(name)
+        return name
+
+
+def _absorb(connection: Connection, child: RootDirectory, root_id: int, prefix: str | None) -> None:
     rows = connection.execute(
         select(files.c.id, files.c.path).where(files.c.root_id == child.id)
     ).all()
-    for file_id, path in rows:
-        connection.exec_driver_sql(
-            "UPDATE files SET root_id = ?, path = ? WHERE id = ?",
-            (root_id, path_value(f"{prefix}/{path}"), file_id),
-        )
+    execute_many(
+        connection,
+        "UPDATE files SET root_id = ?, path = ? WHERE id = ?",
+        [(root_id, path_value(f"{prefix}/{path}"), file_id) for file_id, path in rows],
+    )
     forget_root(connection, child.id)
 
 
-def move_root(connection: Connection, root: Root) -> None:
-    """Record that a root, and all that is in it, now lies at its location; from `relocated`."""
+def move_root(connection: Connection, root: Root | RootDirectory) -> None:
+    """Record that a root, and all that is in it, now lies at its location, where no other is."""
     connection.execute(update(roots).where(roots.c.id == root.id).values(location=root.location))
 
 

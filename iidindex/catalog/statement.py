@@ -187,7 +187,8 @@ def execute(connection: Connection, text: str, values: Sequence[Any] = ()) -> Cu
 
 def execute_many(connection: Connection, text: str, rows: Sequence[Sequence[Any]]) -> None:
     """Run a statement of ours once for each row of values."""
-    connection.exec_driver_sql(marked(text, dialect_of(connection)), [*map(tuple, rows)])
+    if rows:
+        connection.exec_driver_sql(marked(text, dialect_of(connection)), [*map(tuple, rows)])
 
 
 def close_all(info: MutableMapping[Any, Any]) -> None:

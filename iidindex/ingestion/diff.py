@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.file_rows import (
     failures,
+    files_at,
     files_of_root,
     other_files_of_root,
     stamps_of_root,
 )
 from iidindex.catalog.roots import (
+    KnownRoots,
     RootDirectory,
-    add_root,
+    add_roots,
     keep_fixity_of,
     root_directories,
-    root_over,
 )
 from iidindex.errors import IngestError, SourceError
 from iidindex.ingestion.discover import discover
-from iidindex.ingestion.linked import chosen
-from iidindex.ingestion.plan import Known, Plan, plan
+from iidindex.ingestion.linked import Recorded
+from iidindex.ingestion.plan import Known, plan
 from iidindex.ingestion.reappearing import reappeared
 from iidindex.ingestion.report import IngestReport
 from iidindex.ingestion.unchanged import of_others, without_unchanged
 from iidindex.model import FileStamp
+from iidindex.storage.enclosing import Enclosing
 from iidindex.storage.paths import is_iid
-from iidindex.storage.places import location_of, storage_at
+from iidindex.storage.places import Ways, location_of, storage_at
+from iidindex.storage.protocol import Listing
+
+# Files that are compared in one transaction, or one directory of more.
+_TOGETHER = 2_000
 
 
 class Looking(NamedTuple):
@@ -91,9 +99,20 @@ class Findings:
 
 
 class Places(NamedTuple):
-    """What is to be looked at, and what is not there: absolute places, and how they were given."""
+    """Absolute places.
+
+    Attributes
+    ----------
+    there : list of str
+        What is to be looked at.
+    directories : set of str
+        Those that are directories.
+    absent : dict of str to str
+        What is not there, and how it was given.
+    """
 
     there: list[str]
+    directories: set[str]
     absent: dict[str, str]
 
 
@@ -111,56 +130,50 @@ def places_of(paths: Iterable[str | os.PathLike[str]], catalog: Catalog | None =
     IngestError
         If something is no path, or is neither a directory nor a ``.iid`` file.
     """
-    named = [_checked(path) for path in paths]
-    tops = [ways[-1] for _, ways in named if storage_at(ways[-1]).is_dir(ways[-1])]
-    places: set[str] = set()
-    absent: dict[str, str] = {}
+    ways = Ways()
+    named = [_checked(path, ways) for path in paths]
     with nullcontext() if catalog is None else catalog.reading() as connection:
-        for given, ways in named:
-            place = chosen(ways, connection, tops)
-            if _is_there(place):
-                places.add(place)
-            else:
-                absent[place] = given
-    kept = [place for place in sorted(places) if not _lies_in_any(place, places)]
-    return Places(kept, absent)
+        recorded = Recorded(connection, (one.ways[-1] for one in named if one.is_directory))
+        placed = {recorded.chosen(one.ways, one.is_directory): one for one in named}
+    directories = {place for place, one in placed.items() if one.is_directory}
+    there = {place for place in placed if place in directories or _exists(place)}
+    enclosing = Enclosing(there)
+    kept = [place for place in sorted(there) if not enclosing.over(storage_at(place).parent(place))]
+    absent = {place: one.given for place, one in placed.items() if place not in there}
+    return Places(kept, directories, absent)
 
 
-def _lies_in_any(place: str, places: set[str]) -> bool:
-    """Whether one of the directories that it lies in is among some places."""
-    storage = storage_at(place)
-    above = storage.parent(place)
-    while above and above != place:
-        if above in places:
-            return True
-        place, above = above, storage.parent(above)
-    return False
+class _Named(NamedTuple):
+    """A path as it was given, all ways to it, and whether they lead to a directory."""
+
+    given: str
+    ways: list[str]
+    is_directory: bool
 
 
-def _checked(path: str | os.PathLike[str]) -> tuple[str, list[str]]:
-    """A path as it was given, and all ways to it."""
+def _checked(path: str | os.PathLike[str], known: Ways) -> _Named:
     try:
         given = os.fsdecode(path)
         storage = storage_at(given)
-        ways = storage.ways(given)
+        ways = known.to(given)
         os.fsencode(ways[-1])
     except SourceError as error:
         raise IngestError(str(error)) from None
     except (TypeError, ValueError):
         raise IngestError(f"{path!r:.200}: is no path") from None
-    if not any(map(is_iid, ways)) and not storage.is_dir(ways[-1]) and storage.exists(ways[-1]):
+    is_directory = storage.is_dir(ways[-1])
+    if not is_directory and not any(map(is_iid, ways)) and storage.exists(ways[-1]):
         raise IngestError(f"{given}: is no directory, and does not end in .iid")
-    return given, ways
+    return _Named(given, ways, is_directory)
 
 
-def _is_there(place: str) -> bool:
-    storage = storage_at(place)
-    return storage.is_dir(place) or storage.exists(place)
+def _exists(place: str) -> bool:
+    return storage_at(place).exists(place)
 
 
 def look(
     catalog: Catalog,
-    places: list[str],
+    places: Places,
     report: IngestReport,
     asked: Looking,
 ) -> Findings:
@@ -169,8 +182,8 @@ def look(
     Parameters
     ----------
     catalog : Catalog
-    places : list of str
-        Those of `places_of` that are there.
+    places : Places
+        Those of `places_of`.
     report : IngestReport
         Takes the files that need not be read.
     asked : Looking
@@ -180,92 +193,135 @@ def look(
     Findings
     """
     findings = Findings([], {}, {})
-    for root, place in _roots_of(catalog, places, report, asked):
-        todo = _compare(catalog, root, place, asked.checksum, report)
-        findings.to_read += [
-            Unread(root, path, stamp, todo.known.get(path)) for path, stamp in todo.scan.items()
-        ]
-        for paths, taken in ((todo.gone, findings.gone), (todo.lost, findings.lost)):
-            for path in paths:
-                known = todo.known[path]
-                taken[known] = Unread(root, path, known.stamp, known)
+    for seen in _batches(_parts(catalog, places, report, asked)):
+        with catalog.reading() as connection:
+            for part, listing in seen:
+                _compare(connection, part, listing, findings, report, asked.checksum)
     return findings
 
 
+class _Part(NamedTuple):
+    """Part of a root that is looked at: one of its directories, or some of its files, by path."""
+
+    root: RootDirectory
+    is_directory: bool
+    paths: list[str]
+
+
+def _parts(catalog: Catalog, places: Places, report: IngestReport, asked: Looking) -> list[_Part]:
+    """The places inside their roots; neighbouring files of one root are one part."""
+    parts: list[_Part] = []
+    for root, is_directory, place in _roots_of(catalog, places, report, asked):
+        path = storage_at(root.location).relative(root.location, place) or ""
+        last = parts[-1] if parts else None
+        if last is not None and not (is_directory or last.is_directory) and last.root is root:
+            last.paths.append(path)
+        else:
+            parts.append(_Part(root, is_directory, [path]))
+    return parts
+
+
 def _roots_of(
-    catalog: Catalog, places: list[str], report: IngestReport, asked: Looking
-) -> list[tuple[RootDirectory, str]]:
-    """The root of each place: one that it lies in, or else itself."""
-    directories = [_directory_of(place) for place in places]
-    whole = [place for place, own in zip(places, directories, strict=True) if place == own]
+    catalog: Catalog, places: Places, report: IngestReport, asked: Looking
+) -> Iterator[tuple[RootDirectory, bool, str]]:
+    """The root of each place: one that it lies in, or else itself; whether it is a directory."""
+    whole = [place for place in places.there if place in places.directories]
+    directories = [
+        place if place in places.directories else storage_at(place).parent(place)
+        for place in places.there
+    ]
+    distinct = list(dict.fromkeys(directories))
     with catalog.reading() as connection:
         known = root_directories(connection)
     known = reappeared(catalog, known, whole, report, asked.dry_run)
-    new = [directory for directory in directories if root_over(known, directory) is None]
+    roots = KnownRoots(known)
+    new = [directory for directory in distinct if roots.over(directory) is None]
     if new and not asked.dry_run:
         with catalog.writing() as connection:
-            for directory in new:
-                # Two files of one directory have one root.
-                if root_over(known, directory) is None:
-                    add_root(connection, directory)
-                    known = root_directories(connection)
-    found = [root_over(known, directory) for directory in directories]
-    plain = {root.id for root in found if root is not None and not root.has_fixity}
+            add_roots(connection, new)
+            roots = KnownRoots(root_directories(connection))
+    found = {directory: roots.over(directory) for directory in distinct}
+    plain = {root.id for root in found.values() if root is not None and not root.has_fixity}
     if asked.fixity and plain and not asked.dry_run:
         with catalog.writing() as connection:
-            for root_id in plain:
-                keep_fixity_of(connection, root_id)
-    return [
-        (_asked(root or RootDirectory(0, "", directory), asked.fixity), place)
-        for root, directory, place in zip(found, directories, places, strict=True)
-    ]
-
-
-def _directory_of(place: str) -> str:
-    storage = storage_at(place)
-    return place if storage.is_dir(place) else storage.parent(place)
+            keep_fixity_of(connection, plain)
+    # One object for each root, whatever lies in it.
+    taken: dict[str, RootDirectory] = {}
+    for directory, place in zip(directories, places.there, strict=True):
+        root = found[directory] or RootDirectory(0, "", directory)
+        if root.location not in taken:
+            taken[root.location] = _asked(root, asked.fixity)
+        yield taken[root.location], place == directory, place
 
 
 def _asked(root: RootDirectory, fixity: bool) -> RootDirectory:
     return root._replace(has_fixity=bool(root.has_fixity or fixity))
 
 
-def _compare(
-    catalog: Catalog, root: RootDirectory, place: str, checksum: bool, report: IngestReport
-) -> Plan:
+def _batches(parts: Iterable[_Part]) -> Iterator[list[tuple[_Part, Listing]]]:
+    """Look at parts; hand on together those with few files, to be compared in one transaction."""
+    seen: list[tuple[_Part, Listing]] = []
+    number = 0
+    for part in parts:
+        root, paths = part.root, part.paths
+        listing = discover(root.location, paths[0]) if part.is_directory else _stamps(root, paths)
+        seen.append((part, listing))
+        number += 1 + len(listing.found)
+        if number >= _TOGETHER:
+            yield seen
+            seen, number = [], 0
+    if seen:
+        yield seen
+
+
+def _stamps(root: RootDirectory, paths: Iterable[str]) -> Listing:
     storage = storage_at(root.location)
-    below = storage.relative(root.location, place) or ""
-    if storage.is_dir(place):
-        discovery = discover(root.location, below)
-        found, unreadable = discovery.found, discovery.unreadable
+    return Listing({path: storage.stamp(storage.join(root.location, path))[:2] for path in paths})
+
+
+def _compare(
+    connection: Connection,
+    part: _Part,
+    seen: Listing,
+    findings: Findings,
+    report: IngestReport,
+    checksum: bool,
+) -> None:
+    """Compare what was seen of a part with what the catalogue holds of it."""
+    root, found, unreadable = part.root, seen.found, seen.unreadable
+    below, fixity, is_empty = part.paths[0], root.has_fixity, not found
+    if not part.is_directory:
+        rows = files_at(connection, root.id, part.paths)
+    elif checksum:
+        rows = files_of_root(connection, root.id, below)
     else:
-        found, unreadable = {below: storage.stamp(place)[:2]}, {}
-    is_empty, fixity = not found, root.has_fixity
-    with catalog.reading() as connection:
-        if checksum:
-            rows = files_of_root(connection, root.id, below)
+        stamps = stamps_of_root(connection, root.id, below, fixity=fixity)
+        n_unchanged, others = without_unchanged(found, stamps)
+        report.unchanged += n_unchanged
+        if others:
+            rows = of_others(files_of_root(connection, root.id, below), others, fixity)
         else:
-            stamps = stamps_of_root(connection, root.id, below, fixity=fixity)
-            n_unchanged, others = without_unchanged(found, stamps)
-            report.unchanged += n_unchanged
-            if others:
-                rows = of_others(files_of_root(connection, root.id, below), others, fixity)
-            else:
-                rows = other_files_of_root(connection, root.id, below, fixity=fixity)
-        todo = plan(
-            found,
-            rows,
-            unreadable=unreadable,
-            checksum=checksum,
-            fixity=fixity,
-            is_empty=is_empty,
-        )
-        reasons = failures(connection, root.id) if todo.failed else {}
+            rows = other_files_of_root(connection, root.id, below, fixity=fixity)
+    todo = plan(
+        found,
+        rows,
+        unreadable=unreadable,
+        checksum=checksum,
+        fixity=fixity,
+        is_empty=is_empty,
+    )
+    findings.to_read += [
+        Unread(root, path, stamp, todo.known.get(path)) for path, stamp in todo.scan.items()
+    ]
+    for lost, taken in ((todo.gone, findings.gone), (todo.lost, findings.lost)):
+        for path in lost:
+            known = todo.known[path]
+            taken[known] = Unread(root, path, known.stamp, known)
     report.unchanged += todo.unchanged
     report.failed += len(todo.failed)
     report.kept += todo.kept
+    reasons = failures(connection, root.id, todo.failed)
     for path in todo.failed:
         report.failures[location_of(root.location, path)] = reasons[path]
     for path, reason in unreadable.items():
         report.unreadable[location_of(root.location, path)] = reason
-    return todo

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.file_rows import some_files
-from iidindex.catalog.roots import RootDirectory, move_root, relocated, root_over
-from iidindex.errors import CatalogError, IIDFormatError, SourceError
+from iidindex.catalog.roots import KnownRoots, RootDirectory, move_root
+from iidindex.errors import IIDFormatError, SourceError
 from iidindex.files.scan import scan
+from iidindex.ingestion.discover import discover
 from iidindex.ingestion.report import IngestReport
+from iidindex.model import FileStamp
+from iidindex.storage.enclosing import Enclosing
 from iidindex.storage.places import storage_at
 
 # Files of a root that are looked for where it may have gone; which part of them has to be there,
@@ -17,6 +22,11 @@ from iidindex.storage.places import storage_at
 _LOOKED_FOR = 100
 _MOST_OF_IT = 0.5
 _READ = 5
+# Paths that are looked for one by one; for more, of many roots, a directory is listed.
+_FEW_PATHS = 10 * _LOOKED_FOR
+
+# Path, stamp and digest of some files.
+_Sample = Sequence[tuple[str, FileStamp, bytes | None]]
 
 
 def reappeared(
@@ -31,29 +41,32 @@ def reappeared(
     Otherwise all of them would be indexed twice. Wherever there is a doubt, the directory is a
     new root: to take another archive for the old one would lose what is known of that.
     """
-    new = [place for place in dict.fromkeys(directories) if root_over(known, place) is None]
+    roots = KnownRoots(known)
+    new = [place for place in dict.fromkeys(directories) if roots.over(place) is None]
     gone = [root for root in known if new and _is_gone(root)]
-    fits = [
-        (root, directory)
-        for root in gone
-        for directory in new
-        if _lies_in(catalog, root, directory)
-    ]
+    if not gone:
+        return known
+    fits = list(_fits(catalog, gone, new))
+    of_root = Counter(root.id for root, _ in fits)
+    of_directory = Counter(directory for _, directory in fits)
+    enclosing = Enclosing(new)
+    inside = {(place, root.id) for root in known for place in enclosing.over(root.location)}
+    below = Counter(place for place, _ in inside)
+    moved: dict[int, RootDirectory] = {}
     for root, directory in fits:
         # Nobody can tell which of several it is.
-        if sum(root in fit or directory in fit for fit in fits) > 1:
+        if of_root[root.id] > 1 or of_directory[directory] > 1:
             continue
-        try:
-            with catalog.reading() as connection:
-                moved = relocated(connection, root.name, directory)
-        except CatalogError:
+        if below[directory] > ((directory, root.id) in inside):
             continue  # another root lies there, or below it
+        below.subtract(enclosing.over(root.location))
         report.relocated[root.name] = directory
-        if not dry_run:
-            with catalog.writing() as connection:
-                move_root(connection, moved)
-        known = [one._replace(location=directory) if one.id == root.id else one for one in known]
-    return known
+        moved[root.id] = root._replace(location=directory)
+    if moved and not dry_run:
+        with catalog.writing() as connection:
+            for root in moved.values():
+                move_root(connection, root)
+    return [moved.get(root.id, root) for root in known]
 
 
 def _is_gone(root: RootDirectory) -> bool:
@@ -64,20 +77,48 @@ def _is_gone(root: RootDirectory) -> bool:
     return not storage.has_any(root.location)
 
 
-def _lies_in(catalog: Catalog, root: RootDirectory, directory: str) -> bool:
-    """Whether most of some files of a root lie in a directory, as they were."""
+def _fits(
+    catalog: Catalog, gone: Sequence[RootDirectory], new: Sequence[str]
+) -> Iterator[tuple[RootDirectory, str]]:
+    """Roots, and directories in which most of some of their files lie, as they were.
+
+    A directory is looked into once, and not once for each root.
+    """
     with catalog.reading() as connection:
-        files = some_files(connection, root.id, _LOOKED_FOR)
+        samples = [some_files(connection, root.id, _LOOKED_FOR) for root in gone]
+    owners: dict[tuple[str, FileStamp], list[int]] = {}
+    for nth, sample in enumerate(samples):
+        for path, stamp, _ in sample:
+            owners.setdefault((path, stamp), []).append(nth)
+    paths = {path for path, _ in owners}
+    for directory in new:
+        there = _stamps_in(directory, paths)
+        met = Counter(nth for one in there.items() for nth in owners.get(one, ()))
+        for nth, number in sorted(met.items()):
+            is_most = number >= _MOST_OF_IT * len(samples[nth])
+            if is_most and _is_of(directory, there, samples[nth]):
+                yield gone[nth], directory
+
+
+def _stamps_in(directory: str, paths: Collection[str]) -> dict[str, FileStamp]:
+    """The stamps of those files of a directory that are looked for, and perhaps of others."""
+    if len(paths) > _FEW_PATHS:
+        return {path: FileStamp(*stamp) for path, stamp in discover(directory).found.items()}
     storage = storage_at(directory)
-    found: list[tuple[str, bytes | None]] = []
-    for path, stamp, digest in files:
-        location = storage.join(directory, path)
+    found: dict[str, FileStamp] = {}
+    for path in paths:
         with suppress(SourceError):
-            if storage.stamp(location) == stamp:
-                found.append((location, digest))
-    if not found or len(found) < _MOST_OF_IT * len(files):
-        return False
+            found[path] = storage.stamp(storage.join(directory, path))
+    return found
+
+
+def _is_of(directory: str, there: dict[str, FileStamp], sample: _Sample) -> bool:
+    """Whether some of the files that lie in a directory hold what they did."""
+    storage = storage_at(directory)
+    found = [(path, digest) for path, stamp, digest in sample if there.get(path) == stamp]
     try:
-        return all(scan(location).digest == digest for location, digest in found[:_READ])
+        return all(
+            scan(storage.join(directory, path)).digest == digest for path, digest in found[:_READ]
+        )
     except (SourceError, IIDFormatError):
         return False

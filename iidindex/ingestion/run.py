@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.journal import begin_ingest, end_ingest
 from iidindex.catalog.load import Loader
-from iidindex.catalog.roots import root_directories, root_over, roots_in_use
+from iidindex.catalog.roots import KnownRoots, root_directories, roots_in_use
 from iidindex.errors import IngestError
 from iidindex.files.arguments import is_positive
 from iidindex.ingestion.borrowed_executor import checked_executor
@@ -96,7 +96,7 @@ def ingest(
         _noted(catalog, [*places.there, *places.absent], dry_run, report) as ingest_id,
     ):
         asked = Looking(checksum=checksum, fixity=fixity, dry_run=dry_run)
-        findings = look(catalog, places.there, report, asked)
+        findings = look(catalog, places, report, asked)
         run = _Run(catalog, findings, report, interrupt, ingest_id, dry_run, progress)
         files = findings.to_read
         scanned = scan_all(
@@ -124,8 +124,8 @@ def _check_any(catalog: Catalog, places: Places) -> None:
     if places.there or not places.absent:
         return
     with catalog.reading() as connection:
-        known = root_directories(connection)
-    if not any(root_over(known, place) for place in places.absent):
+        known = KnownRoots(root_directories(connection))
+    if not any(known.over(place) for place in places.absent):
         raise IngestError(f"{next(iter(places.absent.values()))}: {_ABSENT}")
 
 

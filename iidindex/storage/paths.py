@@ -50,7 +50,7 @@ def absolute(path: str | bytes | os.PathLike[str]) -> str:
         ) from None
 
 
-def ways_to(path: str | bytes | os.PathLike[str]) -> list[str]:
+def ways_to(path: str | bytes | os.PathLike[str], known: dict[str, str] | None = None) -> list[str]:
     """Absolute paths that name the same place, each with more of its links followed.
 
     The first is the path as it stands, the last has no link in it; without links, they are one.
@@ -58,6 +58,9 @@ def ways_to(path: str | bytes | os.PathLike[str]) -> list[str]:
     Parameters
     ----------
     path : path-like
+    known : dict of str to str, optional
+        From directories to their names without links, of other calls a moment ago: what is found
+        is put there, so that the directory of a thousand files is looked at once.
 
     Returns
     -------
@@ -71,12 +74,27 @@ def ways_to(path: str | bytes | os.PathLike[str]) -> list[str]:
         If no file can have this path.
     """
     place = absolute(path)
-    final = os.path.realpath(place)
+    known = {} if known is None else known
+    final = _real(place, known)
     if final == place:
         return [place]
     parts = place.split(os.sep)
     ways = [place]
     for end in range(2, len(parts)):
-        ahead = os.path.realpath(os.sep.join(parts[:end]))
+        ahead = _real_directory(os.sep.join(parts[:end]), known)
         ways.append(os.path.join(ahead, *parts[end:]))
     return list(dict.fromkeys([*ways, final]))
+
+
+def _real(place: str, known: dict[str, str]) -> str:
+    directory, name = os.path.split(place)
+    found = os.path.join(_real_directory(directory, known), name)
+    # Where a name may be short for another, only the system can tell.
+    is_plain = os.sep == "/" and not os.path.islink(found)
+    return found if is_plain else os.path.realpath(found)
+
+
+def _real_directory(directory: str, known: dict[str, str]) -> str:
+    if directory not in known:
+        known[directory] = os.path.realpath(directory)
+    return known[directory]

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import cast
 
 from iidindex.storage.local_storage import LOCAL
+from iidindex.storage.paths import ways_to
 from iidindex.storage.protocol import Storage
 
 # By the scheme of a URL: the module whose `STORAGE` it is. It is imported when it is asked for.
@@ -25,6 +26,18 @@ def _storage_of(scheme: str) -> Storage:
     # A path may have these characters in it.
     home = _BY_SCHEME.get(scheme)
     return LOCAL if home is None else cast("Storage", import_module(home).STORAGE)
+
+
+class Ways:
+    """The ways to many places that are looked at together; see `Storage.ways`."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def to(self, location: str) -> list[str]:
+        """The ways to one of them."""
+        storage = storage_at(location)
+        return ways_to(location, self._known) if storage is LOCAL else storage.ways(location)
 
 
 def location_of(root: str, path: str) -> str:
