@@ -30,7 +30,7 @@ def effort(index, job):
         steps += 1
         return 0
 
-    with _watched(index, on_steps):
+    with _watched(index, lambda connection: connection.set_progress_handler(on_steps, 100)):
         before = sys.getprofile()
         sys.setprofile(on_call)
         try:
@@ -40,15 +40,25 @@ def effort(index, job):
     return Effort(calls, steps)
 
 
+def traced(index, tell):
+    """Have every statement that is asked told."""
+    return _watched(index, lambda connection: connection.set_trace_callback(tell))
+
+
 @contextmanager
-def _watched(index, on_steps):
+def _watched(index, watch):
     engine = index._catalog.engine
+    connections = []
 
-    def watch(connection, *_):
-        connection.set_progress_handler(on_steps, 100)
+    def take(connection, *_):
+        watch(connection)
+        connections.append(connection)
 
-    event.listen(engine, "checkout", watch)
+    event.listen(engine, "checkout", take)
     try:
         yield
     finally:
-        event.remove(engine, "checkout", watch)
+        event.remove(engine, "checkout", take)
+        for connection in connections:
+            connection.set_trace_callback(None)
+            connection.set_progress_handler(None, 0)

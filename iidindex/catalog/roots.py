@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, exists, func, select, update
 from iidindex.catalog.schema import files, path_value, roots
 from iidindex.catalog.statement import execute_many
 from iidindex.errors import CatalogError
-from iidindex.storage.enclosing import Enclosing
+from iidindex.storage.enclosing import Enclosing, above
 from iidindex.storage.places import storage_at
 
 
@@ -41,6 +41,12 @@ _DIRECTORIES = select(
 def root_directories(connection: Connection) -> list[RootDirectory]:
     """All roots, by id; no file is counted, which takes as long as there are many."""
     return [RootDirectory(*row) for row in connection.execute(_DIRECTORIES)]
+
+
+def roots_over(connection: Connection, location: str) -> list[RootDirectory]:
+    """The roots that a location lies in, by id."""
+    lies_in = roots.c.location.in_(list(above(location)))
+    return [RootDirectory(*row) for row in connection.execute(_DIRECTORIES.where(lies_in))]
 
 
 def roots_in_use(connection: Connection) -> list[RootDirectory]:

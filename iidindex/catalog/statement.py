@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from weakref import WeakSet
 
 import numpy as np
-from sqlalchemy import BindParameter, ColumnElement, Connection, CursorResult, bindparam
+from sqlalchemy import BindParameter, ColumnElement, Connection, CursorResult, Join, bindparam
 from sqlalchemy.engine import Dialect as SQLDialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement
@@ -44,6 +44,27 @@ def _json_array(element: _Array, compiler: Any, **options: Any) -> str:
 def is_among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """The column has one of the values of a parameter, which is a list or an array."""
     return column.op("IN", is_comparison=True)(_Array(bindparam(name)))
+
+
+class Ordered(Join):
+    """A join whose left side SQLite takes first."""
+
+    inherit_cache = True
+
+
+@compiles(Ordered, "sqlite")
+def _cross_join(element: Ordered, compiler: Any, **options: Any) -> str:
+    left, right = (
+        compiler.process(side, asfrom=True, from_linter=None, **_without_linter(options))
+        for side in (element.left, element.right)
+    )
+    assert element.onclause is not None
+    condition = compiler.process(element.onclause, **_without_linter(options))
+    return f"{left} CROSS JOIN {right} ON {condition}"
+
+
+def _without_linter(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in ("from_linter", "asfrom")}
 
 
 class Cursor(Protocol):

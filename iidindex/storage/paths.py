@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from iidindex.errors import SourceNotFoundError, WrongTypeError
 
@@ -90,8 +91,16 @@ def _real(place: str, known: dict[str, str]) -> str:
     directory, name = os.path.split(place)
     found = os.path.join(_real_directory(directory, known), name)
     # Where a name may be short for another, only the system can tell.
-    is_plain = os.sep == "/" and not os.path.islink(found)
+    is_plain = os.sep == "/" and not _is_link(found)
     return found if is_plain else os.path.realpath(found)
+
+
+def _is_link(path: str) -> bool:
+    # `os.path.islink` takes what no file can be called for a file that is not there.
+    try:
+        return stat.S_ISLNK(os.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _real_directory(directory: str, known: dict[str, str]) -> str:

@@ -23,7 +23,6 @@ from sqlalchemy import (
     literal_column,
     select,
 )
-from sqlalchemy.ext.compiler import compiles
 
 from iidindex.catalog.schema import (
     entries,
@@ -31,7 +30,7 @@ from iidindex.catalog.schema import (
     iids,
     roots,
 )
-from iidindex.catalog.statement import Statement, is_among
+from iidindex.catalog.statement import Ordered, Statement, is_among
 from iidindex.query.question.conditions import (
     boxes_near,
     has_iid,
@@ -267,7 +266,7 @@ def _joined(
     ]
     source = _from_files() if way is Way.FILES else _from_entries()
     if said is not None:
-        source = _Ordered(source, said, said.c.id == files.c.id)
+        source = Ordered(source, said, said.c.id == files.c.id)
     if with_names:
         source = _with_names(source)
     elif shape.asks_of_iids and way is not Way.IIDS and not shape.iids_are_known:
@@ -275,41 +274,20 @@ def _joined(
     return select(*columns).select_from(source).where(and_(*conditions))
 
 
-class _Ordered(Join):
-    """A join whose left side SQLite takes first."""
-
-    inherit_cache = True
-
-
-@compiles(_Ordered, "sqlite")
-def _cross_join(element: _Ordered, compiler: Any, **options: Any) -> str:
-    left, right = (
-        compiler.process(side, asfrom=True, from_linter=None, **_without_linter(options))
-        for side in (element.left, element.right)
-    )
-    assert element.onclause is not None
-    condition = compiler.process(element.onclause, **_without_linter(options))
-    return f"{left} CROSS JOIN {right} ON {condition}"
-
-
-def _without_linter(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name not in ("from_linter", "asfrom")}
-
-
 def _from_files() -> Join:
     """From files to the ranges of their entries."""
     last = files.c.first_entry_id + files.c.n_entries - 1
-    return _Ordered(files, entries, entries.c.id.between(files.c.first_entry_id, last))
+    return Ordered(files, entries, entries.c.id.between(files.c.first_entry_id, last))
 
 
 def _from_entries() -> Join:
-    return _Ordered(entries, files, files.c.id == entries.c.file_id)
+    return Ordered(entries, files, files.c.id == entries.c.file_id)
 
 
 def _with_names(source: Join) -> Join:
     """With where files lie, and the IIDs themselves."""
-    return _with_iids(_Ordered(source, roots, roots.c.id == files.c.root_id))
+    return _with_iids(Ordered(source, roots, roots.c.id == files.c.root_id))
 
 
 def _with_iids(source: Join) -> Join:
-    return _Ordered(source, iids, iids.c.id == entries.c.iid_id)
+    return Ordered(source, iids, iids.c.id == entries.c.iid_id)

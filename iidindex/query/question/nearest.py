@@ -23,6 +23,10 @@ from iidindex.query.question.asking import Question, Row, files_of
 
 # Half the side of the first square that is looked at.
 _FIRST_REACH = 32
+# Half the side of a square that covers the plane, wherever its middle may be.
+_ALL = 1 << 31
+# So many candidates are looked for at once, rather than by one square after the other.
+_FEW = 1000
 # So many masks are worth a process of their own: it takes some 0.3 s to start.
 _WORTHWHILE = 1 << 15
 
@@ -79,12 +83,27 @@ class NearestQuestion:
         def files(file_ids: Ints) -> dict[int, Original]:
             return files_of(self.connection, file_ids)
 
-        ids, distances = nearest(self._originals, near, find, files, filters.on_stale, filters.jobs)
+        def few() -> bool:
+            # To count all entries of an archive takes longer than to look into some squares.
+            plan = (
+                Question(self.connection, self._originals, filters).plan if filters.given else None
+            )
+            return plan is not None and plan.found.get(plan.way, _FEW) < _FEW
+
+        ids, distances = nearest(
+            self._originals, near, find, files, filters.on_stale, filters.jobs, few
+        )
         return ids[:limit], distances[:limit]
 
 
 def nearest(
-    originals: Originals, near: Near, find: Find, files: Files, on_stale: OnStale, jobs: int = 1
+    originals: Originals,
+    near: Near,
+    find: Find,
+    files: Files,
+    on_stale: OnStale,
+    jobs: int = 1,
+    few: Callable[[], bool] = lambda: False,
 ) -> tuple[Ints, list[float]]:
     """Find the `k` masks nearest to a pixel.
 
@@ -99,6 +118,8 @@ def nearest(
     on_stale : {"error", "skip", "warn"}
     jobs : int
         Processes that read masks, if there are many to read.
+    few : callable
+        Tells whether there are so few candidates that the second square may hold all of them.
 
     Returns
     -------
@@ -110,7 +131,8 @@ def nearest(
     -----
     A mask is no nearer than its box. So boxes are looked for in a square around the pixel
     that doubles until no box outside can matter, and masks are read by the distance of their
-    boxes until the next box is farther than the k-th mask.
+    boxes until the next box is farther than the k-th mask. Where candidates are few, as in one
+    file, they are all looked for as soon as the first square does not suffice.
     """
     reach = _FIRST_REACH
     ids = np.empty(0, np.int64)
@@ -131,7 +153,7 @@ def nearest(
         enough = len(ids) == near.k and away[-1] <= reach
         if enough or _covers(square):
             return ids, away.tolist()
-        reach *= 2
+        reach = _ALL if reach == _FIRST_REACH and few() else 2 * reach
 
 
 def _covers(square: BBox) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 
-from iidindex.catalog.roots import root_directories
+from iidindex.catalog.roots import roots_over
 from iidindex.catalog.schema import OK, files, roots
+from iidindex.catalog.statement import Ordered
 from iidindex.errors import QueryError, SourceError
 from iidindex.query.question.near_names import near_path
 from iidindex.storage.places import location_of, storage_at
@@ -32,13 +33,12 @@ def file_of(connection: Connection, path: str) -> Span:
     """
     places = places_meant(path)
     storage = storage_at(path)
-    known = root_directories(connection)
     for place in places:
-        for root in known:
+        for root in roots_over(connection, place):
             relative = storage.relative(root.location, place)
-            for span, _ in _spans(connection, [root.id], relative) if relative else []:
+            for span, _ in _spans(connection, relative, root.id) if relative else []:
                 return span
-    found = _spans(connection, [root.id for root in known], path)
+    found = _spans(connection, path)
     if len(found) > 1:
         named = ", ".join(sorted(location for _, location in found))
         raise QueryError(f"{path}: several files have this path; name one of {named}")
@@ -70,13 +70,16 @@ def places_meant(path: str) -> list[str]:
         return []
 
 
-def _spans(connection: Connection, root_ids: list[int], path: str) -> list[tuple[Span, str]]:
-    """Files of a path inside some roots, and where they lie."""
+def _spans(connection: Connection, path: str, root_id: int | None = None) -> list[tuple[Span, str]]:
+    """Files of a path inside a root, or inside any, and where they lie."""
+    placed = and_(files.c.root_id == roots.c.id, files.c.path == path)
     statement = (
         select(files.c.id, func.coalesce(files.c.first_entry_id, 0), files.c.n_entries)
         .add_columns(roots.c.location)
-        .join(roots, roots.c.id == files.c.root_id)
-        .where(files.c.root_id.in_(root_ids), files.c.path == path, files.c.state == OK)
+        .select_from(Ordered(roots, files, placed))
+        .where(files.c.state == OK)
     )
+    if root_id is not None:
+        statement = statement.where(roots.c.id == root_id)
     rows = connection.execute(statement)
     return [(Span(*span), location_of(location, path)) for *span, location in rows]
