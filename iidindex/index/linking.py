@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from iidindex.index.opened import Opened
 from iidindex.model import IID
-from iidindex.query.answers.records import Records
+from iidindex.query.answers.records import LazyRecords, Records
 from iidindex.query.holdings.inventory import GroupCount, IIDCount, groups, iids
 from iidindex.query.linkage.chain import FileStep, chain
 from iidindex.query.linkage.individual import individual
@@ -200,10 +200,11 @@ class Linkage(Opened):
         Returns
         -------
         Records of IIDCount
-            By address, then by domain: ``iid files entries``.
+            By address, then by domain: ``iid files entries``. They come one after the other as
+            they are iterated over, or made a table of; ``len``, ``[…]`` and ``==`` keep all.
         """
         found = iids(self._catalog, prefix=prefix, domain=domain, limit=limit)
-        return Records(IID_COUNT, found)
+        return LazyRecords(IID_COUNT, found)
 
     def groups(self) -> Records[GroupCount]:
         """Groups that have members, by name: ``name files entries``."""

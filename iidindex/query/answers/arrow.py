@@ -7,6 +7,7 @@ import os
 from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,12 +71,12 @@ def schema_of(kind: Kind) -> pa.Schema:
     )
 
 
-def batches_of_records(kind: Kind, records: Sequence[Any]) -> Iterator[pa.RecordBatch]:
-    """Records as batches of columns."""
+def batches_of_records(kind: Kind, records: Iterable[Any]) -> Iterator[pa.RecordBatch]:
+    """Records as batches of columns, as they come."""
     pa = library("pyarrow", "arrow")
     schema = schema_of(kind)
-    for start in range(0, len(records), BATCH_ROWS):
-        part = records[start : start + BATCH_ROWS]
+    waiting = iter(records)
+    while part := list(islice(waiting, BATCH_ROWS)):
         arrays = [
             _values(column, [column.get(record) for record in part]) for column in kind.columns
         ]

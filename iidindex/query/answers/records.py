@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
@@ -137,15 +137,25 @@ class Records(Tabular, Generic[T_co]):
         self, kind: Kind, records: Iterable[T_co], catalog: Catalog | Elsewhere | None = None
     ) -> None:
         self._kind = kind
-        self._records = list(records)
+        self._kept: list[T_co] | None = list(records)
         self._catalog = catalog
+
+    def _all(self) -> list[T_co]:
+        """All records at once, which are kept."""
+        if self._kept is None:
+            self._kept = list(self._ask())
+        return self._kept
+
+    def _ask(self) -> Iterator[T_co]:
+        """The records as they come."""
+        raise NotImplementedError  # only of what has not kept them
 
     def _kind_of_rows(self) -> Kind:
         if self._catalog is None:
             return self._kind
         from iidindex.query.answers.file_metadata import FileMetadata
 
-        told: Any = self._records
+        told: Any = self._all()
         return replace(self._kind, metadata=FileMetadata(self._catalog, told).under)
 
     @property
@@ -155,24 +165,24 @@ class Records(Tabular, Generic[T_co]):
 
     def __getstate__(self) -> tuple[Any, ...]:
         catalog = None if self._catalog is None else self._catalog.elsewhere
-        return self._kind, self._records, catalog
+        return self._kind, self._all(), catalog
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._kind, self._records, self._catalog = state
+        self._kind, self._kept, self._catalog = state
 
     def _batches(self, kind: Kind) -> Iterator[pyarrow.RecordBatch]:
         from iidindex.query.answers.arrow import batches_of_records
 
-        return batches_of_records(kind, self._records)
+        return batches_of_records(kind, self)
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._all())
 
     def __iter__(self) -> Iterator[T_co]:
-        return iter(self._records)
+        return self._ask() if self._kept is None else iter(self._kept)
 
     def __contains__(self, record: object) -> bool:
-        return record in self._records
+        return record in self._all()
 
     @overload
     def __getitem__(self, place: int) -> T_co: ...
@@ -182,18 +192,45 @@ class Records(Tabular, Generic[T_co]):
 
     def __getitem__(self, place: int | slice) -> T_co | Records[T_co]:
         if isinstance(place, slice):
-            return Records(self._kind, self._records[place], self._catalog)
-        return self._records[place]
+            return Records(self._kind, self._all()[place], self._catalog)
+        return self._all()[place]
 
     def __add__(self, other: Iterable[T_co]) -> list[T_co]:
-        return [*self._records, *other]
+        return [*self._all(), *other]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Records):
-            other = other._records
-        return self._records == other if isinstance(other, list) else NotImplemented
+            other = other._all()
+        return self._all() == other if isinstance(other, list) else NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return repr(self._records)
+        return repr(self._all())
+
+
+class LazyRecords(Records[T_co]):
+    """Records that are asked for when they are read, and come one after the other.
+
+    To iterate over them, and to make data frames or tables of them, keeps none; the index must be
+    open then, and each time it is asked anew. Whatever else a list can do keeps all of them.
+
+    Parameters
+    ----------
+    kind : Kind
+    ask : callable
+        Gives an iterator over them.
+    """
+
+    def __init__(self, kind: Kind, ask: Callable[[], Iterator[T_co]]) -> None:
+        self._kind = kind
+        self._kept = None
+        self._catalog = None
+        self._asking = ask
+
+    def _ask(self) -> Iterator[T_co]:
+        return self._asking()
+
+    def __reduce__(self) -> tuple[type[Records[T_co]], tuple[Kind, list[T_co]]]:
+        # Elsewhere there may be no index to ask.
+        return Records, (self._kind, self._all())

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.lookup import group_names, numbers
+from iidindex.catalog.lookup import asked, group_names, numbers
 from iidindex.files.arguments import check_number
 from iidindex.model import IID, check_bytes
 from iidindex.query.question.filter_kinds import end_of_prefix
+
+# Rows fetched at a time.
+_ROWS = 1000
 
 # The members of each group in each file are a range of a primary key.
 _MEMBERS = (
@@ -42,8 +47,8 @@ def iids(
     prefix: bytes | None = None,
     domain: bytes | None = None,
     limit: int | None = None,
-) -> list[IIDCount]:
-    """IIDs that are in files.
+) -> Callable[[], Iterator[IIDCount]]:
+    """Ask for the IIDs that are in files.
 
     Parameters
     ----------
@@ -57,12 +62,12 @@ def iids(
 
     Returns
     -------
-    list of IIDCount
-        By address, then by domain, none first.
+    callable
+        Asks, and gives them one after the other: by address, then by domain, none first.
 
     Notes
     -----
-    It takes a row of an index for every entry of the IIDs listed; `limit` ends it early.
+    It takes a row of an index for every entry of the IIDs that are read, and no memory for them.
     """
     conditions, parameters = ["f.state = 'ok'"], list[object]()
     if prefix is not None:
@@ -86,12 +91,15 @@ def iids(
         "GROUP BY i.address, i.domain ORDER BY i.address, i.domain LIMIT ?"
     )
     parameters.append(-1 if number is None else number)
+    return partial(_counted, catalog, statement, parameters)
+
+
+def _counted(catalog: Catalog, statement: str, parameters: list[object]) -> Iterator[IIDCount]:
     with catalog.reading() as connection:
-        rows = connection.exec_driver_sql(statement, tuple(parameters))
-        return [
-            IIDCount(IID(domain, address), files, entries)
-            for domain, address, files, entries in rows
-        ]
+        cursor = asked(connection, statement, parameters)
+        while rows := cursor.fetchmany(_ROWS):
+            for domain, address, files, entries in rows:
+                yield IIDCount(IID(domain, address), files, entries)
 
 
 def groups(catalog: Catalog) -> list[GroupCount]:
