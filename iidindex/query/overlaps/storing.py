@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import select
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.schema import files, overlap_files
+from iidindex.catalog.schema import files
 from iidindex.errors import QueryError, SourceError
 from iidindex.plural import counted
 from iidindex.query.answers.indexed_file import IndexedFile, listed_files
-from iidindex.query.overlaps.counting import check_order, counted_files, kept_files
+from iidindex.query.overlaps.counting import check_order, counted_files
 from iidindex.query.overlaps.pairs import Pairs
 from iidindex.query.pixels.originals import Originals
-from iidindex.query.pixels.segments import Ints, Segments
+from iidindex.query.pixels.segments import Segments
 from iidindex.query.question import compile as sql
 from iidindex.query.question.asked import Filters
 from iidindex.query.question.asking import Question
@@ -65,18 +65,18 @@ def store(
     catalog.check_writable()
     with catalog.sole_writer():
         with catalog.reading() as connection:
-            found = sql.count_filled_files(shape).run(connection, values_of(filters))
-            total: int = found.fetchone()[0]
-        done, after = 0, 0
+            total, left = (
+                sql.count_filled_files(one).run(connection, values_of(filters)).fetchone()[0]
+                for one in (shape, shape._replace(stored=False))
+            )
+        done, after = total - left, 0
         while done < total:
             with catalog.reading() as connection:
-                going_on = filters.following(after).reading(
-                    "warn" if filters.on_stale == "error" else None, None
-                )
+                going_on = replace(filters, stored=False).following(after)
+                going_on = going_on.reading("warn" if filters.on_stale == "error" else None, None)
                 question = Question(connection, originals, going_on)
-                kept = kept_files(connection)
-                with closing(counted_files(question, originals, kept)) as parts:
-                    batch = _Batch(kept)
+                with closing(counted_files(question, originals)) as parts:
+                    batch = _Batch()
                     for segments, pairs in parts:
                         done, after = done + batch.add(segments, pairs), int(segments.id[-1])
                         if progress is not None:
@@ -86,11 +86,11 @@ def store(
                     else:
                         done = total
             batch.write(catalog)
-    left = _files_without_overlaps(catalog, filters) if filters.on_stale == "error" else []
-    if left:
-        more = f", nor can {counted(len(left) - 1, 'other')}" if len(left) > 1 else ""
+    bad = _files_without_overlaps(catalog, filters) if filters.on_stale == "error" else []
+    if bad:
+        more = f", nor can {counted(len(bad) - 1, 'other')}" if len(bad) > 1 else ""
         raise SourceError(
-            f"{left[0].location}: cannot be believed{more}; the overlaps of all other files are "
+            f"{bad[0].location}: cannot be believed{more}; the overlaps of all other files are "
             "stored"
         )
 
@@ -121,9 +121,8 @@ def _of_whole_files(filters: Filters) -> Shape:
 class _Batch:
     """Overlaps that are committed together."""
 
-    def __init__(self, kept: Ints) -> None:
+    def __init__(self) -> None:
         self._begin = time.monotonic()
-        self._kept = kept
         self._files: list[int] = []
         self._flat: list[int] = []
 
@@ -136,7 +135,7 @@ class _Batch:
     def add(self, segments: Segments, pairs: Pairs) -> int:
         """Take in what is new of files that could be read; return how many files there were."""
         files = np.unique(segments.file_id)
-        new = np.setdiff1d(files, np.concatenate([self._kept, pairs.unread]))
+        new = np.setdiff1d(files, pairs.unread)
         file_id = segments.file_id[np.searchsorted(segments.id, pairs.a)]
         chosen = pairs.among(np.isin(file_id, new))
         self._flat += np.column_stack(chosen[:3]).ravel().tolist()
@@ -154,6 +153,5 @@ class _Batch:
 
 def _files_without_overlaps(catalog: Catalog, filters: Filters) -> list[IndexedFile]:
     """List files that fit and have entries, but whose overlaps are not stored."""
-    is_kept = files.c.id.in_(select(overlap_files.c.file_id))
-    fits = of_files(shape_of(filters))
-    return listed_files(catalog, [*fits, files.c.n_entries > 0, ~is_kept], values_of(filters))
+    fits = of_files(shape_of(replace(filters, stored=False)))
+    return listed_files(catalog, [*fits, files.c.n_entries > 0], values_of(filters))

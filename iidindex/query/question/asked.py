@@ -61,6 +61,8 @@ class Filters:
         What to do about originals that are not what they were.
     jobs : int
         Processes that look at pixels.
+    stored : bool, optional
+        In files whose overlaps the catalogue keeps, or in the others.
     """
 
     given: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -72,6 +74,7 @@ class Filters:
     limit: int | None = None
     on_stale: OnStale = "error"
     jobs: int = 1
+    stored: bool | None = None
 
     def where(self, **wanted: Unpack[Where]) -> Self:
         """Narrow the question down; what is None stays as it was."""

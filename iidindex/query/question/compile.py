@@ -169,6 +169,17 @@ def count_filled_files(shape: Shape) -> Select[Any]:
 
 
 @_kept
+def ranges(shape: Shape) -> Select[Any]:
+    """Select the first and the last of the ids of the entries of each file that fits, in order."""
+    first = files.c.first_entry_id
+    return (
+        select(first, first + files.c.n_entries - literal_column("1"))
+        .where(and_(*of_files(shape), files.c.n_entries > literal_column("0")))
+        .order_by(first)
+    )
+
+
+@_kept
 def originals_of() -> Select[Any]:
     """Select id, path, size, mtime_ns and the root's location of the files with the ``ids``."""
     return (

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    exists,
     false,
     literal_column,
     select,
@@ -17,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
-from iidindex.catalog.schema import OK, entries, entry_boxes, files, iids
+from iidindex.catalog.schema import OK, entries, entry_boxes, files, iids, overlap_files
 from iidindex.catalog.statement import is_among
 from iidindex.model import BBox
 from iidindex.query.question.filters import FILTERS
@@ -37,7 +38,11 @@ def _asked(table: str, shape: Shape) -> Conditions:
 
 def of_files(shape: Shape) -> Conditions:
     """What is asked of files; that they are there, at least."""
-    return [files.c.state == literal_column(f"'{OK}'"), *_asked("files", shape)]
+    found = [files.c.state == literal_column(f"'{OK}'"), *_asked("files", shape)]
+    if shape.stored is not None:
+        is_stored = exists().where(overlap_files.c.file_id == files.c.id)
+        found.append(is_stored if shape.stored else ~is_stored)
+    return found
 
 
 def of_iids(shape: Shape, leads: bool) -> Conditions:

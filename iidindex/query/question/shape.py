@@ -30,6 +30,8 @@ class Shape(NamedTuple):
     is_nowhere : bool
         Whether one of the regions has no pixel.
     order_by : tuple of str or MetaOrder
+    stored : bool, optional
+        Whether the overlaps of the files are to be in the catalogue, or not to be there.
     """
 
     filters: tuple[tuple[str, Hashable], ...] = ()
@@ -39,6 +41,7 @@ class Shape(NamedTuple):
     n_regions: int = 0
     is_nowhere: bool = False
     order_by: tuple[str | MetaOrder, ...] = ()
+    stored: bool | None = None
 
     def of(self, table: str) -> list[tuple[str, Hashable]]:
         """The filters that ask of a table: ``files``, ``iids``, ``groups`` or ``entries``."""
@@ -84,6 +87,7 @@ def shape_of(filters: Filters, iid_ids: Sequence[int] | None = None) -> Shape:
         n_regions=len(filters.regions),
         is_nowhere=not all(box.n_pixels for box in filters.regions),
         order_by=tuple(map(shape_of_order, filters.order_by)),
+        stored=filters.stored,
     )
 
 
