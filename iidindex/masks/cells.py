@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from iidindex.model import BBox
 Ints = npt.NDArray[np.int64]
 # A cell has fewer than 2**32 pixels, as no coordinate is above 65535.
 Counts = npt.NDArray[np.uint32]
+Unsigned = npt.NDArray[np.unsignedinteger[Any]]
 
 # Cells and pixels handled at a time.
 _WINDOWS = 1 << 14
@@ -274,14 +276,51 @@ def _count_unpacked(
     blocks = row_blocks(regions, which, int(rows[0]), int(rows[-1]), max_pixels=_BLOCK_PIXELS)
     for row, block in blocks:
         pixels = block[:, cols[0] : cols[-1]].view(np.uint8)
-        if not is_fine:
-            pixels = np.add.reduceat(pixels, cols[:-1] - cols[0], axis=1, dtype=np.uint16)
         last = row + len(block)
         begin = int(np.searchsorted(rows, row, side="right")) - 1
         end = int(np.searchsorted(rows, last))
-        opens = np.maximum(rows[begin:end], row) - row
-        if len(opens) == len(pixels):
-            # Each row is a row of cells.
-            dense[begin:end] += pixels
+        sums, most = pixels, 1
+        # Each row may be a row of cells, and each column a column of them.
+        if end - begin != len(pixels):
+            sums, most = _sums(pixels, np.maximum(rows[begin:end], row) - row, most)
+        if not is_fine:
+            across, _ = _sums(np.ascontiguousarray(sums.T), cols[:-1] - cols[0], most)
+            sums = across.T
+        dense[begin:end] += sums
+
+
+def _sums(rows: Unsigned, opens: Ints, most: int) -> tuple[Unsigned, int]:
+    """Add up rows that follow each other.
+
+    `np.add.reduceat` takes one number after the other, up to ten times as long.
+
+    Parameters
+    ----------
+    rows : ndarray of unsigned integers, shape (n, m)
+    opens : ndarray of int64, shape (k,)
+        The first of each sum, ascending from 0.
+    most : int
+        No number in the rows is larger.
+
+    Returns
+    -------
+    sums : ndarray of unsigned integers, shape (k, m)
+    most : int
+        No sum is larger.
+    """
+    lengths = np.diff(opens, append=len(rows))
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    most *= longest
+    dtype = np.min_scalar_type(most)
+    if longest > len(opens):
+        parts = zip(opens.tolist(), lengths.tolist(), strict=True)
+        sums = [np.add.reduce(rows[low : low + n], axis=0, dtype=dtype) for low, n in parts]
+        return np.stack(sums), most
+    total = rows[opens].astype(dtype, copy=False)
+    for nth in range(1, longest):
+        if nth < shortest:
+            total += rows[opens + nth]
         else:
-            dense[begin:end] += np.add.reduceat(pixels, opens, axis=0, dtype=np.uint32)
+            left = np.flatnonzero(lengths > nth)
+            total[left] += rows[opens[left] + nth]
+    return total, most
