@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import codec, cold, drawing, exchange, ingest, overlaps, plots, questions
+from benchmarks import codec, cold, drawing, exchange, ingest, overlaps, places, plots, questions
 from benchmarks.memory import HERE
 from benchmarks.page import PLOT, everything, page
 from benchmarks.peers import works as peers
@@ -22,6 +22,7 @@ FAMILIES: dict[str, Family] = {
     "overlaps": overlaps.works,
     "ingest": ingest.works,
     "questions": questions.works,
+    "places": places.works,
     "cold": cold.works,
     "peers": peers.works,
 }

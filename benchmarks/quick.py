@@ -30,7 +30,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks import codec, cold, ingest, overlaps, questions
+from benchmarks import codec, cold, ingest, overlaps, places, questions
 from benchmarks.peers import works as peers
 from benchmarks.results import machine
 from benchmarks.runner import Contender, Contest, Scale, Times, Work, measure, ratio
@@ -43,6 +43,7 @@ _CHOSEN: tuple[tuple[Callable[[Path, Scale], Sequence[Work | Contest]], tuple[st
     (overlaps.works, ("overlap graph of 500 mixed", "overlap graph of 100")),
     (ingest.works, ("scan", "ingest")),
     (questions.works, ("entries", "boxes that meet", "the masks", "count boxes in a square of 3")),
+    (places.works, (*places.PROMISES,)),
     (cold.works, ("command line, fresh process: find", "command line, fresh process: --help")),
 )
 _LEFT_OUT = "with nothing in the page cache"
@@ -109,8 +110,9 @@ def main() -> None:
         print(f"saved {len(now)} ratios in {options.baseline}")
         return
     text, slower = compared(before, now)
-    print(text)
-    if slower and options.check:
+    broken = not_kept(now)
+    print("\n\n".join([text, *broken]))
+    if (slower or broken) and options.check:
         sys.exit(1)
 
 
@@ -127,6 +129,18 @@ def measured(place: Path, scale: Scale, before: Mapping[str, Ratio]) -> dict[str
     suspects = [work for work in works if any(name in slower for name, *_ in _pairs(work))]
     for name, again in _ratios(suspects).items():
         found[name] = max(found[name], again, key=lambda ratio: ratio.best)
+    return found
+
+
+def not_kept(now: Mapping[str, Ratio]) -> list[str]:
+    """What is promised at every scale, and was in no round so; of each, the first contender."""
+    found, seen = [], set[str]()
+    for name, is_now in now.items():
+        work = name.partition(" | ")[0]
+        promise = None if work in seen else places.PROMISES.get(work)
+        seen.add(work)
+        if promise is not None and is_now.high < promise.ratio:
+            found.append(f"promise not kept: {name}: {promise.text}, now {is_now}")
     return found
 
 
