@@ -208,6 +208,9 @@ def test_results_have_neither_ids_nor_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "segmentation",
     [
+        {"size": [131072, 131072], "counts": [0, 131072**2]},
+        {"size": [131072, 131072], "counts": "0PPPP@"},
+        [[0, 0, 131072, 0, 131072, 131072]],
         [[1, 1, 5, 5]],
         [[]],
         [],
@@ -234,7 +237,10 @@ def test_results_have_neither_ids_nor_pictures(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_segmentation_costs_only_itself(segmentation: Any, tmp_path: Path) -> None:
-    report, files = imported(coco([{"segmentation": segmentation}, {}]), tmp_path)
+    images = None
+    if "131072" in str(segmentation):
+        images = [{"id": 1, "file_name": "1.jpg", "width": 131072, "height": 131072}]
+    report, files = imported(coco([{"segmentation": segmentation}, {}], images), tmp_path)
     assert addresses(files) == [b"2"]
     assert sum(report.refused.values()) == 1
     assert "annotation 1" in next(iter(report.first_refused.values()))[0]

@@ -92,3 +92,13 @@ def test_the_columns_of_answers_are_on_their_page():
     text = (ROOT / "docs" / "dataframes.md").read_text(encoding="utf-8")
     for kind in (rows.FILE, rows.LINK, rows.RELATED, rows.IID_COUNT, rows.COOCCURRENCE, rows.GROUP):
         assert f"`{' '.join(kind.names)}`" in text, kind.name
+
+
+def test_every_format_is_on_the_page_about_them():
+    from iidindex.exchange.exporting import export_formats
+    from iidindex.formats.registry import FORMATS
+
+    text = text_of(ROOT / "docs" / "formats.md")
+    read, written = text.split("## What goes out")
+    assert [name for name in FORMATS if f"\n| `{name}` |" not in read] == []
+    assert [name for name in export_formats() if f"\n| `{name}` |" not in written] == []

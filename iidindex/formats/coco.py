@@ -327,7 +327,7 @@ def _annotate(
         try:
             segmentation = _segmentation_of(record)
             if isinstance(segmentation, list):
-                shapes.append(rings_of(segmentation))
+                shapes.append(rings_of(segmentation, size))
                 drawn.append(place)
             else:
                 packed[place] = segmentation

@@ -20,23 +20,43 @@ from iidindex.errors import ExchangeError
 from iidindex.masks.polygons import checked
 from iidindex.masks.regions import Bool2D
 from iidindex.masks.rle import decode, decode_all, decompress, decompress_all
+from iidindex.masks.run_extents import extents
 from iidindex.model import BBox
 
+_MOST_IN_BOX = 1 << 29
+
+Ints = npt.NDArray[np.int64]
 Rings = list[npt.NDArray[np.float64]]
 
 
-def rings_of(segmentation: list[Any]) -> Rings:
+def rings_of(segmentation: list[Any], size: tuple[int, int] | None = None) -> Rings:
     """The rings of a polygon, their numbers checked.
+
+    Parameters
+    ----------
+    segmentation : list
+    size : (width, height) or None
+        Of the picture, in pixels.
+
+    Returns
+    -------
+    list of ndarray of float64, shape (n, 2)
 
     Raises
     ------
     ExchangeError
-        If any of them is not a list of at least three points of finite numbers.
+        If any of them is not a list of at least three points of finite numbers, or they reach
+        over more pixels than a mask is made of.
     """
     if not segmentation:
         raise ExchangeError("segmentation is empty; expected polygons or run lengths")
     rings = segmentation if isinstance(segmentation[0], list) else [segmentation]
-    return [checked(ring, f"ring {place} of the segmentation") for place, ring in enumerate(rings)]
+    found = [checked(ring, f"ring {place} of the segmentation") for place, ring in enumerate(rings)]
+    low = np.min([ring.min(axis=0) for ring in found], axis=0)
+    high = np.max([ring.max(axis=0) for ring in found], axis=0)
+    sides = np.minimum(np.maximum(high, 0), size or MOST_PIXELS) - np.maximum(low, 0)
+    check_extent(int(max(0.0, sides[1])), int(max(0.0, sides[0])))
+    return found
 
 
 def mask_of(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> tuple[BBox, Bool2D]:
@@ -71,7 +91,7 @@ def mask_of(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> tu
     if not isinstance(counts, list) or any(type(count) is not int for count in counts):
         raise ExchangeError(f"counts are {counts!r:.60}; expected integers or text")
     try:
-        return decode(np.array(counts, np.int64), height, width)
+        return _of_runs(np.array(counts, np.int64), height, width)
     except OverflowError:
         raise ExchangeError(f"counts hold {max(counts)}, which no picture has") from None
 
@@ -104,7 +124,11 @@ def masks_of(
         with suppress(ExchangeError):
             height, width = frame_of(sizes[0])
             if size is None or size == (width, height):
-                return [*decode_all(decompress_all(texts), height, width)]
+                runs = decompress_all(texts)
+                boxes, _ = extents(runs, height)
+                for minr, minc, maxr, maxc in boxes.tolist():
+                    check_extent(maxr - minr, maxc - minc)
+                return [*decode_all(runs, height, width)]
     return [_decoded(one, size) for one in segmentations]
 
 
@@ -117,9 +141,30 @@ def _decoded(
         return error
 
 
+def _of_runs(counts: Ints, height: int, width: int) -> Decoded:
+    if int(np.add.reduce(counts)) == height * width and counts.min(initial=0) >= 0:
+        (minr, minc, maxr, maxc), *_ = extents([counts], height)[0].tolist()
+        check_extent(maxr - minr, maxc - minc)
+    return decode(counts, height, width)
+
+
+def check_extent(height: int, width: int) -> None:
+    """Refuse a mask that would take more memory than a picture is worth.
+
+    Raises
+    ------
+    ExchangeError
+        If its box has more than 2^29 pixels.
+    """
+    if height * width > _MOST_IN_BOX:
+        raise ExchangeError(
+            f"a mask of {height} x {width} pixels is too large; the limit is {_MOST_IN_BOX} pixels"
+        )
+
+
 def _of_text(counts: str | bytes, height: int, width: int) -> tuple[BBox, Bool2D]:
     try:
-        return decode(decompress(counts), height, width)
+        return _of_runs(decompress(counts), height, width)
     except ExchangeError:
         # Some programs write JSON by wrapping the text once more.
         try:
@@ -129,7 +174,7 @@ def _of_text(counts: str | bytes, height: int, width: int) -> tuple[BBox, Bool2D
         if not inner:
             raise
         try:
-            return decode(decompress(inner), height, width)
+            return _of_runs(decompress(inner), height, width)
         except ExchangeError:
             pass
         raise
