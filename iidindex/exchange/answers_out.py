@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from iidindex.query.entries import Entries as Asked
+from iidindex.query.pixels.originals import OnStale
 
 if TYPE_CHECKING:
+    from iidindex.exchange.dataset import By, Dataset
     from iidindex.exchange.export_report import ExportReport
 
 
@@ -54,3 +56,67 @@ class Entries(Asked):
         from iidindex.exchange.exporting import export
 
         return export(self, self._catalog, self._originals, self._filters, out, to, progress)
+
+    def dataset(self, by: By = "picture", *, on_stale: OnStale | None = None) -> Dataset:
+        """The hits as a map-style data set for training code, PyTorch's and others'.
+
+        Parameters
+        ----------
+        by : {"picture", "entry", "individual"}
+            What an item is: a file with its hits, one hit, or all hits of one individual, over all
+            files. Files without hits are no items; but if whole files are asked for, those without
+            entries are, at the end.
+        on_stale : {"error", "skip", "warn"}, optional
+            As in `reading`: of a file that cannot be read, no mask is in the items.
+
+        Returns
+        -------
+        Dataset
+            Of the index as it is now. No ``.iid`` file is opened, unless the question looks at
+            pixels: the masks of an item are read when it is asked for.
+
+        Raises
+        ------
+        QueryError
+            If an argument has not its form.
+
+        Notes
+        -----
+        In memory, and pickled, it takes 8 bytes for each mask and 4 for each item at the most;
+        what lies together in the index takes less.
+        """
+        from iidindex.exchange.dataset import dataset
+
+        question = self.reading(on_stale=on_stale)
+        with question._asked() as asked:
+            return dataset(asked, self._catalog, self._originals, question._filters, by)
+
+    def to_supervision(self, path: str) -> Any:
+        """The hits in one file as ``supervision.Detections``, with masks as its ``CompactMask``.
+
+        Parameters
+        ----------
+        path : str
+            Inside its root, or where the file lies on disk.
+
+        Returns
+        -------
+        supervision.Detections
+            ``xyxy``: float64, shape (n, 4), columns and rows of the first and the last pixels of
+            boxes, as ``supervision.mask_to_xyxy`` has them; ``mask``; ``tracker_id``: the number
+            that the individual has in this index, in every file; ``class_id``: the number that the
+            first of the entry's groups has in this index, 0 for none; ``data``: ``address``
+            and ``domain`` (bytes), ``key``, ``groups`` (tuples of str), and ``class_name``, the
+            first of the groups. There is no ``confidence``.
+
+        Raises
+        ------
+        QueryError
+            If no file has that path, or supervision 0.28 or later is not installed
+            (``pip install supervision``).
+        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `Entry.mask`.
+        """
+        from iidindex.exchange.detections import detections
+
+        return detections(self._catalog, self._originals, self, path)

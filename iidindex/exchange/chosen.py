@@ -33,6 +33,15 @@ _KNOWN = Statement(
 )
 
 
+class KnownFile(NamedTuple):
+    """What the catalogue knows of a file."""
+
+    root: str
+    path: str
+    location: str
+    meta: Any
+
+
 class ChosenFile(NamedTuple):
     """A file, and those of its entries that were asked for, by key."""
 
@@ -56,43 +65,43 @@ def chosen_files(question: Entries, catalog: Catalog, filters: Filters) -> Itera
         for _, entries in groupby(found, key=attrgetter("file_id"))
     )
     while some := list(islice(grouped, _TOGETHER)):
-        known = _known(catalog, [entries[0].file_id for entries in some])
+        with catalog.reading() as connection:
+            known = known_files(connection, [entries[0].file_id for entries in some])
         for entries in some:
-            root, path, location, meta = known.get(
-                entries[0].file_id, ("", entries[0].path, entries[0].location, {})
-            )
-            yield ChosenFile(root, path, location, meta, entries)
-    yield from _empty(catalog, filters)
-
-
-def _known(catalog: Catalog, file_ids: list[int]) -> dict[int, tuple[str, str, str, Any]]:
+            plain = KnownFile("", entries[0].path, entries[0].location, {})
+            yield ChosenFile(*known.get(entries[0].file_id, plain), entries)
     with catalog.reading() as connection:
-        rows = list(_KNOWN.run(connection, {"ids": np.array(file_ids, np.int64)}))
-    return {row[0]: _row(*row[1:]) for row in rows}
+        empty = files_without_entries(connection, filters)
+        others = known_files(connection, empty)
+    for file_id in empty:
+        yield ChosenFile(*others[file_id], [])
 
 
-def _row(path: Any, root: Any, place: Any, meta: str | None) -> tuple[str, str, str, Any]:
+def known_files(connection: Connection, file_ids: list[int]) -> dict[int, KnownFile]:
+    """What the catalogue knows of files, by id; those that are gone are not in it."""
+    rows = _KNOWN.run(connection, {"ids": np.array(file_ids, np.int64)})
+    return {row[0]: _known(*row[1:]) for row in rows}
+
+
+def _known(path: Any, root: Any, place: Any, meta: str | None) -> KnownFile:
     inner = os.fsdecode(path)
     location = location_of(os.fsdecode(place), inner)
-    return os.fsdecode(root), inner, location, json.loads(meta or "{}")
+    return KnownFile(os.fsdecode(root), inner, location, json.loads(meta or "{}"))
 
 
-def _empty(catalog: Catalog, filters: Filters) -> Iterator[ChosenFile]:
+def files_without_entries(connection: Connection, filters: Filters) -> list[int]:
+    """The ids of the files that fit and hold nothing; none, if not whole files are asked for."""
     if filters.order_by or filters.near is not None or filters.limit is not None:
-        return
+        return []
     shape = shape_of(filters)
     if not shape.is_of_whole_files:
-        return
+        return []
     statement = (
-        select(files.c.path, roots.c.name, roots.c.location, files.c.meta)
-        .join(roots, roots.c.id == files.c.root_id)
+        select(files.c.id)
         .where(*of_files(shape), files.c.n_entries == 0, files.c.state == OK)
         .order_by(files.c.id)
     )
-    with catalog.reading() as connection:
-        rows = list(connection.execute(statement, values_of(filters)))
-    for row in rows:
-        yield ChosenFile(*_row(*row), [])
+    return list(connection.execute(statement, values_of(filters)).scalars())
 
 
 def is_indexed(connection: Connection, places: Iterable[str]) -> bool:

@@ -14,11 +14,12 @@ from iidindex.query.pixels.originals import OnStale
 from iidindex.storage.paths import as_path
 
 if TYPE_CHECKING:
+    from iidindex.exchange.label_planes import LabelPlanes, Numbering
     from iidindex.pictures.drawing import Drawing
 
 
 class Pictures(Opened):
-    """Masks, drawn."""
+    """Masks, drawn and numbered."""
 
     def _among(self, entries: Entries | None) -> Entries:
         if not isinstance(entries, (Entries, type(None))):
@@ -184,3 +185,49 @@ class Pictures(Opened):
             font=None if font is None else as_path(font),
             on_stale=hits.on_stale,
         )
+
+    def labels(
+        self,
+        path: str,
+        entries: Entries | None = None,
+        *,
+        domain: bytes | None = None,
+        by: Numbering = "entry",
+        on_stale: OnStale | None = None,
+    ) -> LabelPlanes:
+        """The masks of one file as label images of its whole frame.
+
+        Parameters
+        ----------
+        path : str
+            Inside its root, or where the file lies on disk.
+        entries : Entries, optional
+            Only those of the file that are among these: ``index.entries.where(...)``.
+        domain : bytes, optional
+            Only of this domain; ``b""`` for none given.
+        by : {"entry", "individual"}
+            What has a number of its own: an entry, which is its key + 1, or an individual. These
+            are numbered from 1 on, by address, then by domain, none first; in every file anew.
+        on_stale : {"error", "skip", "warn"}, optional
+            As in `Entries.reading`; that of `entries` without this.
+
+        Returns
+        -------
+        LabelPlanes
+            A list of ndarrays of uint32, each of shape (height, width), 0 where no mask is: one, if
+            nothing overlaps, or else as many as it takes, the largest masks on the first. Its
+            ``iids`` tells whose each number is. The frame is the one that the metadata state, or
+            else the smallest from row 0, column 0 that holds all boxes.
+
+        Raises
+        ------
+        QueryError
+            If no file has that path, an argument has not its form, or the planes do not fit into
+            memory.
+        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `Entry.mask`.
+        """
+        from iidindex.exchange.label_planes import label_planes
+
+        hits = self._among(entries).where(domain=domain).reading(on_stale=on_stale)
+        return label_planes(self._catalog, self._originals, hits, path, by)

@@ -105,7 +105,7 @@ def masks_of(plane: npt.NDArray[Any], labels: Labels) -> list[tuple[BBox, Bool2D
 def paint_planes(
     boxes: Ints, areas: Ints, masks: list[Bool2D], shape: tuple[int, int], numbers: Ints
 ) -> tuple[list[npt.NDArray[np.uint32]], Ints]:
-    """Paint masks onto as few planes as it takes that none covers another, by first fit.
+    """Paint masks onto as few planes as it takes that none covers another's, by first fit.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def paint_planes(
     masks : list of ndarray of bool
     shape : (height, width)
     numbers : ndarray of int64, shape (n,)
-        What to paint each with; from 1 on.
+        What to paint each with; from 1 on. Masks of equal numbers may cover each other.
 
     Returns
     -------
@@ -133,7 +133,8 @@ def paint_planes(
             if place == len(planes):
                 planes.append(np.zeros(shape, np.uint32))
             part = planes[place][minr:maxr, minc:maxc]
-            if not part[mask].any():
+            held = part[mask]
+            if not held[held != numbers[which]].any():
                 part[mask] = numbers[which]
                 plane_of[which] = place
                 break

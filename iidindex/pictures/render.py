@@ -17,9 +17,9 @@ from iidindex.pictures.scene import Style, draw
 from iidindex.query.answers.entry import Entry
 from iidindex.query.entries import Entries
 from iidindex.query.heat.coverage import check_size
-from iidindex.query.pixels.frames import Frame, frames_of, largest
+from iidindex.query.pixels.frames import Frame, largest
 from iidindex.query.pixels.originals import OnStale, Originals
-from iidindex.query.question.resolve import file_of
+from iidindex.query.single_entry import hits_in_file
 from iidindex.render.canvas import Marks, Picture
 from iidindex.render.colors import colors_of
 from iidindex.render.text import Label, Typeface, write_labels
@@ -47,11 +47,7 @@ def render(
     """Draw the entries of one file; see `Index.render`."""
     check_size(size)
     check_size(zoom, "zoom", 64)
-    with catalog.reading() as connection:
-        span = file_of(connection, path)
-        frame = frames_of(connection, np.array([span.file_id]))[span.file_id]
-    # A path is a pattern to `where`; here it is meant as it stands.
-    hits = [one for one in entries.where(path=frame.location) if one.file_id == span.file_id]
+    frame, hits = hits_in_file(catalog, entries, path)
     photo = None if image is False else _photo(frame, hits, image)
     window = _window(frame, hits, photo, crop)
     zoom = max(1, min(zoom, size // max(window.height, window.width)))

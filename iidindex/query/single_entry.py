@@ -1,12 +1,16 @@
-"""One entry of one file, by its key or by whose it is."""
+"""One entry of one file, by its key or by whose it is; and all the hits in one file."""
 
 from __future__ import annotations
 
+import numpy as np
+
+from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError, SeveralDomainsError
 from iidindex.model import IID
 from iidindex.query.answers.entry import Entry
 from iidindex.query.entries import Entries
-from iidindex.query.question.resolve import places_meant
+from iidindex.query.pixels.frames import Frame, frames_of
+from iidindex.query.question.resolve import file_of, places_meant
 
 
 def entry_of(
@@ -41,6 +45,22 @@ def entry_of(
         named = ", ".join(str(entry.key) for entry in found)
         raise QueryError(f"{path}: several entries have this address: keys {named}; name one")
     return found[0] if found else None
+
+
+def hits_in_file(catalog: Catalog, question: Entries, path: str) -> tuple[Frame, list[Entry]]:
+    """A file, by where it lies on disk or its path inside its root, and the hits in it.
+
+    Raises
+    ------
+    QueryError
+        If files of several roots have that path, or none has it.
+    """
+    with catalog.reading() as connection:
+        span = file_of(connection, path)
+        frame = frames_of(connection, np.array([span.file_id]))[span.file_id]
+    # A path is a pattern to `where`; here it is meant as it stands.
+    found = question.where(path=frame.location)
+    return frame, [one for one in found if one.file_id == span.file_id]
 
 
 def _in_file(question: Entries, path: str) -> list[Entry]:
