@@ -44,8 +44,16 @@ def test_wheel_holds_the_package_and_the_revisions_only(wheel):
     assert "iidindex/migrations/env.py" in names
     assert any(name.startswith("iidindex/migrations/versions/0001") for name in names)
     assert "iidindex/py.typed" in names
+    assert "iidindex/napari.yaml" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"iidindex"}
     assert not [name for name in names if "__pycache__" in name or "/tests/" in name]
+
+
+def test_wheel_tells_napari_where_its_manifest_is(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        (place,) = (name for name in file.namelist() if name.endswith("/entry_points.txt"))
+        points = file.read(place).decode()
+    assert "[napari.manifest]\niidindex = iidindex:napari.yaml\n" in points
 
 
 def test_wheel_works_outside_the_checkout(wheel, tmp_path):

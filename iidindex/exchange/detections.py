@@ -28,9 +28,10 @@ def detections(catalog: Catalog, originals: Originals, question: Entries, path: 
         raise QueryError(
             f"supervision 0.28 or later is needed: `pip install supervision` ({error})"
         ) from error
-    frame, hits = hits_in_file(catalog, question, path)
+    file = hits_in_file(catalog, question, path)
+    hits = file.hits
     masks = masks_of_file(originals, hits, question.on_stale)
-    size = extent_of(frame, hits)
+    size = extent_of(catalog, file)
     kept = [hits[place] for place in sorted(masks)]
     ids = np.array([one.id for one in kept], np.int64)
     first = [next(iter(one.groups), "") for one in kept]

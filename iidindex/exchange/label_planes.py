@@ -46,9 +46,10 @@ def label_planes(
     """Paint the hits in one file; see `Index.labels`."""
     if by not in ("entry", "individual"):
         raise QueryError(f"by is {by!r}; expected entry or individual")
-    frame, hits = hits_in_file(catalog, entries, path)
+    file = hits_in_file(catalog, entries, path)
+    hits = file.hits
     masks = masks_of_file(originals, hits, entries.on_stale)
-    size = extent_of(frame, hits)
+    size = extent_of(catalog, file)
     kept = [hits[place] for place in sorted(masks)]
     numbers = _numbers(kept, by)
     try:
@@ -62,7 +63,7 @@ def label_planes(
     except MemoryError:
         height, width = size
         raise QueryError(
-            f"{frame.location}: planes of {height} x {width} pixels do not fit into memory"
+            f"{file.frame.location}: planes of {height} x {width} pixels do not fit into memory"
         ) from None
     iids = {number: one.iid for number, one in zip(numbers, kept, strict=True)}
     return LabelPlanes(planes, dict(sorted(iids.items())))

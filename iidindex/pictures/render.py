@@ -47,7 +47,7 @@ def render(
     """Draw the entries of one file; see `Index.render`."""
     check_size(size)
     check_size(zoom, "zoom", 64)
-    frame, hits = hits_in_file(catalog, entries, path)
+    _, frame, hits = hits_in_file(catalog, entries, path)
     photo = None if image is False else _photo(frame, hits, image)
     window = _window(frame, hits, photo, crop)
     zoom = max(1, min(zoom, size // max(window.height, window.width)))

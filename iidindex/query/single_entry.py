@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from iidindex.catalog.catalogue import Catalog
@@ -10,7 +12,7 @@ from iidindex.model import IID
 from iidindex.query.answers.entry import Entry
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.frames import Frame, frames_of
-from iidindex.query.question.resolve import file_of, places_meant
+from iidindex.query.question.resolve import Span, file_of, places_meant
 
 
 def entry_of(
@@ -47,8 +49,16 @@ def entry_of(
     return found[0] if found else None
 
 
-def hits_in_file(catalog: Catalog, question: Entries, path: str) -> tuple[Frame, list[Entry]]:
-    """A file, by where it lies on disk or its path inside its root, and the hits in it.
+class FileHits(NamedTuple):
+    """A file, what its metadata say of its picture, and the hits in it."""
+
+    span: Span
+    frame: Frame
+    hits: list[Entry]
+
+
+def hits_in_file(catalog: Catalog, question: Entries, path: str) -> FileHits:
+    """The hits in one file, by where it lies on disk or its path inside its root.
 
     Raises
     ------
@@ -60,7 +70,7 @@ def hits_in_file(catalog: Catalog, question: Entries, path: str) -> tuple[Frame,
         frame = frames_of(connection, np.array([span.file_id]))[span.file_id]
     # A path is a pattern to `where`; here it is meant as it stands.
     found = question.where(path=frame.location)
-    return frame, [one for one in found if one.file_id == span.file_id]
+    return FileHits(span, frame, [one for one in found if one.file_id == span.file_id])
 
 
 def _in_file(question: Entries, path: str) -> list[Entry]:
