@@ -41,6 +41,8 @@ CHAPTERS = {
         "query.holdings.stats.Stats",
         "query.heat.coverage.Heat",
         "pictures.drawing.Drawing",
+        "exchange.dataset.Dataset",
+        "exchange.label_planes.LabelPlanes",
         "catalog.roots.Root",
         "catalog.contract.Optimization",
         "query.holdings.verify.Problem",

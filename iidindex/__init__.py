@@ -27,9 +27,11 @@ if TYPE_CHECKING:
         WrongTypeError,
     )
     from iidindex.exchange.answers_out import Entries
+    from iidindex.exchange.dataset import Dataset
     from iidindex.exchange.export_report import ExportReport
     from iidindex.exchange.import_report import ImportReport
     from iidindex.exchange.importing import import_archive
+    from iidindex.exchange.label_planes import LabelPlanes
     from iidindex.files.iidfile import IIDFile
     from iidindex.index import Index, open  # noqa: A004
     from iidindex.ingestion.report import IngestReport
@@ -55,6 +57,7 @@ __all__ = [
     "CatalogNotFoundError",
     "Cooccurrence",
     "DamagedFileError",
+    "Dataset",
     "Drawing",
     "EncodeError",
     "Entries",
@@ -74,6 +77,7 @@ __all__ = [
     "Index",
     "IngestError",
     "IngestReport",
+    "LabelPlanes",
     "Link",
     "Overlap",
     "QueryError",
@@ -98,6 +102,7 @@ _HOMES = {
     "Related": "iidindex.query.linkage.sharing",
     **dict.fromkeys(("GroupCount", "IIDCount"), "iidindex.query.holdings.inventory"),
     "Drawing": "iidindex.pictures.drawing",
+    "Dataset": "iidindex.exchange.dataset",
     "Entries": "iidindex.exchange.answers_out",
     "Entry": "iidindex.query.answers.entry",
     "Heat": "iidindex.query.heat.coverage",
@@ -106,6 +111,7 @@ _HOMES = {
     "import_archive": "iidindex.exchange.importing",
     "IIDFile": "iidindex.files.iidfile",
     "IngestReport": "iidindex.ingestion.report",
+    "LabelPlanes": "iidindex.exchange.label_planes",
     "Link": "iidindex.query.linkage.links",
     "Overlap": "iidindex.query.overlaps.overlap",
     "Records": "iidindex.query.answers.records",

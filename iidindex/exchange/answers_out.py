@@ -82,8 +82,9 @@ class Entries(Asked):
 
         Notes
         -----
-        In memory, and pickled, it takes 8 bytes for each mask and 4 for each item at the most;
-        what lies together in the index takes less.
+        In memory, and pickled, it takes 4 bytes for each mask and 4 for each item at the most, or 8
+        in an index that ever had more than 2³² entries. Masks that lie together in the index take
+        next to nothing.
         """
         from iidindex.exchange.dataset import dataset
 

@@ -74,7 +74,9 @@ class Dataset:
     - ``image``: where the picture's own file lies, or None if the metadata name none that is there;
     - ``meta``: the metadata of the file.
 
-    If items are individuals, the last three are lists of n, one for each mask.
+    If items are individuals, the last three are lists of n, one for each mask. To ask for an item
+    raises what `Entry.mask` does, unless ``on_stale`` allows it; then masks that cannot be read are
+    not in it. If an ingest has changed its entries meanwhile, it is a `QueryError`.
     """
 
     def __init__(
