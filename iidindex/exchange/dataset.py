@@ -14,14 +14,15 @@ from sqlalchemy import Connection
 from iidindex.catalog.catalogue import Catalog, Elsewhere
 from iidindex.catalog.dialect import Text
 from iidindex.catalog.lookup import numbers
-from iidindex.errors import QueryError
+from iidindex.errors import QueryError, SourceError
 from iidindex.exchange.chosen import KnownFile, files_without_entries, known_files
 from iidindex.exchange.number_list import NumberList
 from iidindex.masks.regions import Bool2D
-from iidindex.model import IID
+from iidindex.model import IID, BBox, BufLoc
 from iidindex.query.pixels.frames import image_of
-from iidindex.query.pixels.originals import OnStale, Originals
-from iidindex.query.pixels.sift import read_masks
+from iidindex.query.pixels.originals import OnStale, Originals, tell
+from iidindex.query.pixels.segments import Original
+from iidindex.query.pixels.sift import believed_mask, read_masks
 from iidindex.query.question import compile as sql
 from iidindex.query.question.asked import Filters
 from iidindex.query.question.asking import Question, places_of
@@ -138,7 +139,11 @@ class Dataset:
 
     def _item(self, rows: Sequence[Sequence[Any]], files: dict[int, KnownFile]) -> Item:
         segments, places = places_of(rows)
-        masks = dict(read_masks(self._of_this_process(), places, segments, self._on_stale))
+        originals, on_stale = self._of_this_process(), self._on_stale
+        if len(rows) == 1:
+            masks = _one_mask(originals, places[rows[0][1]], rows[0], on_stale)
+        else:
+            masks = dict(read_masks(originals, places, segments, on_stale))
         kept = sorted(masks)
         known = {file_id: _told(file) for file_id, file in files.items()}
         told: tuple[Any, Any, Any] = known[rows[0][1]]
@@ -249,6 +254,19 @@ def _together(owners: Ints) -> tuple[Ints, Ints]:
     place[by_first] = np.arange(len(first))
     order = np.argsort(place[nth], kind="stable")
     return order, np.append(0, np.cumsum(sizes[by_first]))
+
+
+def _one_mask(
+    originals: Originals, file: Original, row: Sequence[Any], on_stale: OnStale
+) -> dict[int, Bool2D]:
+    """The mask of a row of ``HIT_COLUMNS``, past all that pays for many; none, if it is stale."""
+    key, box, area, place = row[2], BBox(*row[3:7]), row[7], BufLoc(*row[8:10])
+    try:
+        data = originals.read_one(file, key, box, area, place, row[16])
+        return {0: believed_mask(file, data, key, box, area, None)}
+    except SourceError as error:
+        tell(error, on_stale)
+        return {}
 
 
 def _told(file: KnownFile) -> tuple[str, str | None, Any]:
