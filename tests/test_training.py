@@ -16,7 +16,7 @@ import iidindex
 from iidindex import IID, IIDFile, QueryError, StaleFileError
 from iidindex.exchange.number_list import NumberList
 from iidindex.storage.local import LocalFile
-from iidindex.storage.local_storage import LocalRanges
+from iidindex.storage.local_ranges import LocalRanges
 from test_laziness import modules_after
 
 NAMES = ("masks", "boxes", "areas", "iids", "keys", "path", "image", "meta")
@@ -226,18 +226,25 @@ with iidindex.open({str(tmp_path / "index.db")!r}) as index:
 def reads(monkeypatch):
     """Files that are opened, and ranges that are read of them."""
     seen = []
-    init, read = LocalFile.__init__, LocalRanges.read
+    init, read, fill = LocalFile.__init__, LocalRanges.read, LocalRanges.fill
 
     def open_and_note(self, path, *others):
         seen.append(os.fspath(path))
         init(self, path, *others)
 
     def read_and_note(self, location, stamp, ranges):
-        seen.append((location, *map(tuple, ranges)))
+        note = (location, *map(tuple, ranges))
+        if note not in seen:  # many are read in one go, and one by one where that failed
+            seen.append(note)
         return read(self, location, stamp, ranges)
+
+    def fill_and_note(self, wanted, out):
+        seen.extend((location, *map(tuple, ranges)) for location, _, ranges, _ in wanted)
+        return fill(self, wanted, out)
 
     monkeypatch.setattr(LocalFile, "__init__", open_and_note)
     monkeypatch.setattr(LocalRanges, "read", read_and_note)
+    monkeypatch.setattr(LocalRanges, "fill", fill_and_note)
     return seen
 
 
