@@ -49,12 +49,31 @@ def insert(
         )
 
 
-def select_in(connection: Connection, before: str, width: int, values: list[Any]) -> Iterator[Any]:
-    """Run ``before (VALUES (?, …), …)`` for rows given as one flat list; yield what it finds."""
-    for chunk in _chunks(values, width):
-        row = f"({', '.join('?' * width)})"
-        rows = ", ".join([row] * (len(chunk) // width))
-        yield from connection.exec_driver_sql(f"{before} (VALUES {rows})", tuple(chunk))
+def select_for(
+    connection: Connection, columns: Sequence[str], statement: str, values: list[Any]
+) -> Iterator[Any]:
+    """Run a statement for rows given as one flat list, which it finds as the table `asked`.
+
+    Parameters
+    ----------
+    connection : Connection
+    columns : sequence of str
+        Of `asked`.
+    statement : str
+    values : list
+        Row after row.
+
+    Yields
+    ------
+    Row
+        What it finds, for some rows after the others.
+    """
+    names = ", ".join(columns)
+    for chunk in _chunks(values, len(columns)):
+        row = f"({', '.join('?' * len(columns))})"
+        rows = ", ".join([row] * (len(chunk) // len(columns)))
+        asked = f"WITH asked ({names}) AS (VALUES {rows}) {statement}"
+        yield from connection.exec_driver_sql(asked, tuple(chunk))
 
 
 def _chunks(values: list[Any], width: int) -> Iterator[list[Any]]:
