@@ -9,7 +9,10 @@ import pytest
 import iidindex
 from conftest import write_garden
 from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.schema import entries
 from iidindex.catalog.sqlite import rtree
+from iidindex.catalog.sqlite.repacking import repack
+from iidindex.catalog.sqlite.tree_nodes import read_root
 from iidindex.catalog.sqlite.writer import Writer
 
 
@@ -109,6 +112,148 @@ def test_packing_into_a_tree_of_four_levels(tmp_path):
             assert connection.exec_driver_sql("SELECT rtreecheck('entry_boxes')").scalar() == "ok"
             found = connection.exec_driver_sql("SELECT id FROM entry_boxes WHERE minc <= 900")
             assert sorted(found.scalars()) == cells[cells[:, 3] <= 900, 0].tolist()
+
+
+def filled(path, sizes, merging):
+    """A catalogue with entries of these many boxes, packed one batch after the other."""
+    rng = np.random.default_rng(sum(sizes))
+    catalog = Catalog(path, create=True)
+    names = [column.name for column in entries.columns]
+    first = 1
+    for size in sizes:
+        corner = rng.integers(0, 1900, (size, 2))
+        bbox = np.concatenate([corner, corner + rng.integers(0, 60, (size, 2))], axis=1)
+        ids = np.arange(first, first + size)
+        zeros = np.zeros((size, 4), np.int64)
+        rows = np.column_stack([ids, zeros[:, 1:], bbox, zeros])
+        with catalog.writing() as connection, Writer(connection) as writer:
+            writer.insert_integers("entries", names, rows)
+            tree = rtree.read_tree(writer.connection)
+            cells = rtree.cells_of(ids, bbox.astype(np.uint16))
+            rtree.add_boxes(writer, tree, cells, first - 1, merging)
+            _ = writer.connection
+        first += size
+    return catalog
+
+
+def is_that_of_the_entries(connection):
+    """Whether the tree is sound, and finds what looking at all entries finds."""
+    assert connection.exec_driver_sql("SELECT rtreecheck('entry_boxes')").scalar() == "ok"
+    filled = "FROM entries WHERE minr < maxr AND minc < maxc"
+    rows = connection.exec_driver_sql(
+        f"SELECT id, minr, maxr - 1, minc, maxc - 1 {filled} ORDER BY id"
+    ).all()
+    boxes = np.array([tuple(row) for row in rows], np.int64)
+    kept = connection.exec_driver_sql("SELECT * FROM entry_boxes ORDER BY id").all()
+    assert np.array_equal(np.array([tuple(row) for row in kept], np.int64), boxes)
+    for y, x in np.random.default_rng(0).integers(0, 1900, (20, 2)).tolist():
+        found = connection.exec_driver_sql(
+            "SELECT id FROM entry_boxes WHERE minr <= ? AND maxr >= ? AND minc <= ? AND maxc >= ?",
+            (y, y + 50, x, x + 50),
+        ).scalars()
+        meets = (boxes[:, 1] <= y) & (boxes[:, 2] >= y + 50)
+        meets &= (boxes[:, 3] <= x) & (boxes[:, 4] >= x + 50)
+        assert sorted(found) == sorted(boxes[meets, 0].tolist())
+
+
+def n_runs(connection):
+    depth, root = read_root(connection)
+    parents = rtree._runs(root)[1] if depth == 2 else np.zeros(1, int)
+    return len(set(parents.tolist()))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "merging", "most_runs"),
+    [
+        ([2200] * 12, rtree.Merging(fan=100), 12),
+        ([2200] * 12, rtree.Merging(fan=3), 4),
+        ([2200] * 12, rtree.Merging(fan=3, most=4), 8),
+        ([2200] * 12, rtree.Merging(fan=2), 3),
+        ([9000, 2000, 2500, 40, 30_000, 2000, 60, 2100, 2100, 2100], rtree.Merging(fan=3), 6),
+        ([2000, 1, 2000, 1, 2000, 0, 2000, 1], rtree.Merging(fan=2, most=10), 6),
+    ],
+)
+def test_runs_are_merged_and_hold_what_they_held(tmp_path, sizes, merging, most_runs):
+    with filled(tmp_path / "x.db", sizes, merging) as catalog, catalog.reading() as connection:
+        is_that_of_the_entries(connection)
+        assert n_runs(connection) <= most_runs
+        assert rtree.layers(connection) <= 2.5 * most_runs
+
+
+def test_a_tree_of_merged_runs_can_be_changed(tmp_path):
+    with (
+        filled(tmp_path / "x.db", [4000] * 8, rtree.Merging(fan=3)) as catalog,
+        catalog.writing() as connection,
+    ):
+        rtree.remove_boxes(connection, 5000, 9000)
+        connection.exec_driver_sql("DELETE FROM entries WHERE id BETWEEN 5000 AND 13999")
+        is_that_of_the_entries(connection)
+        repack(connection, slab=3000)
+        is_that_of_the_entries(connection)
+
+
+@pytest.mark.parametrize("slab", [60, 1000, 9999, 10_000, 1_000_000])
+@pytest.mark.parametrize("sizes", [[], [1], [51, 1], [3000, 10, 2500, 60, 4430]])
+def test_repacking_in_slabs_of_any_size(tmp_path, sizes, slab):
+    """However many slabs, the tree is sound; no runs lie over each other."""
+    with (
+        filled(tmp_path / "x.db", sizes, rtree.MERGING) as catalog,
+        catalog.writing() as connection,
+    ):
+        assert repack(connection, slab)
+        assert slab < 1000 or rtree.layers(connection) < 3
+        if sizes:
+            is_that_of_the_entries(connection)
+
+
+def test_repacking_when_all_boxes_lie_at_one_place(tmp_path):
+    with (
+        filled(tmp_path / "x.db", [5000], rtree.MERGING) as catalog,
+        catalog.writing() as connection,
+    ):
+        connection.exec_driver_sql("UPDATE entries SET minr = 7, minc = 7, maxr = 9, maxc = 9")
+        connection.exec_driver_sql("DELETE FROM entry_boxes")
+        connection.exec_driver_sql("INSERT INTO entry_boxes SELECT id, 7, 8, 7, 8 FROM entries")
+        assert repack(connection, 500)
+        is_that_of_the_entries(connection)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM entry_boxes WHERE id = 77",
+        "UPDATE entry_boxes SET maxr = maxr + 1 WHERE id = 77",
+        "UPDATE entry_boxes_node SET data = x'00' WHERE nodeno = 5",
+        "DELETE FROM entry_boxes_node WHERE nodeno = 5",
+        "DELETE FROM entry_boxes_node WHERE nodeno > 1",
+    ],
+)
+def test_repacking_mends_a_tree_that_is_not_that_of_the_entries(tmp_path, damage):
+    with (
+        filled(tmp_path / "x.db", [5000], rtree.MERGING) as catalog,
+        catalog.writing() as connection,
+    ):
+        connection.exec_driver_sql(damage)
+        assert repack(connection, 500)
+        is_that_of_the_entries(connection)
+
+
+def test_two_boxes_that_have_changed_places_are_noticed(tmp_path):
+    with (
+        filled(tmp_path / "x.db", [5000], rtree.MERGING) as catalog,
+        catalog.writing() as connection,
+    ):
+        names = "minr, maxr, minc, maxc"
+        rows = connection.exec_driver_sql(
+            f"SELECT {names}, id FROM entry_boxes WHERE id IN (77, 78, 79)"
+        ).all()
+        for row, other in zip(rows, rows[::-1], strict=True):
+            connection.exec_driver_sql(
+                f"UPDATE entry_boxes SET ({names}) = (?, ?, ?, ?) WHERE id = ?",
+                (*row[:4], other[4]),
+            )
+        assert repack(connection, 500)
+        is_that_of_the_entries(connection)
 
 
 def test_repacking_a_small_tree_and_then_changing_it(archive, tmp_path):

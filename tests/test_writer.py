@@ -11,7 +11,7 @@ import iidindex
 from conftest import write_garden
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.sqlite import writer as writing
-from iidindex.catalog.sqlite.pages import MAX_ROWS, image_of, most_images
+from iidindex.catalog.sqlite.pages import image_of, most_images, most_rows
 from iidindex.catalog.sqlite.writer import Writer
 from iidindex.iidwords import IIDWords
 from test_ingest import content
@@ -55,11 +55,12 @@ def test_images_of_one_page_and_of_many(n):
 
 
 def test_the_largest_image():
-    rows = np.column_stack([np.arange(MAX_ROWS), np.arange(MAX_ROWS)[::-1], np.ones(MAX_ROWS)])
+    n = most_rows(3)
+    rows = np.column_stack([np.arange(n) + 2**55 - n, np.arange(n) - 2**62, np.arange(n)])
     connection = sqlite3.connect(":memory:")
-    connection.deserialize(image_of(TABLE, rows.astype(np.int64)))
-    found = connection.execute("SELECT count(*), sum(id), sum(a), sum(b) FROM t").fetchone()
-    assert found == (MAX_ROWS, *rows.sum(axis=0).astype(int).tolist())
+    connection.deserialize(image_of(TABLE, rows))
+    found = connection.execute("SELECT count(*), max(id), min(a), sum(b) FROM t").fetchone()
+    assert found == (n, 2**55 - 1, -(2**62), n * (n - 1) // 2)
     connection.close()
 
 

@@ -18,7 +18,8 @@ from iidindex.catalog.sqlite.late_indexes import (
     make_late_indexes,
 )
 from iidindex.catalog.sqlite.multirow import insert
-from iidindex.catalog.sqlite.rtree import Cells, Tree, add_boxes, cells_of, read_tree
+from iidindex.catalog.sqlite.rtree import Tree, add_boxes, cells_of, read_tree
+from iidindex.catalog.sqlite.tree_nodes import Cells
 from iidindex.catalog.sqlite.writer import Writer
 from iidindex.iidwords import IIDWords
 

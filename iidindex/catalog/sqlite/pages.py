@@ -27,8 +27,10 @@ _PAGE = 1 << 16
 _LEAF, _INTERIOR = 13, 5
 _LEAF_HEAD, _INTERIOR_HEAD = 8, 12
 _ROOT = 2  # page 1 holds the schema
-# Rows of an image: few enough that one page can point to all others.
-MAX_ROWS = 1 << 20
+# Leaves of an image: few enough that one page can point to all, some of them not full.
+_MOST_LEAVES = (_PAGE - _INTERIOR_HEAD) // (2 + 4 + 9) - 16
+# Rows of an image, which is some fifty megabytes then.
+_MOST_ROWS = 1 << 21
 # Bytes of an integer in a record, by the type that its header states; types 8 and 9 are the
 # numbers 0 and 1 themselves.
 _WIDTHS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
@@ -46,7 +48,8 @@ def image_of(definition: str, rows: Ints) -> bytes:
     definition : str
         The statement that creates the table; its first column is the primary key.
     rows : ndarray of int64, shape (n, c)
-        Ascending by the first column, which is not negative; at most 2**20 rows, at least one.
+        Ascending by the first column, which is not negative; at least one row, and no more than
+        `most_rows`.
     """
     return _filled(_blank(definition), rows)
 
@@ -85,10 +88,18 @@ def most_images(connection: Connection) -> int:
     return driver.getlimit(sqlite3.SQLITE_LIMIT_ATTACHED)
 
 
+def most_rows(n_columns: int) -> int:
+    """How many rows of so many columns are sure to fit into an image."""
+    key, header, record = 9, 1 + n_columns, 8 * (n_columns - 1)
+    cell = 1 + key + header + record
+    return _MOST_LEAVES * ((_PAGE - _LEAF_HEAD) // (cell + 2))
+
+
 def parts(rows: Ints) -> Iterator[Ints]:
     """Cut rows into those of one image each."""
-    for low in range(0, len(rows), MAX_ROWS):
-        yield rows[low : low + MAX_ROWS]
+    most = most_rows(rows.shape[1])
+    for low in range(0, len(rows), most):
+        yield rows[low : low + most]
 
 
 @lru_cache(maxsize=16)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from iidindex.catalog.sqlite.multirow import insert
-from iidindex.catalog.sqlite.pages import MAX_ROWS, attach, image_of, most_images, parts
+from iidindex.catalog.sqlite.pages import attach, image_of, most_images, most_rows, parts
 from iidindex.iidwords import IIDWords
 
 Ints = npt.NDArray[np.int64]
@@ -86,7 +86,9 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def insert_integers(self, table: str, columns: Sequence[str], rows: Ints) -> None:
+    def insert_integers(
+        self, table: str, columns: Sequence[str], rows: Ints, *, replace: bool = False
+    ) -> None:
         """Insert rows of integers in the ascending order of their key, the first column.
 
         Parameters
@@ -95,12 +97,17 @@ class Writer:
         columns : sequence of str
             All columns of the table, in their order.
         rows : ndarray of int64, shape (n, c)
+        replace : bool
+            Take the place of rows with the same key.
         """
-        if not self._may_copy(len(rows)):
-            self.later(lambda connection: insert(connection, table, columns, _flat(rows)))
+        if not self._may_copy(len(rows), len(columns)):
+            self.later(
+                lambda connection: insert(connection, table, columns, _flat(rows), replace=replace)
+            )
             return
         # SQLite copies whole cells if nothing but `SELECT *` stands here.
-        statement = f'INSERT INTO main."{table}" SELECT * FROM {{image}}."{table}"'  # noqa: S608
+        verb = "INSERT OR REPLACE" if replace else "INSERT"
+        statement = f'{verb} INTO main."{table}" SELECT * FROM {{image}}."{table}"'  # noqa: S608
         self._copy(self._definition(table), rows, statement)
 
     def insert_pairs(self, table: str, columns: Sequence[str], pairs: Ints) -> None:
@@ -113,7 +120,7 @@ class Writer:
             The two columns.
         pairs : ndarray of int64, shape (n, 2)
         """
-        if not self._may_copy(len(pairs)):
+        if not self._may_copy(len(pairs), 3):
             self.later(lambda connection: insert(connection, table, columns, _flat(pairs)))
             return
         names = ", ".join(columns)
@@ -132,7 +139,7 @@ class Writer:
         first_id : int
         iids : IIDWords
         """
-        if not self._may_copy(len(iids)):
+        if not self._may_copy(len(iids), 5):
             rows: list[Any] = []
             for iid_id, pair in enumerate(iids.pairs(), first_id):
                 rows += (iid_id, *pair)
@@ -152,8 +159,8 @@ class Writer:
             (data,),
         )
 
-    def _may_copy(self, n_rows: int) -> bool:
-        n_images = -(-n_rows // MAX_ROWS)
+    def _may_copy(self, n_rows: int, n_columns: int) -> bool:
+        n_images = -(-n_rows // most_rows(n_columns))
         return n_rows >= _COPY_FROM and n_images <= self._images_left
 
     def _copy(
