@@ -66,14 +66,14 @@ def test_optimize(call, tmp_path):
     _, out, _ = call("optimize", "--dry-run")
     lines = out.splitlines()
     assert "would make the indexes" in lines[0]
-    assert lines[1] == f"would pack the R-tree anew (boxes: {boxes}, nodes now: {nodes})"
+    assert lines[1] == f"would pack the R-tree anew (boxes: {boxes}, nodes now: {nodes}, layers: 1)"
     assert lines[2] == "would gather statistics for the first time"
     size, free = (int(word) for word in lines[3].split() if word.isdigit())
     assert size == os.path.getsize(tmp_path / "iidindex.db")
     assert 99999 < free < size
     with iidindex.open(tmp_path / "iidindex.db") as index:
-        assert index.optimize(dry_run=True) == (True, boxes, nodes, False, size, free)
-        assert index.optimize() == (True, boxes, nodes, False, size, free)
+        assert index.optimize(dry_run=True) == (True, boxes, nodes, False, size, free, 1)
+        assert index.optimize() == (True, boxes, nodes, False, size, free, 1)
         assert index.optimize(dry_run=True)[:4] == (False, boxes, nodes, True)
     _, out, _ = call("optimize", "--dry-run")
     assert "would make" not in out

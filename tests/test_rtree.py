@@ -1,5 +1,6 @@
 """The R-tree: packed, inserted into, packed anew, and always as SQLite wants it."""
 
+import json
 import os
 import sqlite3
 
@@ -9,6 +10,7 @@ import pytest
 import iidindex
 from conftest import write_garden
 from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.contract import MANY_LAYERS
 from iidindex.catalog.schema import entries
 from iidindex.catalog.sqlite import rtree
 from iidindex.catalog.sqlite.repacking import repack
@@ -169,8 +171,8 @@ def n_runs(connection):
         ([2200] * 12, rtree.Merging(fan=3), 4),
         ([2200] * 12, rtree.Merging(fan=3, most=4), 8),
         ([2200] * 12, rtree.Merging(fan=2), 3),
-        ([9000, 2000, 2500, 40, 30_000, 2000, 60, 2100, 2100, 2100], rtree.Merging(fan=3), 6),
-        ([2000, 1, 2000, 1, 2000, 0, 2000, 1], rtree.Merging(fan=2, most=10), 6),
+        ([9000, 2200, 2500, 40, 30_000, 2200, 60, 2300, 2300, 2300], rtree.Merging(fan=3), 6),
+        ([2200, 1, 2200, 1, 2200, 0, 2200, 1], rtree.Merging(fan=2, most=10), 6),
     ],
 )
 def test_runs_are_merged_and_hold_what_they_held(tmp_path, sizes, merging, most_runs):
@@ -254,6 +256,32 @@ def test_two_boxes_that_have_changed_places_are_noticed(tmp_path):
             )
         assert repack(connection, 500)
         is_that_of_the_entries(connection)
+
+
+def test_who_should_optimize_is_told(call, archive, tmp_path):
+    """By status and by the ingest that adds to a tree of many layers, until it was done."""
+    filled(tmp_path / "x.db", [2200] * 40, rtree.Merging(fan=1000)).close()
+
+    def told(*arguments):
+        code, out, err = call("--db", tmp_path / "x.db", *arguments)
+        assert code == 0
+        return out, "`iidindex optimize`" in err
+
+    (out, should) = told("status", "--format", "json")
+    assert json.loads(out)["layers"] > MANY_LAYERS
+    assert not should  # JSON is for programs
+    assert told("status")[1]
+    (out, should) = told("ingest", archive, "--format", "json")
+    assert json.loads(out)["layers"] > MANY_LAYERS
+    write_garden(archive / "new.iid")
+    assert told("ingest", archive)[1]
+    assert not told("ingest", archive)[1]  # nothing was added
+    told("optimize")
+    assert not told("status")[1]
+    write_garden(archive / "newer.iid")
+    assert not told("ingest", archive)[1]
+    with iidindex.open(tmp_path / "x.db") as index:
+        assert 1 <= index.layers() < 3
 
 
 def test_repacking_a_small_tree_and_then_changing_it(archive, tmp_path):

@@ -17,6 +17,10 @@ from iidindex.iidwords import IIDWords
 
 Ints = npt.NDArray[np.int64]
 
+# Layers of the spatial index from which to tell people to `optimize`: the box of a pixel then takes
+# some three times as long to look up as in one that was packed at once. `benchmarks/database.py`.
+MANY_LAYERS = 30
+
 
 class Optimization(NamedTuple):
     """What there is to optimize.
@@ -31,6 +35,8 @@ class Optimization(NamedTuple):
         Whether statistics were gathered before.
     bytes, free_bytes : int
         Of the database, and those of them that are in no use.
+    layers : float
+        How many parts of the spatial index lie over each other; see `Store.layers`.
     """
 
     lacks_indexes: bool
@@ -39,6 +45,7 @@ class Optimization(NamedTuple):
     has_statistics: bool
     bytes: int
     free_bytes: int
+    layers: float
 
 
 class Target(Protocol):
@@ -190,6 +197,13 @@ class Store(Protocol):
 
     def damage(self, connection: Connection) -> Iterable[str]:
         """What the database finds wrong with itself; nothing, if all is well."""
+        ...
+
+    def layers(self, connection: Connection) -> float:
+        """How many parts of the spatial index lie over each other where boxes are, on average.
+
+        A question about a pixel looks into as many; from `MANY_LAYERS` on, `optimize` pays.
+        """
         ...
 
     def to_optimize(self, connection: Connection) -> Optimization:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from iidindex.catalog.contract import MANY_LAYERS
 from iidindex.catalog.stores import store_at
 from iidindex.cli.bar import Bar
 from iidindex.cli.opening import open_to_ask, open_to_try
@@ -108,6 +109,7 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
         click.echo(
             f"the root {printable(name)} was found by its files at {printable(place)}", err=True
         )
+    _tell_layers(report.layers)
     if report.kept:
         gone = counted(report.kept, "indexed file is gone", "indexed files are gone")
         they = "it is" if report.kept == 1 else "they are"
@@ -126,6 +128,16 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
     rest = "--format json names all" if dry_run else "`iidindex files --state failed` lists all"
     _tell_unread(report.failures, ("file", "files"), rest)
     _tell_unread(report.unreadable, ("directory", "directories"), "--format json names all")
+
+
+def _tell_layers(layers: float) -> None:
+    """Say that the spatial index should be packed anew, if that is so."""
+    if layers >= MANY_LAYERS:
+        click.echo(
+            f"the R-tree has {layers:.0f} layers, all of which are looked into for a pixel or a "
+            "region: `iidindex optimize` makes one or two of them",
+            err=True,
+        )
 
 
 def _told(others: dict[str, int]) -> str:
@@ -156,11 +168,13 @@ def status(db: str, /, form: str) -> int:
     require_output()
     with open_to_ask(db) as index:
         counts = index.stats()._asdict()
+        layers = index.layers()
     if form == "json":
-        click.echo(json.dumps(counts))
+        click.echo(json.dumps(counts | {"layers": round(layers, 1)}))
     else:
         for name, count in counts.items():
             click.echo(f"{count:>12,} {_noun(name, count)}")
+        _tell_layers(layers)
     return DONE
 
 

@@ -154,7 +154,10 @@ def optimize(db: str, /, dry_run: bool) -> int:
     if dry_run:
         if found.lacks_indexes:
             click.echo("would make the indexes that a first ingest, cut off, has left out")
-        click.echo(f"would pack the R-tree anew (boxes: {found.boxes}, nodes now: {found.nodes})")
+        click.echo(
+            f"would pack the R-tree anew (boxes: {found.boxes}, nodes now: {found.nodes}, "
+            f"layers: {found.layers:.0f})"
+        )
         again = "anew" if found.has_statistics else "for the first time"
         click.echo(f"would gather statistics {again}")
         click.echo(

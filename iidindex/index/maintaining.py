@@ -104,6 +104,15 @@ class Upkeep(Opened):
         """How much the index holds."""
         return stats(self._catalog)
 
+    def layers(self) -> float:
+        """How many parts of the spatial index a question about a pixel looks into, on average.
+
+        Some two if it was packed at once. Every large ingest adds one or two, until they are
+        merged; from 30 on, `optimize` is worth its time.
+        """
+        with self._catalog.reading() as connection:
+            return self._catalog.store.layers(connection)
+
     def roots(self) -> list[Root]:
         """The directories that files are recorded relative to: ``id name location files``."""
         from iidindex.ingestion.housekeeping import roots

@@ -59,6 +59,9 @@ class IngestReport:
         Name and location of each root, of all there are, whose directory is not there.
     relocated : dict of str to str
         Name of each root that was found elsewhere by its files, and where it is now.
+    layers : float
+        Of the spatial index, if something was added: how many parts of it lie over each other, and
+        a question about a pixel looks into. From 30 on, `Index.optimize` is worth its time.
     others : dict of str to int
         If no ``.iid`` file was found nor is known: how many files of each suffix were.
     """
@@ -81,6 +84,7 @@ class IngestReport:
     names: dict[str, list[str]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     relocated: dict[str, str] = field(default_factory=dict)
+    layers: float = 0.0
     others: dict[str, int] = field(default_factory=dict)
 
     def note(self, kind: str, location: str) -> None:

@@ -112,6 +112,8 @@ def ingest(
             for root in roots_in_use(connection)
             if not storage_at(root.location).is_dir(root.location)
         }
+        if report.entries and not dry_run:
+            report.layers = catalog.store.layers(connection)
     if report.has_found_none:
         counts = sum((suffixes_below(place) for place in places.there), Counter())
         report.others = dict(counts.most_common())

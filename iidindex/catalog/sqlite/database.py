@@ -201,6 +201,12 @@ class Database:
 
         return upkeep.damage(connection)
 
+    def layers(self, connection: Connection) -> float:
+        """How many parents of leaves of the R*Tree lie over each other, on average."""
+        from iidindex.catalog.sqlite.rtree import layers
+
+        return layers(connection)
+
     def to_optimize(self, connection: Connection) -> Optimization:
         """Look at what `optimize` would do; change nothing."""
         from iidindex.catalog.sqlite import upkeep

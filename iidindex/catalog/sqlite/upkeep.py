@@ -14,7 +14,7 @@ from iidindex.catalog.schema import entry_boxes
 from iidindex.catalog.sqlite.late_indexes import lacks_late_indexes, make_late_indexes
 from iidindex.catalog.sqlite.pages import most_images
 from iidindex.catalog.sqlite.repacking import repack
-from iidindex.catalog.sqlite.rtree import can_pack
+from iidindex.catalog.sqlite.rtree import can_pack, layers
 
 
 def to_optimize(connection: Connection) -> Optimization:
@@ -32,6 +32,7 @@ def to_optimize(connection: Connection) -> Optimization:
         number("SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'") > 0,
         number("PRAGMA page_count") * page,
         number("PRAGMA freelist_count") * page,
+        layers(connection),
     )
 
 
@@ -66,6 +67,7 @@ def facts(connection: Connection, path: Path) -> dict[str, Any]:
             for name in ("page_size", "journal_mode", "freelist_count")
         },
         "lacks_indexes": lacks_late_indexes(connection),
+        "rtree_layers": round(layers(connection), 1),
     }
 
 
