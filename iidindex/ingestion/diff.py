@@ -32,7 +32,7 @@ from iidindex.ingestion.plan import Known, plan
 from iidindex.ingestion.reappearing import reappeared
 from iidindex.ingestion.report import IngestReport
 from iidindex.ingestion.unchanged import of_others, without_unchanged
-from iidindex.model import FileStamp
+from iidindex.ingestion.unread import ToRead, Unread
 from iidindex.storage.enclosing import Enclosing
 from iidindex.storage.paths import is_iid
 from iidindex.storage.places import Ways, location_of, storage_at
@@ -60,40 +60,19 @@ class Looking(NamedTuple):
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A file to be read: its root, its path inside, its stamp, and what is known of it."""
-
-    root: RootDirectory
-    path: str
-    stamp: FileStamp
-    known: Known | None
-
-    @property
-    def has_fixity(self) -> bool:
-        """Whether fixity is to be recorded: what has it once is never without."""
-        known = self.known
-        return self.root.has_fixity or (known is not None and known.fixity is not None)
-
-    @property
-    def location(self) -> str:
-        """Where it can be opened."""
-        return location_of(self.root.location, self.path)
-
-
 @dataclass(slots=True)
 class Findings:
     """What looking has found, over all places.
 
     Attributes
     ----------
-    to_read : list of Unread
+    to_read : ToRead
         Files that are new or have another stamp.
     gone, lost : dict of Known to Unread
         Files that were there and are not now, and those that were missing before and still are.
     """
 
-    to_read: list[Unread]
+    to_read: ToRead
     gone: dict[Known, Unread]
     lost: dict[Known, Unread]
 
@@ -192,7 +171,7 @@ def look(
     -------
     Findings
     """
-    findings = Findings([], {}, {})
+    findings = Findings(ToRead(), {}, {})
     for seen in _batches(_parts(catalog, places, report, asked)):
         with catalog.reading() as connection:
             for part, listing in seen:
@@ -310,9 +289,7 @@ def _compare(
         fixity=fixity,
         is_empty=is_empty,
     )
-    findings.to_read += [
-        Unread(root, path, stamp, todo.known.get(path)) for path, stamp in todo.scan.items()
-    ]
+    findings.to_read.add(root, todo.scan, todo.known)
     for lost, taken in ((todo.gone, findings.gone), (todo.lost, findings.lost)):
         for path in lost:
             known = todo.known[path]

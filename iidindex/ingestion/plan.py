@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import cast
 
 from iidindex.model import FileStamp
 
@@ -74,7 +75,7 @@ def plan(
     Parameters
     ----------
     found : dict of str to (int, int)
-        Size and time, by path inside the root. It is used up.
+        Size and time, by path inside the root. It becomes what is to be scanned.
     rows : iterable of Row
         What the catalogue holds of the part of the root that was walked.
     unreadable : collection of str
@@ -94,7 +95,6 @@ def plan(
     may_be_gone = bool(found) if is_empty is None else not is_empty
     hidden = tuple(f"{path}/" for path in unreadable)
     result = Plan(scan={})
-    changed: dict[str, tuple[int, int]] = {}
     for path, file_id, size, mtime_ns, digest, state, known_fixity in rows:
         stamp = found.pop(path, None)
         if stamp is None:
@@ -106,15 +106,18 @@ def plan(
             if not checksum and (known_fixity is not None or not fixity):
                 result.unchanged += 1
                 continue
-            changed[path] = stamp
+            found[path] = stamp
         elif stamp == (size, mtime_ns) and state == "failed" and not checksum:
             result.failed.append(path)
             continue
         else:
-            changed[path] = stamp
-        result.known[path] = Known(file_id, FileStamp(size, mtime_ns), digest, state, known_fixity)
-    found.update(changed)
-    result.scan = {path: FileStamp(*found[path]) for path in sorted(found)}
+            found[path] = stamp
+        then = FileStamp(*(stamp if stamp == (size, mtime_ns) else (size, mtime_ns)))
+        result.known[path] = Known(file_id, then, digest, state, known_fixity)
+    # In the same dictionary, as a second one would be as large.
+    for path in sorted(found):
+        found[path] = FileStamp(*found.pop(path))
+    result.scan = cast("dict[str, FileStamp]", found)
     return result
 
 

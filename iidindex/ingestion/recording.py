@@ -9,9 +9,10 @@ import numpy as np
 from iidindex.catalog.journal import Noted
 from iidindex.catalog.load import Loader, Place
 from iidindex.columns import Batch
-from iidindex.ingestion.diff import Findings, Unread
+from iidindex.ingestion.diff import Findings
 from iidindex.ingestion.plan import Known, Matcher, Outcome
 from iidindex.ingestion.report import IngestReport
+from iidindex.ingestion.unread import Unread
 from iidindex.ingestion.work import Failure, Scanned
 from iidindex.model import FileStamp
 

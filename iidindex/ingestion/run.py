@@ -25,6 +25,7 @@ from iidindex.ingestion.interrupt import Interrupt
 from iidindex.ingestion.pool import processes, scan_all
 from iidindex.ingestion.recording import Recorder
 from iidindex.ingestion.report import IngestReport, Progress
+from iidindex.ingestion.unread import ToScanLater
 from iidindex.ingestion.work import Scanned, ToScan
 from iidindex.storage.places import storage_at
 
@@ -100,8 +101,8 @@ def ingest(
         run = _Run(catalog, findings, report, interrupt, ingest_id, dry_run, progress)
         files = findings.to_read
         scanned = scan_all(
-            [ToScan(file.location, file.has_fixity, file.stamp.size) for file in files],
-            [file.stamp.size for file in files],
+            ToScanLater(files),
+            files.sizes,
             processes(jobs, len(files)),
             borrowed,
         )
