@@ -230,6 +230,39 @@ def growing(directory: Path) -> None:
         )
 
 
+def layers(directory: Path) -> None:
+    """What each packing that lies over the others costs a question about a pixel."""
+    made = _entries(600_000)
+    cells = rtree.cells_of(made[:, 0], made[:, 4:8].astype(np.uint16))
+    pixels = np.random.default_rng(1).integers(0, 3000, (200, 2)).tolist()
+    jobs: dict[str, Job] = {}
+    for number in (1, 10, 30, 100):
+        with (
+            _catalog(directory, f"layers{number}") as catalog,
+            catalog.writing() as connection,
+            Writer(connection) as target,
+        ):
+            for part in np.array_split(cells, number):
+                tree = rtree.read_tree(target.connection)
+                rtree.pack(target, tree, part, rtree.Merging(fan=1 << 30))
+            name = f"{number} packings, {rtree.layers(target.connection):.0f} layers"
+
+        def ask(number: int = number) -> None:
+            with (
+                Catalog(directory / f"layers{number}.db") as catalog,
+                catalog.reading() as connection,
+            ):
+                for row, column in pixels:
+                    connection.exec_driver_sql(
+                        "SELECT id FROM entry_boxes WHERE minr <= ? AND maxr >= ? "
+                        "AND minc <= ? AND maxc >= ?",
+                        (row, row, column, column),
+                    ).all()
+
+        jobs[name] = ask
+    _tell("200 pixels of 600,000 boxes", jobs)
+
+
 def _tell(title: str, jobs: dict[str, Job]) -> None:
     _compare(title, [Contender.of(name, job) for name, job in jobs.items()])
 
@@ -243,7 +276,13 @@ def _compare(title: str, contenders: list[Contender]) -> None:
     print(f"\n{title}\n\n{tabulate(lines, headers=['', 'time', 'ratio'], tablefmt='github')}")
 
 
-MEASUREMENTS = {"rows": rows, "pragmas": pragmas, "packing": packing, "growing": growing}
+MEASUREMENTS = {
+    "rows": rows,
+    "pragmas": pragmas,
+    "packing": packing,
+    "growing": growing,
+    "layers": layers,
+}
 
 
 def main() -> int:

@@ -18,7 +18,7 @@ from iidindex.iidwords import IIDWords
 Ints = npt.NDArray[np.int64]
 
 # Layers of the spatial index from which to tell people to `optimize`: the box of a pixel then takes
-# some three times as long to look up as in one that was packed at once. `benchmarks/database.py`.
+# up to three times as long to look up as in one that was packed at once: `benchmarks/database.py`.
 MANY_LAYERS = 30
 
 

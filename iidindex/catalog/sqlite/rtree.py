@@ -44,11 +44,11 @@ from iidindex.catalog.sqlite.tree_nodes import (
 from iidindex.catalog.sqlite.writer import Writer
 
 # Packing is quicker than inserting from a hundred boxes upwards. But every packing builds the
-# levels above the leaves' parents anew, which costs two microseconds for each of these: fewer boxes
-# than this part of the tree are inserted. And fewer than these are, whatever the tree: the many
-# small additions of a year would be many runs.
+# levels above the leaves' parents anew, which costs some ten microseconds for each of these: fewer
+# boxes than this part of the tree are inserted. And fewer than these are, whatever the tree: the
+# many small additions of a year would be many runs.
 PACK_FROM = 2000
-_PACK_PART = 1 / 15_000
+_PACK_PART = 1 / 5000
 
 
 # Nodes above whose middles is counted how many lie there.
