@@ -13,13 +13,14 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tabulate import tabulate
 
-from benchmarks import memory, plots
+from benchmarks import long_load, memory, plots
 from benchmarks.growing import Asked
 from benchmarks.ingest import build
 from benchmarks.memory import HERE
@@ -28,6 +29,8 @@ from benchmarks.runner import duration
 
 PAGE = HERE / "docs" / "growth.md"
 KEPT = HERE / ".benchmarks" / "growth.json"
+# Entries of a line of the long ingest.
+_STRETCH = 10_000_000
 PLOTS = ("growth-ingest.png", "growth-questions.png")
 
 # Files, and entries of each: many files as large as each other, and one as large as all.
@@ -63,6 +66,24 @@ in the same frame, most questions find more in a larger archive: ten times the e
 the hits at a pixel.
 
 ![Milliseconds of each question over the number of entries](growth-questions.png)
+"""
+
+_LONG = """\
+## A hundred million
+
+One first ingest of files of 10,000 entries, as `benchmarks/long_load.py` makes them: an individual
+for every fifty entries, any of those so far, and as many masks at a pixel in a large archive as in
+a small one, so that questions find as much.
+"""
+
+_WINDOWS = """\
+On a machine that did other work beside it, a stretch of the same ingest is to be compared with
+another by processor time of the process that writes, in which all of the database's work is:
+"""
+
+_POINTS = """\
+Point questions, as medians of processor time and, in brackets, of how much was found; right after
+the ingest, and after `optimize`:
 """
 
 _READING = """\
@@ -140,7 +161,7 @@ def main() -> None:
 def write(points: Sequence[Point], measured_on: str, directory: Path) -> None:
     """Write the page and its plots."""
     parts = [_HEAD, f"{measured_on}\n", _INGEST, _ingests(points)]
-    parts += [_QUESTIONS, _questions(points), _READING]
+    parts += [_QUESTIONS, _questions(points), *_long(), _READING]
     (directory / PAGE.name).write_text("\n".join(parts), encoding="utf-8")
     plots.growth(_panels_of_ingest(points), directory / PLOTS[0])
     plots.growth(_panels_of_questions(points), directory / PLOTS[1], same=True)
@@ -222,6 +243,76 @@ def _questions(points: Sequence[Point]) -> str:
             for name in names
         ]
     )
+
+
+def _long() -> list[str]:
+    """What `long_load` kept: the ingests, stretches of the largest, and point questions."""
+    kept = json.loads(long_load.SAVED.read_text(encoding="utf-8"))
+    runs = kept["runs"]
+    names = [f"{run['entries']:,} entries" for run in runs]
+    facts: dict[str, Callable[[dict[str, Any]], str]] = {
+        "ingest": lambda run: duration(run["seconds"]),
+        "of that, after the last file": lambda run: duration(run["ending"]),
+        "peak memory, all processes": lambda run: f"{run['peak'] / 1e6:,.0f} MB",
+        "database": lambda run: f"{run['size'] / 1e9:.2f} GB",
+        "layers of the R-tree": lambda run: f"{run['layers']:.0f}",
+        "optimize, processor time": lambda run: duration(run["optimize"]),
+        "optimize, peak memory": lambda run: f"{run['optimizing'] / 1e6:,.0f} MB",
+    }
+    ingests = [
+        {"": name, **{of: _told(told, run) for of, run in zip(names, runs, strict=True)}}
+        for name, told in facts.items()
+    ]
+    asked = [
+        {
+            "question": name,
+            **{of: _asked_in(run, "asked", name) for of, run in zip(names, runs, strict=True)},
+            **{
+                f"{of}, optimized": _asked_in(run, "asked_again", name)
+                for of, run in zip(names, runs, strict=True)
+            },
+        }
+        for name in runs[0]["asked"]
+    ]
+    windows = _stretches(runs[-1]["windows"])
+    note = kept.get("note", "")
+    parts = [_LONG, f"{kept['machine']}\n", *([f"{note}\n"] if note else []), _table(ingests)]
+    return [*parts, _WINDOWS, _table(windows), _POINTS, _table(asked)]
+
+
+def _told(fact: Callable[[dict[str, Any]], str], run: dict[str, Any]) -> str:
+    try:
+        return fact(run)
+    except KeyError:  # not measured
+        return "—"
+
+
+def _asked_in(run: dict[str, Any], when: str, name: str) -> str:
+    found = run.get(when, {}).get(name)
+    return f"{duration(found[0])} ({found[1]:,.0f})" if found else "—"
+
+
+def _stretches(windows: Sequence[dict[str, float]]) -> list[dict[str, str]]:
+    """Windows put together, ten million entries at a time."""
+    rows = []
+    begin, wall, writer, before = 0.0, 0.0, 0.0, 0.0
+    for nth, window in enumerate(windows):
+        wall, writer = wall + window["wall"], writer + window["writer"]
+        if window["entries"] - begin >= _STRETCH or nth == len(windows) - 1:
+            some = window["entries"] - begin
+            rate = some / writer
+            before = before or rate
+            rows.append(
+                {
+                    "entries from": f"{begin:,.0f}",
+                    "to": f"{window['entries']:,.0f}",
+                    "entries/s": f"{some / wall:,.0f}",
+                    "entries a second of the writer": f"{rate:,.0f}",
+                    "of the first": f"{rate / before:.2f}",
+                }
+            )
+            begin, wall, writer = window["entries"], 0.0, 0.0
+    return rows
 
 
 Lines = dict[str, list[tuple[float, float]]]
