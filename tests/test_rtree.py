@@ -170,7 +170,9 @@ def n_runs(connection):
         ([2200] * 12, rtree.Merging(fan=100), 12),
         ([2200] * 12, rtree.Merging(fan=3), 4),
         ([2200] * 12, rtree.Merging(fan=3, most=4), 8),
-        ([2200] * 12, rtree.Merging(fan=2), 3),
+        ([2200] * 12, rtree.Merging(fan=2), 4),
+        ([8000] * 7, rtree.Merging(fan=2, most=8), 4),
+        ([8000] * 7, rtree.Merging(fan=2, most=7), 7),
         ([9000, 2200, 2500, 40, 30_000, 2200, 60, 2300, 2300, 2300], rtree.Merging(fan=3), 6),
         ([2200, 1, 2200, 1, 2200, 0, 2200, 1], rtree.Merging(fan=2, most=10), 6),
     ],
@@ -180,6 +182,27 @@ def test_runs_are_merged_and_hold_what_they_held(tmp_path, sizes, merging, most_
         is_that_of_the_entries(connection)
         assert n_runs(connection) <= most_runs
         assert rtree.layers(connection) <= 2.5 * most_runs
+
+
+@pytest.mark.parametrize("batch", [2, 9, 60, 130, 258, 400, 700])
+def test_runs_stay_few_and_boxes_are_seldom_packed_again(batch):
+    """By numbers of nodes alone, up to 38,000 parents of leaves: a hundred million boxes."""
+    total = min(38_000, 1000 * batch)
+    runs, last, again = [], 10, 0
+    for _ in range(total // batch):
+        parents = np.concatenate([np.empty(0, int), *(np.arange(*run) for run in runs)])
+        cells = np.zeros((len(parents), 5), np.int64)
+        cells[:, 0] = parents
+        gone = set(cells[rtree._to_merge(cells, batch * 51**2, rtree.MERGING), 0].tolist())
+        merged = sum(high - low for low, high in runs if low in gone)
+        runs = [(low, high) for low, high in runs if low not in gone]
+        assert len(gone) == merged <= rtree.MERGING.most
+        again += merged
+        last += 51 * (batch + merged)  # leaves
+        runs.append((last, last + batch + merged))
+        last += batch + merged + 1
+    assert len(runs) <= total // 700 + 40
+    assert again <= 2.5 * total
 
 
 def test_a_tree_of_merged_runs_can_be_changed(tmp_path):

@@ -56,11 +56,11 @@ _LOOKED_AT = 200
 
 
 class Merging(NamedTuple):
-    """When runs are merged: as soon as there are `fan` of one tier.
+    """When runs are merged, by how many parents of leaves they have.
 
-    A run of up to `fan` parents of leaves is of the first tier, one of up to ``fan ** 2`` of the
-    second; larger ones stay as they are. No more than `most` parents are merged at a time, which is
-    what bounds memory: these are of four million boxes, 40 bytes each.
+    Those of up to `fan` are, as soon as there are so many of them; larger ones, of up to half of
+    `most`, as soon as they have `most` together. No more than these are merged at a time, which is
+    what bounds memory: they are of four million boxes, 40 bytes each.
     """
 
     fan: int = 16
@@ -238,14 +238,15 @@ def _to_merge(parents: Cells, n_new: int, merging: Merging) -> npt.NDArray[np.bo
     sizes = np.bincount(run_of)
     fan, most = merging
     left = most - n_new // FULL**2
-    for low, high in ((0, fan), (fan, fan**2)):
-        tier = np.flatnonzero((sizes > low) & (sizes <= high))
-        if len(tier) < fan - 1:  # the new ones are a run, too
-            continue
-        chosen = tier[np.argsort(sizes[tier], kind="stable")]
-        chosen = chosen[np.cumsum(sizes[chosen]) <= left]
-        merged[order[np.isin(run_of, chosen)]] = True
-        left -= int(sizes[chosen].sum())
+    few = np.flatnonzero((sizes > 0) & (sizes <= fan))
+    many = np.flatnonzero((sizes > fan) & (sizes <= most // 2))
+    # What is new is a run, too.
+    for tier, is_due in ((few, len(few) >= fan - 1), (many, int(sizes[many].sum()) >= left)):
+        if is_due:
+            chosen = tier[np.argsort(sizes[tier], kind="stable")]
+            chosen = chosen[np.cumsum(sizes[chosen]) <= left]
+            merged[order[np.isin(run_of, chosen)]] = True
+            left -= int(sizes[chosen].sum())
     return merged
 
 
