@@ -249,7 +249,7 @@ def _long() -> list[str]:
     """What `long_load` kept: the ingests, stretches of the largest, and point questions."""
     kept = json.loads(long_load.SAVED.read_text(encoding="utf-8"))
     runs = kept["runs"]
-    names = [f"{run['entries']:,} entries" for run in runs]
+    names = [run.get("name", f"{run['entries']:,} entries") for run in runs]
     facts: dict[str, Callable[[dict[str, Any]], str]] = {
         "ingest": lambda run: duration(run["seconds"]),
         "of that, after the last file": lambda run: duration(run["ending"]),
@@ -274,7 +274,8 @@ def _long() -> list[str]:
         }
         for name in runs[0]["asked"]
     ]
-    windows = _stretches(runs[-1]["windows"])
+    largest = max(runs, key=lambda run: run["entries"])
+    windows = _stretches(largest["windows"])
     note = kept.get("note", "")
     parts = [_LONG, f"{kept['machine']}\n", *([f"{note}\n"] if note else []), _table(ingests)]
     return [*parts, _WINDOWS, _table(windows), _POINTS, _table(asked)]

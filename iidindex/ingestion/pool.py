@@ -15,9 +15,10 @@ from iidindex.ingestion.work import Scanned, ToScan, scan_many
 from iidindex.processes import MOST_JOBS, can_start, new_pool, starting
 from iidindex.system.spawning import processors
 
-# Files, and bytes of them, that a worker is given at a time.
+# Files, and bytes of them, that a worker is given at a time: what comes of some tasks is held while
+# the writer is busy, and so many bytes of small masks are a transaction's entries.
 _TASK_FILES = 256
-_TASK_BYTES = 64 << 20
+_TASK_BYTES = 24 << 20
 # Files of a hundred entries below which starting processes takes longer than reading.
 _FEW_FILES = 1000
 
