@@ -13,6 +13,7 @@ import json
 import shutil
 import sys
 import tempfile
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -270,6 +271,7 @@ def _long() -> list[str]:
             **{
                 f"{of}, optimized": _asked_in(run, "asked_again", name)
                 for of, run in zip(names, runs, strict=True)
+                if "asked_again" in run
             },
         }
         for name in runs[0]["asked"]
@@ -277,7 +279,8 @@ def _long() -> list[str]:
     largest = max(runs, key=lambda run: run["entries"])
     windows = _stretches(largest["windows"])
     note = kept.get("note", "")
-    parts = [_LONG, f"{kept['machine']}\n", *([f"{note}\n"] if note else []), _table(ingests)]
+    told = [textwrap.fill(text, 100) + "\n" for text in (kept["machine"], note) if text]
+    parts = [_LONG, *told, _table(ingests)]
     return [*parts, _WINDOWS, _table(windows), _POINTS, _table(asked)]
 
 
