@@ -12,9 +12,12 @@ import iidindex
 from conftest import write_garden
 from iidindex.cli.main import VERBS, cli, run
 
-# Verbs that write one file, which they are told the name of, and nothing else.
-WRITES_WHAT_IS_NAMED = {"graph", "mask", "render", "sheet", "heat"}
-CHANGES = {"ingest", "relocate", "prune", "migrate", "optimize", "overlaps", "demo"}
+# Verbs that write where they are told to, and nowhere else.
+WRITES_WHAT_IS_NAMED = {"graph", "mask", "render", "sheet", "heat", "import", "export"}
+CHANGES = {"ingest", "relocate", "prune", "migrate", "optimize", "overlaps", "demo"} | {
+    "import",
+    "export",
+}
 
 
 def options_of(verb):
@@ -184,3 +187,23 @@ def test_a_dry_run_of_an_ingest_says_that_it_is_one(call, archive):
     told = call("ingest", str(archive), "--dry-run")[1]
     assert told.startswith("nothing was changed; this would be done: 1 added, 3 unchanged;")
     assert call("ingest", str(archive))[1].startswith("1 added, 3 unchanged;")
+
+
+def test_import_and_export_write_nothing(tmp_path, capsys):
+    write_garden(tmp_path / "garden")
+    db = ["--db", str(tmp_path / "index.db")]
+    assert run([*db, "ingest", str(tmp_path / "garden")]) == 0
+    out = ["-o", str(tmp_path / "out"), "--to", "labels"]
+    before = state(tmp_path)
+    capsys.readouterr()
+    assert run([*db, "export", *out, "--dry-run"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "nothing was written; this would be done:"
+    assert state(tmp_path) == before
+    assert run([*db, "export", *out]) == 0
+    assert capsys.readouterr().out.split(" in ")[0] == told[1].split(" in ")[0]
+    before = state(tmp_path)
+    again = ["import", str(tmp_path / "out"), "-o", str(tmp_path / "again")]
+    assert run([*db, *again, "--dry-run", "--ingest"]) == 0
+    assert capsys.readouterr().out.startswith("nothing was written; this would be done:")
+    assert state(tmp_path) == before

@@ -49,6 +49,7 @@ _EPILOG = formats_told(export_formats())
     help="Only masks that have a pixel inside a box.",
 )
 @click.option("--boxes", is_flag=True, help="With --at and --region: compare boxes, not masks.")
+@click.option("--dry-run", is_flag=True, help="Count what would be written; write nothing.")
 @filter_options
 @reading_option
 @click.pass_obj
@@ -60,6 +61,7 @@ def export(
     pixel: tuple[int, int] | None,
     box: tuple[int, int, int, int] | None,
     boxes: bool,
+    dry_run: bool,
     **filters: Any,
 ) -> int:
     """Write entries in another format, for other programs.
@@ -80,7 +82,9 @@ def export(
             hint(asked)
             return NOTHING_FOUND
         with Bar("exporting") as bar:
-            report = asked.export(output, to, progress=bar.show)
+            report = asked.export(output, to, dry_run=dry_run, progress=bar.show)
+    if dry_run:
+        click.echo("nothing was written; this would be done:")
     for told, count in report.lost.items():
         click.echo(f"lost: {printable(told)} ({count:,})", err=True)
     pictures = counted(report.pictures, "picture", "pictures")

@@ -26,6 +26,7 @@ class Entries(Asked):
         out: str | os.PathLike[str],
         to: str = "coco",
         *,
+        dry_run: bool = False,
         progress: Callable[[Any], object] | None = None,
     ) -> ExportReport:
         """Write the hits in another format.
@@ -37,6 +38,8 @@ class Entries(Asked):
             Files that are there are replaced, but no original and no picture of one.
         to : str
             The format, as ``iidindex export --help`` lists them.
+        dry_run : bool
+            Write nothing, and count what would be written. Masks are not read for it.
         progress : callable, optional
             Called with something that has ``files`` and ``total`` and prints as a line of text.
 
@@ -55,7 +58,9 @@ class Entries(Asked):
         """
         from iidindex.exchange.exporting import export
 
-        return export(self, self._catalog, self._originals, self._filters, out, to, progress)
+        return export(
+            self, self._catalog, self._originals, self._filters, out, to, dry_run, progress
+        )
 
     def dataset(self, by: By = "picture", *, on_stale: OnStale | None = None) -> Dataset:
         """The hits as a map-style data set for training code, PyTorch's and others'.

@@ -54,6 +54,7 @@ def export(
     filters: Filters,
     out: str | os.PathLike[str],
     to: str,
+    dry_run: bool = False,
     progress: Callable[[Any], object] | None = None,
 ) -> ExportReport:
     """Write the entries of a question, and what is known of their files.
@@ -68,6 +69,8 @@ def export(
     out : path-like
     to : str
         One of `export_formats`.
+    dry_run : bool
+        Count what would be written.
     progress : callable, optional
 
     Returns
@@ -88,6 +91,12 @@ def export(
     chosen = chosen_files(question, catalog, filters)
     guard = _Guard(catalog)
     report = ExportReport()
+    if dry_run:
+        for file in chosen:
+            report.pictures += 1
+            report.entries += len(file.entries)
+        report.seconds = time.monotonic() - begin
+        return report
     writer = None if to in WITHOUT_MASKS else writer_named(to)
     is_one_file = to == "csv" if writer is None else writer.is_one_file
     with closing(LocalSink(out, is_one_file, guard)) as sink:
