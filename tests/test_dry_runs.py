@@ -190,9 +190,9 @@ def test_a_dry_run_of_an_ingest_says_that_it_is_one(call, archive):
 
 
 def test_import_and_export_write_nothing(tmp_path, capsys):
-    write_garden(tmp_path / "garden")
+    write_garden(tmp_path / "garden.iid")
     db = ["--db", str(tmp_path / "index.db")]
-    assert run([*db, "ingest", str(tmp_path / "garden")]) == 0
+    assert run([*db, "ingest", str(tmp_path / "garden.iid")]) == 0
     out = ["-o", str(tmp_path / "out"), "--to", "labels"]
     before = state(tmp_path)
     capsys.readouterr()
