@@ -69,7 +69,7 @@ class LabelImages:
             return Survey(
                 _OwnTasks(source),
                 sum(1 for _ in _OwnTasks(source)),
-                f"the address in {TABLE}",
+                TABLE,
                 masks_are_images=True,
             )
         refused = Refusals()
