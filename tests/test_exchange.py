@@ -259,3 +259,20 @@ def test_real_archives(name: str, to: str, tmp_path: Path) -> None:
     again = import_archive(out, tmp_path / "back")
     assert again.refused == {}
     assert content(tmp_path / "back") == content(place)
+
+
+@pytest.mark.parametrize("domain", [b"usiigaci.avg", b"usiigaci.track"])
+def test_tracks_of_a_real_archive(domain: bytes, tmp_path: Path) -> None:
+    place = SHARED / "usiigaci"
+    if not place.exists():
+        pytest.skip("the real archives are not beside the checkout")
+    with iidindex.open(tmp_path / "index.db", create=True) as index:
+        index.ingest([place])
+        tracked = index.entries.where(domain=domain)
+        tracked.export(tmp_path / "tracked", to="iid")
+        tracked.export(tmp_path / "ctc", to="ctc")
+    again = import_archive(tmp_path / "ctc", tmp_path / "back")
+    assert again.refused == {}
+    before = content(tmp_path / "tracked")
+    assert len(before) > 100
+    assert content(tmp_path / "back") == before
