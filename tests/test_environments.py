@@ -197,7 +197,7 @@ def test_a_directory_without_iid_files(shell, tmp_path):
     place.mkdir(parents=True)
     for nth in range(20):
         (place / f"{nth}.PNG").touch()
-    told = "20 .png: `iidindex import` makes .iid files of label images"
+    told = "20 .png: `iidindex import` makes .iid files of other formats"
     for options in ("", " --dry-run"):
         code, out, err = shell(f"iidindex --db new.db ingest pictures{options}")
         assert code == 0
@@ -220,7 +220,7 @@ def test_a_directory_of_other_files_and_one_iid(shell, tmp_path):
     (place / "a.png").touch()
     (place / "link").symlink_to("../outside")
     assert shell("iidindex --db new.db ingest mixed")[2] == (
-        "found 1 .png: `iidindex import` makes .iid files of label images\n"
+        "found 1 .png: `iidindex import` makes .iid files of other formats\n"
     )
     IIDFile().save(tmp_path / "outside" / "a.iid")
     code, out, err = shell("iidindex --db new.db ingest mixed")

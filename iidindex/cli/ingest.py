@@ -26,7 +26,7 @@ from iidindex.plural import counted
 _MOST_NAMED = 20
 # Suffixes of other files that are named, and those of which one can make .iid files.
 _MOST_SUFFIXES = 5
-_IMPORTED = {".png", ".tif", ".tiff", ".json"}
+_IMPORTED = {".png", ".tif", ".tiff", ".npy", ".json", ".geojson", ".xml", ".txt"}
 
 
 @click.command()
@@ -147,7 +147,7 @@ def _told(others: dict[str, int]) -> str:
     if len(named) > _MOST_SUFFIXES:
         told += " and others"
     if _IMPORTED & set(others):
-        told += ": `iidindex import` makes .iid files of label images"
+        told += ": `iidindex import` makes .iid files of other formats"
     return told
 
 
