@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from iidindex.errors import ExchangeError
+from iidindex.formats.byte_texts import bytes_of
 from iidindex.formats.identity import (
     IDENTITY_FIELDS,
     Numbering,
@@ -83,17 +83,9 @@ class Addresses:
 
 
 def own_bytes(record: Any, name: str) -> bytes | None:
-    """A domain or an address as `coco_writing` writes it: text, or base64 of what is none."""
-    text = field_of(record, f"attributes.{name}")
-    if isinstance(text, str):
-        return text.encode("utf-8", "surrogatepass")
-    encoded = field_of(record, f"attributes.{name}_b64")
-    if isinstance(encoded, str):
-        try:
-            return b64decode(encoded, validate=True)
-        except ValueError:
-            return None
-    return None
+    """A domain or an address among the attributes, as `coco_writing` writes it."""
+    attributes = field_of(record, "attributes")
+    return bytes_of(attributes, name) if isinstance(attributes, dict) else None
 
 
 class Ids:

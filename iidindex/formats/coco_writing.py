@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from typing import Any, BinaryIO
 
 from iidindex.formats.annotation import Annotation, Picture
+from iidindex.formats.byte_texts import text_fields
 from iidindex.formats.coco import CROWD, NO_GROUP, OWN
 from iidindex.formats.writing import Sink
 from iidindex.masks.rle import compress_all, runs_all
@@ -104,7 +104,11 @@ class CocoSession:
         category = self._categories.setdefault(first, len(self._categories) + 1)
         who = (entry.domain or b"", entry.address)
         track = self._tracks.setdefault(who, len(self._tracks) + 1)
-        attributes = {**_told("domain", who[0]), **_told("address", who[1]), "key": entry.key}
+        attributes: dict[str, Any] = {
+            **text_fields("domain", who[0]),
+            **text_fields("address", who[1]),
+            "key": entry.key,
+        }
         if len(others) > 1:
             attributes["groups"] = others
         minr, minc, maxr, maxc = box
@@ -143,14 +147,6 @@ class CocoSession:
             about = {"description": OWN, "version": "1.0"}
             self._file.write(f'{{"info": {json.dumps(about)},\n"annotations": ['.encode())
         return self._file
-
-
-def _told(name: str, value: bytes) -> dict[str, Any]:
-    """Bytes as text, or in base64 if they are none."""
-    try:
-        return {name: value.decode("utf-8")}
-    except UnicodeDecodeError:
-        return {f"{name}_b64": b64encode(value).decode()}
 
 
 WRITER = CocoWriter()
