@@ -18,6 +18,7 @@ from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused, 
 from iidindex.formats.ctc_layout import mask_files
 from iidindex.formats.frame_folders import is_video
 from iidindex.formats.label_table import TABLE, Labelled, is_table, pictures_of
+from iidindex.formats.mask_folders import masks_of_pictures
 from iidindex.formats.planes import IMAGES, open_planes
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem, suffix
 from iidindex.masks.labels import Labels, find_labels, masks_of
@@ -168,7 +169,7 @@ def _own(source: SourceFiles, options: Options, task: Task) -> Picture:
 def _is_told(source: SourceFiles) -> bool:
     """Whether names say that the images of a folder are of another format."""
     named = any(map(_is_told_by, source.names())) or mask_files(source.names(), source.name)
-    return bool(named) or is_video(source)
+    return bool(named) or is_video(source) or bool(masks_of_pictures(source))
 
 
 def _is_told_by(name: str) -> bool:

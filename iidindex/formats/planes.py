@@ -19,6 +19,8 @@ from iidindex.formats.reading import SourceFiles, suffix
 _PILLOW = {".png", ".bmp", ".gif"}
 _TIFF = {".tif", ".tiff"}
 _NUMPY = {".npy"}
+# What changes values: it is read where nobody takes them for numbers.
+LOSSY = {".jpg", ".jpeg"}
 IMAGES = _PILLOW | _TIFF | _NUMPY
 
 # The format's boxes end at 65,535; a plane may be several tiles, but not without end.
@@ -128,7 +130,12 @@ def _as_numbers(samples: npt.NDArray[Any], colors: bool) -> npt.NDArray[Any]:
 
 @contextmanager
 def open_planes(
-    source: SourceFiles, name: str, axes: str | None, *, probing: bool = False
+    source: SourceFiles,
+    name: str,
+    axes: str | None,
+    *,
+    probing: bool = False,
+    lossy: bool = False,
 ) -> Iterator[Planes]:
     """Open an image file.
 
@@ -140,6 +147,8 @@ def open_planes(
         What its dimensions are, such as ``TYX``; else what the file says.
     probing : bool
         Take the first two of unknown dimensions for planes, as only a look is wanted.
+    lossy : bool
+        Read JPEG, too, whose values are near those that were meant.
 
     Yields
     ------
@@ -155,6 +164,7 @@ def open_planes(
         **dict.fromkeys(_PILLOW, _PillowPlanes),
         **dict.fromkeys(_TIFF, _TiffPlanes),
         **dict.fromkeys(_NUMPY, _NumpyPlanes),
+        **dict.fromkeys(LOSSY if lossy else (), _PillowPlanes),
     }
     if kind not in opened:
         raise ExchangeError(f"ends in {kind or 'no suffix'}; expected {', '.join(sorted(IMAGES))}")

@@ -20,6 +20,10 @@ FORMATS = {
         "YouTube-VIS: a JSON of videos and tracks, or a list of results",
     ),
     "labels": ("label_images", "label images: PNG, TIFF or NPY, single, in stacks or in a folder"),
+    "masks": (
+        "binary_masks",
+        "binary PNG: a folder of masks for each picture, or a mask a picture",
+    ),
     "yolo": ("yolo", "YOLO segmentation: a text of polygons for each picture, with the pictures"),
     "geojson": ("geojson", "GeoJSON as QuPath writes it: a file of polygons for each picture"),
     "labelme": ("labelme", "LabelMe: a JSON of shapes for each picture"),
