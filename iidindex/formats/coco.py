@@ -20,6 +20,7 @@ from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused, 
 from iidindex.formats.coco_identity import Addresses, Ids
 from iidindex.formats.identity import field_of
 from iidindex.formats.json_ranges import Elements, Ints, Plain, decode, peek, scan
+from iidindex.formats.panoptic_json import holds_segments
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, suffix
 from iidindex.formats.segmentation import MOST_PIXELS, masks_of, rings_of, whole
 from iidindex.masks.polygons import draw
@@ -77,9 +78,9 @@ class Coco:
             return "a list of records with image_id and segmentation" if is_result else None
         if "videos" in found or not {"images", "annotations"} & set(found):
             return None
-        first = found.get("annotations")
-        if isinstance(first, dict) and "segments_info" in first:
+        if holds_segments(source, name, found):
             return None
+        first = found.get("annotations")
         if "images" in found and isinstance(found["images"], dict):
             return "an object with images"
         is_one = isinstance(first, dict) and "image_id" in first

@@ -24,6 +24,7 @@ FORMATS = {
         "binary_masks",
         "binary PNG: a folder of masks for each picture, or a mask a picture",
     ),
+    "panoptic": ("panoptic", "COCO panoptic: a JSON of segments, and a folder of coloured PNG"),
     "yolo": ("yolo", "YOLO segmentation: a text of polygons for each picture, with the pictures"),
     "geojson": ("geojson", "GeoJSON as QuPath writes it: a file of polygons for each picture"),
     "labelme": ("labelme", "LabelMe: a JSON of shapes for each picture"),
