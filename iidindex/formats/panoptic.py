@@ -268,8 +268,9 @@ def _record(picture: Picture, number: int) -> str:
 
 def _compare_area(picture: Picture, info: dict[str, Any], area: int) -> None:
     told = info.get("area")
-    is_number = isinstance(told, (int, float)) and not isinstance(told, bool)
-    if is_number and abs(told - area) > _AREA_OFF * area:
+    if not isinstance(told, (int, float)) or isinstance(told, bool):
+        return
+    if abs(told - area) > _AREA_OFF * area:
         picture.note(_AREA_NOTE)
 
 

@@ -25,6 +25,7 @@ FORMATS = {
         "binary PNG: a folder of masks for each picture, or a mask a picture",
     ),
     "panoptic": ("panoptic", "COCO panoptic: a JSON of segments, and a folder of coloured PNG"),
+    "sam": ("sam", "Segment Anything: a JSON of masks for each picture, as in SA-1B, or a list"),
     "yolo": ("yolo", "YOLO segmentation: a text of polygons for each picture, with the pictures"),
     "geojson": ("geojson", "GeoJSON as QuPath writes it: a file of polygons for each picture"),
     "labelme": ("labelme", "LabelMe: a JSON of shapes for each picture"),
