@@ -11,6 +11,8 @@ from iidindex.formats.reading import SourceFiles
 SEGMENTS = "segments_info"
 # Records of pictures stand before the annotations, and may be longer than what a peek sees.
 _N_LOOKS = 16
+# Other programs write a file a picture.
+_N_FILES = 20
 _LOOK = 1 << 15
 
 

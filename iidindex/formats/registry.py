@@ -26,6 +26,7 @@ FORMATS = {
     ),
     "panoptic": ("panoptic", "COCO panoptic: a JSON of segments, and a folder of coloured PNG"),
     "sam": ("sam", "Segment Anything: a JSON of masks for each picture, as in SA-1B, or a list"),
+    "ome-zarr": ("ome_zarr", "OME-Zarr: the label images of a .zarr directory"),
     "yolo": ("yolo", "YOLO segmentation: a text of polygons for each picture, with the pictures"),
     "geojson": ("geojson", "GeoJSON as QuPath writes it: a file of polygons for each picture"),
     "labelme": ("labelme", "LabelMe: a JSON of shapes for each picture"),
