@@ -184,6 +184,20 @@ def test_what_does_not_fit_is_refused(tmp_path):
         iidindex.import_archive(tmp_path / "empty.zarr", tmp_path / "out", format="ome-zarr")
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("shape", [1 << 20, 1 << 20]), ("shape", [20, -30]), ("chunks", [1 << 20, 1 << 20])],
+)
+def test_what_would_not_fit_into_memory_is_refused(tmp_path, field, value):
+    source = image(tmp_path / "cells.zarr", 2)
+    label_image(source / "labels/nuclei", 2, stack()[0], "yx")
+    array = source / "labels/nuclei/0/.zarray"
+    array.write_text(json.dumps({**json.loads(array.read_text()), field: value}))
+    survey, _ = read_held("ome-zarr", held(source), "cells.zarr")
+    assert survey.refused.counts == {"label image": 1}
+    assert f"{field}" in str(survey.refused.first)
+
+
 def test_without_zarr_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(ExchangeError, match=r"pip install 'iidindex\[zarr\]'"):

@@ -244,6 +244,13 @@ def test_other_colours_are_no_segments():
         read_held("panoptic", held)
 
 
+def test_it_is_found_among_many_others():
+    others = {f"a{number}.json": b"{}" for number in range(30)}
+    held = {**others, **files()}
+    assert recognised(HeldFiles(held, "x")) == ["panoptic"]
+    assert len(read_held("panoptic", held)[1]) == 2
+
+
 def test_several_or_none():
     held = {**files(), "panoptic_train2017.json": files()["panoptic_val2017.json"]}
     with pytest.raises(ExchangeError, match="panoptic_train2017.json, panoptic_val2017.json have"):
