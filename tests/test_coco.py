@@ -92,7 +92,13 @@ def test_a_file_comes_in(tmp_path: Path) -> None:
     assert meta == {
         "width": 20,
         "height": 10,
-        "source": {"format": "coco", "file": "set.json", "id": 1, "file_name": "1.jpg"},
+        "source": {
+            "format": "coco",
+            "file": "set.json",
+            "id": 1,
+            "file_name": "1.jpg",
+            "place": "../set.json",
+        },
     }
 
 
@@ -513,6 +519,36 @@ def test_a_file_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     report, _ = imported(coco([{}]), tmp_path)
     assert sum(report.refused.values()) == 1
     assert (tmp_path / "out/1.iid").read_bytes() == before
+
+
+def test_files_of_another_source_of_that_name_are_not_replaced(tmp_path: Path) -> None:
+    imported(coco([{}]), tmp_path)
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/set.json").write_text(
+        json.dumps(coco([{"segmentation": [[0, 0, 9, 0, 9, 9]]}]))
+    )
+    with pytest.raises(ExchangeError, match="name another directory"):
+        import_archive(tmp_path / "other/set.json", tmp_path / "out")
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_what_a_source_says_anew_is_replaced(tmp_path: Path) -> None:
+    imported(coco([{}]), tmp_path)
+    report, files = imported(coco([{"track_id": 9}]), tmp_path)
+    assert (report.replaced, report.unchanged, addresses(files)) == (1, 1, [b"9"])
+
+
+@pytest.mark.parametrize("place", [".", "images", "val2017", "../images", "../val2017"])
+def test_pictures_are_found_where_they_usually_lie(place: str, tmp_path: Path) -> None:
+    here = tmp_path / "set/annotations"
+    (here / place).mkdir(parents=True)
+    Image.new("L", (20, 10)).save(here / place / "1.jpg")
+    (here / "instances_val2017.json").write_text(json.dumps(coco([{}])))
+    report = import_archive(here / "instances_val2017.json", tmp_path / "out")
+    assert report.with_image == 1
+    image = IIDFile(tmp_path / "out/1.iid").meta.data["image"]
+    assert (tmp_path / "out" / image).samefile(here / place / "1.jpg")
 
 
 def test_processes_make_the_same(tmp_path: Path) -> None:

@@ -292,3 +292,31 @@ def test_any_bytes_are_read_or_refused(tmp_path: Path) -> None:
         with suppress(ExchangeError):
             read_some += sum(1 for _ in read(place, "labels"))
     assert read_some > 100
+
+
+def test_a_photograph_is_not_taken_for_labels(tmp_path: Path) -> None:
+    from skimage import data
+
+    for name, photo in (("coins", data.coins()), ("camera", data.camera()), ("moon", data.moon())):
+        (tmp_path / f"{name}.png").write_bytes(_png(photo))
+        with pytest.raises(FormatGuessError, match="look like photographs"):
+            import_archive(tmp_path / f"{name}.png", tmp_path / "out")
+        report = import_archive(tmp_path / f"{name}.png", tmp_path / "out", format="labels")
+        assert any("scattered" in note for note in report.notes)
+
+
+def test_what_is_not_recognised_is_told_why(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(_png(np.zeros((4, 5, 3), np.uint8)))
+    with pytest.raises(FormatGuessError, match="colours.*--colors"):
+        import_archive(tmp_path / "a.png", tmp_path / "out")
+    IIDFile().save(tmp_path / "b.iid")
+    with pytest.raises(FormatGuessError, match="ingest"):
+        import_archive(tmp_path / "b.iid", tmp_path / "out")
+
+
+def test_planes_that_were_stored_as_colours(tmp_path: Path) -> None:
+    (tmp_path / "s.tif").write_bytes(_tiff(STACK, photometric="rgb", planarconfig="separate"))
+    with pytest.raises(ExchangeError, match="--axes TYX"):
+        import_archive(tmp_path / "s.tif", tmp_path / "out", format="labels")
+    assert import_archive(tmp_path / "s.tif", tmp_path / "out", axes="TYX").pictures == 3
+    assert equal(tmp_path / "out/s/0001.iid", STACK[1])

@@ -9,7 +9,7 @@ import click
 
 from iidindex.cli.bar import Bar
 from iidindex.cli.format_list import formats_told
-from iidindex.cli.iidtext import parse
+from iidindex.cli.iidtext import parse, quoted
 from iidindex.cli.terminal import DONE, SOME_FAILED, printable
 from iidindex.exchange.import_report import ImportReport
 from iidindex.exchange.importing import import_archive
@@ -101,7 +101,8 @@ def _tell(report: ImportReport, dry_run: bool) -> None:
         click.echo("nothing was written; this would be done:")
     click.echo(
         f"{counted(report.pictures, 'picture', 'pictures')}, "
-        f"{counted(report.entries, 'entry', 'entries')} in {report.seconds:.1f} s"
+        f"{counted(report.entries, 'entry', 'entries')}, read as {' and '.join(report.formats)} "
+        f"in {report.seconds:.1f} s"
     )
     several = "no individual is in several pictures"
     if report.individuals_in_several:
@@ -111,8 +112,7 @@ def _tell(report: ImportReport, dry_run: bool) -> None:
         f"{counted(report.individuals, 'individual', 'individuals')}, {several}; "
         f"the address is {printable(report.identity)}"
     )
-    if report.unchanged:
-        click.echo(f"{counted(report.unchanged, 'file', 'files')} there already and the same")
+    _tell_of_files(report)
     for told, often in report.notes.items():
         click.echo(f"note: {printable(told)} ({often:,})", err=True)
     for reason, times in report.refused.items():
@@ -122,6 +122,21 @@ def _tell(report: ImportReport, dry_run: bool) -> None:
             click.echo(f"  {printable(one)}", err=True)
         if times > len(named):
             click.echo(f"  and {times - len(named):,} more", err=True)
+
+
+def _tell_of_files(report: ImportReport) -> None:
+    """Which domains there are, which images were found, and what was there already."""
+    if report.domains:
+        domains = ", ".join(quoted(domain) for domain in report.domains)
+        click.echo(f"domain: {printable(domains)}")
+    if report.with_image < report.pictures:
+        found = f"{report.with_image:,} of {counted(report.pictures, 'picture', 'pictures')}"
+        click.echo(f"the image itself was found of {found}; --images DIR tells where they are")
+    if report.replaced:
+        again = counted(report.replaced, "file of this source", "files of this source")
+        click.echo(f"{again} there already, and replaced, as the masks are others now")
+    if report.unchanged:
+        click.echo(f"{counted(report.unchanged, 'file', 'files')} there already and the same")
 
 
 def _index(db: str, output: str, form: str) -> None:

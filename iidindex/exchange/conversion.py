@@ -36,6 +36,7 @@ class Work:
 
     format: str
     source: SourceFiles
+    source_place: str
     options: Options
     shared: Any
     units: Sequence[Unit]
@@ -49,7 +50,11 @@ class Outcome:
 
     Attributes
     ----------
-    pictures, entries, unchanged : int
+    pictures, entries, unchanged, replaced, with_image : int
+        How many there were; of how many the same file, or another one, was there already; and
+        of how many the picture itself was found.
+    domains : set of bytes
+        Some of the domains.
     individuals : ndarray of uint64
         A hash of each individual of each picture.
     refused : Refusals
@@ -59,6 +64,9 @@ class Outcome:
     pictures: int = 0
     entries: int = 0
     unchanged: int = 0
+    replaced: int = 0
+    with_image: int = 0
+    domains: set[bytes] = field(default_factory=set)
     individuals: npt.NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
     refused: Refusals = field(default_factory=Refusals)
     notes: dict[str, int] = field(default_factory=dict)
@@ -76,6 +84,8 @@ def convert(work: Work) -> Outcome:
                 found.update(_hashes(picture))
                 outcome.pictures += 1
                 outcome.entries += len(picture.entries)
+                outcome.with_image += picture.image is not None
+                outcome.domains.update(entry.domain or b"" for entry in picture.entries[:100])
         except ExchangeError as error:
             record = error.record or unit.tasks[0].name
             outcome.refused.add(Refused(getattr(error, "reason", "picture"), record, error.problem))
@@ -123,7 +133,10 @@ def _write(work: Work, unit: Unit, picture: Picture, outcome: Outcome) -> None:
     is_tile = "offset" in picture.meta
     place = place_of(picture.name) if is_tile else unit.place
     target = os.path.join(work.out, *place.split("/"))
-    data = _encoded(picture, _image_from(work, picture, target), outcome)
+    image = _image_from(work, picture, target)
+    # Another source may have files of the same names: what it made is not this one's to replace.
+    picture.meta["source"]["place"] = _relative(work.source_place, target)
+    data = _encoded(picture, image, outcome)
     try:
         with open(target, "rb") as file:
             there = file.read()
@@ -138,8 +151,10 @@ def _write(work: Work, unit: Unit, picture: Picture, outcome: Outcome) -> None:
         return
     if there and not _is_of_same_source(there, picture):
         raise ExchangeError(
-            f"{place} is there already and was not made of this source", picture.name
+            f"{place} is there already and was not made of this source; name another directory",
+            picture.name,
         )
+    outcome.replaced += bool(there)
     if work.dry_run:
         return
     os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -153,8 +168,15 @@ def _image_from(work: Work, picture: Picture, target: str) -> str | None:
     images = work.options.images
     if picture.image is None or not isinstance(images, Folder):
         return None
-    path = os.path.relpath(images.path(picture.image), os.path.dirname(target))
-    return path.replace(os.sep, "/")
+    return _relative(images.path(picture.image), target)
+
+
+def _relative(place: str, target: str) -> str:
+    """A place as it is found from the ``.iid`` file."""
+    try:
+        return os.path.relpath(place, os.path.dirname(target)).replace(os.sep, "/")
+    except ValueError:  # another drive
+        return place
 
 
 def _encoded(picture: Picture, image: str | None, outcome: Outcome) -> bytes:
@@ -179,5 +201,5 @@ def _is_of_same_source(there: bytes, picture: Picture) -> bool:
     made = meta.get("source") if isinstance(meta, dict) else None
     mine = picture.meta["source"]
     return isinstance(made, dict) and all(
-        made.get(name) == mine.get(name) for name in ("format", "file")
+        made.get(name) == mine.get(name) for name in ("format", "file", "place")
     )

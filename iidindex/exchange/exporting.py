@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -206,9 +207,18 @@ def _picture(file: ChosenFile, masks: dict[int, Bool2D]) -> Picture:
             for entry in file.entries
             if entry.id in masks
         ],
-        image=image_named(file.meta),
+        image=_image_within(file),
         pixels=_pixels_of(file),
     )
+
+
+def _image_within(file: ChosenFile) -> str | None:
+    """The picture's file relative to the root, where all pictures of an archive are found."""
+    image = image_named(file.meta)
+    if image is None or os.path.isabs(image):
+        return image
+    lead = file.path.rpartition("/")[0]
+    return posixpath.normpath(posixpath.join(lead, image))
 
 
 def _pixels_of(file: ChosenFile) -> Callable[[BBox], Bytes] | None:

@@ -25,8 +25,14 @@ class ImportReport:
         By reason the first few, each with what was wrong.
     notes : dict of str to int
         What a person should know, and how often it was so.
-    unchanged : int
-        Pictures of which the same file was there already.
+    unchanged, replaced : int
+        Pictures of which the same file was there already, or another one of the same source.
+    formats : list of str
+        What the sources were read as.
+    domains : list of bytes
+        The domains of the individuals, the first few of them.
+    with_image : int
+        Pictures whose own files were found.
     seconds : float
     """
 
@@ -39,4 +45,8 @@ class ImportReport:
     first_refused: dict[str, list[str]] = field(default_factory=dict)
     notes: dict[str, int] = field(default_factory=dict)
     unchanged: int = 0
+    replaced: int = 0
+    formats: list[str] = field(default_factory=list)
+    domains: list[bytes] = field(default_factory=list)
+    with_image: int = 0
     seconds: float = 0.0

@@ -16,7 +16,7 @@ from iidindex.exchange.conversion import Outcome, Unit, Work, convert
 from iidindex.exchange.import_report import ImportReport
 from iidindex.exchange.output_paths import check_distinct, place_of
 from iidindex.formats.annotation import Refusals
-from iidindex.formats.reading import Options, SourceFiles, Survey, Task
+from iidindex.formats.reading import Options, Survey, Task, stem
 from iidindex.formats.registry import format_named, guess
 from iidindex.processes import can_start, in_order
 from iidindex.storage.folder import Folder
@@ -26,6 +26,14 @@ from iidindex.system.spawning import processors
 # Pictures that a process is given at a time, and how many pay for starting it.
 _AT_A_TIME = 16
 _FEW = 200
+# Pictures that are looked for to find where all are, and domains that are named.
+_FEW_LOOKED_FOR = 20
+_FEW_DOMAINS = 5
+
+
+_EACH_ITS_OWN = (
+    "each source is a domain of its own; if a number means the same in all, name one (--domain)"
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class ImportProgress:
 class _Surveyed:
     """A source, and what was found in it."""
 
-    files: SourceFiles
+    files: Folder
     format: str
     options: Options
     survey: Survey
@@ -168,16 +176,38 @@ def _survey(
     path: str | os.PathLike[str], format_name: str | None, options: Options, images: Folder | None
 ) -> _Surveyed:
     files = Folder(path)
-    name = guess(files) if format_name is None else format_name
-    beside = images or (files if files.is_folder else Folder(os.path.dirname(files.location)))
-    options = replace(options, images=beside)
+    name = format_name or _implied(options) or guess(files)
     try:
         survey = format_named(name).survey(files, options)
     except ExchangeError as error:
         raise type(error)(error.problem, error.record, error.source or files.name) from error
     # A directory of masks holds their pictures only if somebody says so.
     has_pictures = images is not None or not survey.masks_are_images
-    return _Surveyed(files, name, options, survey, has_pictures)
+    if images is None and has_pictures:
+        images = _images_of(files, survey)
+    return _Surveyed(files, name, replace(options, images=images or files), survey, has_pictures)
+
+
+def _implied(options: Options) -> str | None:
+    """The format for which alone an option is."""
+    if options.colors or options.split or options.axes is not None:
+        return "labels"
+    return None
+
+
+def _images_of(files: Folder, survey: Survey) -> Folder:
+    """Where the pictures of a source lie: in it, or where they usually lie beside it."""
+    if files.is_folder:
+        return files
+    here = os.path.dirname(files.location)
+    above = os.path.dirname(here)
+    # instances_val2017.json lies in annotations/, and its pictures in val2017/ or images/.
+    last = stem(files.name).rpartition("_")[2]
+    likely = [here, *(os.path.join(here, name) for name in ("images", last))]
+    likely += [above, *(os.path.join(above, name) for name in ("images", last, f"images/{last}"))]
+    some = [task.name.replace("\\", "/") for task in islice(survey.tasks, _FEW_LOOKED_FOR)]
+    found = [Folder(place) for place in likely if os.path.isdir(place)]
+    return max(found, key=lambda folder: sum(map(folder.holds, some)))
 
 
 class _Run:
@@ -205,7 +235,9 @@ class _Run:
         """Convert everything."""
         report = ImportReport()
         report.identity = "; ".join(dict.fromkeys(one.survey.identity for one in self._surveyed))
+        report.formats = list(dict.fromkeys(one.format for one in self._surveyed))
         refusals = Refusals()
+        domains: set[bytes] = set()
         people: list[Any] = [np.empty(0, np.uint64)]
         done = 0
         for one in self._surveyed:
@@ -214,6 +246,7 @@ class _Run:
         for units, outcome in in_order(convert, self._work(dry_run), self._jobs):
             _take(report, outcome)
             refusals.update(outcome.refused)
+            domains |= outcome.domains
             people.append(outcome.individuals)
             done += units
             if self._progress is not None:
@@ -221,6 +254,9 @@ class _Run:
         _, times = np.unique(np.concatenate(people), return_counts=True)
         report.individuals = len(times)
         report.individuals_in_several = int(np.count_nonzero(times > 1))
+        report.domains = sorted(domains)[:_FEW_DOMAINS]
+        if len(self._surveyed) > 1 and len(domains) > 1:
+            report.notes[_EACH_ITS_OWN] = len(domains)
         report.refused = dict(refusals.counts)
         report.first_refused = {
             reason: [f"{one.record}: {one.problem}" for one in named]
@@ -233,7 +269,14 @@ class _Run:
             units = iter(self._units(one))
             while some := list(islice(units, _AT_A_TIME)):
                 work = Work(
-                    one.format, one.files, one.options, one.survey.shared, some, self._out, dry_run
+                    one.format,
+                    one.files,
+                    one.files.location,
+                    one.options,
+                    one.survey.shared,
+                    some,
+                    self._out,
+                    dry_run,
                 )
                 yield sum(len(unit.tasks) for unit in some), (work,)
 
@@ -268,6 +311,8 @@ def _take(report: ImportReport, outcome: Outcome) -> None:
     report.pictures += outcome.pictures
     report.entries += outcome.entries
     report.unchanged += outcome.unchanged
+    report.replaced += outcome.replaced
+    report.with_image += outcome.with_image
     _add(report.notes, outcome.notes)
 
 

@@ -34,6 +34,9 @@ _FULL = (255, 65535)
 # Stretches for each row of a label's box. Shapes have hardly more than two.
 _NOISE = 6
 _WHOLE = "whole numbers"
+# Labels from which on a part of their boxes says that they are none.
+_MANY = 16
+_SEEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,32 @@ class LabelImages:
                 is_stack = planes.indices != [()]
                 if planes.is_color or (not is_stack and planes.is_binary()):
                     return None
+                if not is_stack and looks_like_photograph(
+                    find_labels(as_labels(planes.read((), False)))
+                ):
+                    return None
         except ExchangeError:
             return None
         return "images of whole numbers"
+
+    def doubt(self, source: SourceFiles) -> str | None:
+        """What images of a source are that are not taken for labels unasked."""
+        if any(suffix(name) == ".iid" for name in source.names()):
+            return "holds .iid files: `iidindex ingest` indexes them"
+        names = [name for name in source.names() if suffix(name) in IMAGES]
+        if not names:
+            return None
+        try:
+            with open_planes(source, names[0], None, probing=True) as planes:
+                if planes.is_color:
+                    return f"has images with colours ({names[0]}): --colors makes each a label"
+                if planes.indices == [()] and looks_like_photograph(
+                    find_labels(as_labels(planes.read((), False)))
+                ):
+                    return f"has images that look like photographs ({names[0]}), not like labels"
+        except ExchangeError as error:
+            return f"has {names[0]}, which {error.problem}"
+        return None
 
     def survey(self, source: SourceFiles, options: Options) -> Survey:
         """Count the planes of each file."""
@@ -221,6 +247,17 @@ def as_labels(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return plane.astype(np.int64)
 
 
+def looks_like_photograph(labels: Labels) -> bool:
+    """Whether labels are all over the frame, as grey values of a photograph are.
+
+    Labels fill a part of their boxes that one can see, even in several pieces.
+    """
+    boxes = labels.bbox
+    inside = int(((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).sum())
+    many = len(labels.value) >= _MANY
+    return many and int(labels.area.sum()) < _SEEN * inside and labels.n_runs > _MANY * _MANY
+
+
 def _warn(picture: Picture, labels: Labels) -> None:
     if not len(labels.value):
         return
@@ -230,7 +267,7 @@ def _warn(picture: Picture, labels: Labels) -> None:
             f"images whose largest label is {int(labels.value[-1])}, in many pieces: "
             "more labels may have been cut to the bits there were"
         )
-    elif labels.n_runs > _NOISE * heights:
+    elif labels.n_runs > _NOISE * heights or looks_like_photograph(labels):
         picture.note("images whose labels lie scattered: are they labels?")
 
 

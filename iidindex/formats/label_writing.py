@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from iidindex.formats.annotation import Picture
+from iidindex.formats.annotation import Annotation, Picture
 from iidindex.formats.label_table import HEADER, TABLE, row_of
 from iidindex.formats.writing import Sink
 from iidindex.masks.labels import paint_planes
@@ -35,12 +35,12 @@ class LabelSession:
         self.lost: dict[str, int] = {}
 
     def add(self, picture: Picture) -> None:
-        """Write the planes of a picture; an entry's number is its key + 1."""
+        """Write the planes of a picture."""
         name = f"{picture.name}.tif"
         entries = picture.entries
         boxes = np.array([entry.bbox for entry in entries], np.int64).reshape(-1, 4)
         areas = np.array([int(entry.mask.sum()) for entry in entries], np.int64)
-        numbers = np.array([(entry.key or 0) + 1 for entry in entries], np.int64)
+        numbers = np.array(_numbers(entries), np.int64)
         height = picture.height or int(max(boxes[:, 2], default=1))
         width = picture.width or int(max(boxes[:, 3], default=1))
         masks = [entry.mask for entry in entries]
@@ -66,6 +66,18 @@ class LabelSession:
             self._file = self._context.__enter__()
             self._file.write((",".join(HEADER) + "\n").encode())
         return self._file
+
+
+def _numbers(entries: list[Annotation]) -> list[int]:
+    """A number for each entry: its address, if all are whole numbers; else its key + 1."""
+    told = [entry.address for entry in entries]
+    if len(set(told)) == len(told) and all(map(_is_label, told)):
+        return [int(address) for address in told]
+    return [(entry.key or 0) + 1 for entry in entries]
+
+
+def _is_label(address: bytes) -> bool:
+    return address.isdigit() and not address.startswith(b"0") and len(address) < 10
 
 
 def _as_tiff(planes: list[np.ndarray[tuple[int, int], np.dtype[np.uint32]]]) -> bytes:

@@ -242,7 +242,7 @@ class _TiffPlanes(Planes):
         pages = self._series.pages
         others = [self.shape[place] for place in self._others]
         wanted = [places[place] for place in self._others]
-        if self.axes.endswith("YX") and len(pages) == math.prod(others):
+        if self.axes.endswith("YX") and not self.is_color and len(pages) == math.prod(others):
             page = pages[int(np.ravel_multi_index(wanted, others)) if others else 0]  # type: ignore[arg-type]
             if page is not None:
                 return np.asarray(page.asarray()).reshape(self.shape[-2:])

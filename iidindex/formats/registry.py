@@ -76,6 +76,13 @@ def writer_named(name: str) -> WritableFormat:
     return found
 
 
+def _doubt(format: Format, source: SourceFiles) -> str | None:  # noqa: A002
+    """What a format says of a source that is nearly its own, if it says anything."""
+    ask = getattr(format, "doubt", None)
+    found: str | None = None if ask is None else ask(source)
+    return found
+
+
 def guess(source: SourceFiles) -> str:
     """Which format a source is of.
 
@@ -97,8 +104,11 @@ def guess(source: SourceFiles) -> str:
     if len(found) == 1:
         return next(iter(found))
     if not found:
+        doubts = [found for name in FORMATS if (found := _doubt(format_named(name), source))]
+        nearly = "".join(f"; it {doubt}" for doubt in doubts)
         raise FormatGuessError(
-            f"is of no format that is known; name it, of {', '.join(FORMATS)}", source=source.name
+            f"is of no format that is known{nearly}; --format names it, one of {', '.join(FORMATS)}",
+            source=source.name,
         )
     told = "; ".join(f"{name} ({reason})" for name, reason in found.items())
     raise FormatGuessError(f"could be of several formats; name one: {told}", source=source.name)

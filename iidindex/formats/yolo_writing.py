@@ -61,7 +61,7 @@ class YoloSession:
             f"  {number}: {json.dumps(name, ensure_ascii=False)}\n"
             for name, number in self._classes.items()
         )
-        text = f"path: .\ntrain: images\nval: images\nnames:{' {}' if not names else ''}\n{names}"
+        text = f"train: images\nval: images\nnames:{' {}' if not names else ''}\n{names}"
         self._sink.put("data.yaml", text.encode("utf-8", "backslashreplace"))
 
     def _lose(self, what: str, times: int = 1) -> None:
