@@ -104,10 +104,11 @@ def guess(source: SourceFiles) -> str:
     if len(found) == 1:
         return next(iter(found))
     if not found:
-        doubts = [found for name in FORMATS if (found := _doubt(format_named(name), source))]
+        doubts = [doubt for name in FORMATS if (doubt := _doubt(format_named(name), source))]
         nearly = "".join(f"; it {doubt}" for doubt in doubts)
+        known = ", ".join(FORMATS)
         raise FormatGuessError(
-            f"is of no format that is known{nearly}; --format names it, one of {', '.join(FORMATS)}",
+            f"is of no format that is known{nearly}; --format names it, one of {known}",
             source=source.name,
         )
     told = "; ".join(f"{name} ({reason})" for name, reason in found.items())
