@@ -185,6 +185,33 @@ def test_zeros_for_all_link_nobody(tmp_path: Path) -> None:
     assert (report.individuals, report.individuals_in_several) == (3, 0)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"id": 7}, {"id": "7", "image_id": 2}),
+        ({"id": 7}, {"id": 7.0, "image_id": 2}),
+        ({"id": 1}, {"id": None}),
+    ],
+)
+def test_ids_that_are_one_address_link_nobody(first: Any, second: Any, tmp_path: Path) -> None:
+    report, _ = imported(coco([first, second, {"id": 1, "image_id": 2}]), tmp_path)
+    assert (report.individuals, report.individuals_in_several) == (3, 0)
+
+
+def test_files_of_one_name_link_nobody(tmp_path: Path) -> None:
+    places = []
+    for part in ("train", "valid"):
+        (tmp_path / part).mkdir()
+        images = [{"id": 1, "file_name": f"{part}.jpg", "width": 20, "height": 10}]
+        places.append(tmp_path / part / "set.json")
+        places[-1].write_text(json.dumps(coco([{}], images)))
+    with pytest.raises(ExchangeError, match="both be the domain 'set'"):
+        import_archive(places, tmp_path / "out")
+    with pytest.raises(ExchangeError, match="would be the same individuals"):
+        import_archive(places, tmp_path / "out", domain=b"garden")
+    assert not (tmp_path / "out").exists()
+
+
 def test_text_ids_stand_as_they_are(tmp_path: Path) -> None:
     images = [{"id": "a b", "file_name": "x/y.png", "width": 20, "height": 10}]
     _, files = imported(coco([{"id": "n°7", "image_id": "a b"}], images), tmp_path)

@@ -202,6 +202,58 @@ def test_pictures_are_never_replaced(tmp_path: Path) -> None:
             index.entries.export(tmp_path, to="labels")
 
 
+@pytest.mark.parametrize("to", ["csv", "coco"])
+def test_the_index_is_never_replaced(
+    to: str, index: iidindex.Index, archive: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "index.db")
+    for name in ("index.db", "link"):
+        with pytest.raises(ExchangeError, match="the index itself"):
+            index.entries.export(tmp_path / name, to=to)
+    assert index.entries.count() == 48
+
+
+def test_pictures_of_other_entries_are_not_replaced(tmp_path: Path) -> None:
+    Image.new("L", (9, 9)).save(tmp_path / "a.png")
+    for name in ("a", "b"):
+        file = IIDFile()
+        file.add(name.encode(), None, (0, 0, 2, 2), np.ones((2, 2), bool))
+        file.meta.data = {"image": "a.png"} if name == "a" else {}
+        file.save(tmp_path / f"{name}.iid")
+    with iidindex.open(tmp_path / "index.db", create=True) as index:
+        index.ingest([tmp_path / "a.iid", tmp_path / "b.iid"])
+        for to in ("csv", "coco"):
+            with pytest.raises(ExchangeError, match="picture"):
+                index.entries.where(address=b"b").export(tmp_path / "a.png", to=to)
+
+
+def test_originals_that_cannot_be_read_are_left_out(
+    index: iidindex.Index, archive: Path, tmp_path: Path
+) -> None:
+    (archive / "deep0/f0.iid").unlink()
+    for to in ("coco", "labels", "iid"):
+        question = index.entries.reading(on_stale="skip")
+        report = question.export(tmp_path / f"out-{to}", to=to)
+        assert (report.pictures, report.entries, report.unread) == (4, 36, 1)
+
+
+def test_a_table_whose_line_ends_were_changed(index: iidindex.Index, tmp_path: Path) -> None:
+    index.entries.where(address=b"tree").export(tmp_path / "out", to="labels")
+    table = tmp_path / "out/labels.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes().replace(b"\n", b"\r\n"))
+    report = import_archive(tmp_path / "out", tmp_path / "back")
+    assert (report.entries, report.identity, report.individuals) == (8, "labels.csv", 1)
+
+
+def test_a_table_cannot_lead_out_of_its_source(tmp_path: Path) -> None:
+    Image.new("L", (9, 9), 1).save(tmp_path / "secret.png")
+    (tmp_path / "in").mkdir()
+    rows = ["path,plane,label,key,domain,address,groups", "../secret.png,0,1,0,d,a,[]"]
+    (tmp_path / "in/labels.csv").write_text("\n".join(rows) + "\n")
+    with pytest.raises(ExchangeError, match="no such file"):
+        import_archive(tmp_path / "in", tmp_path / "out")
+
+
 def test_two_roots_with_one_path(archive: Path, tmp_path: Path) -> None:
     import shutil
 

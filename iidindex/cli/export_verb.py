@@ -11,7 +11,7 @@ from iidindex.cli.filter_options import filter_options, narrowed, reading_option
 from iidindex.cli.format_list import formats_told
 from iidindex.cli.hint import hint
 from iidindex.cli.opening import open_to_ask
-from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
+from iidindex.cli.terminal import DONE, NOTHING_FOUND, SOME_FAILED, printable
 from iidindex.exchange.exporting import export_formats
 from iidindex.plural import counted
 
@@ -90,4 +90,8 @@ def export(
     pictures = counted(report.pictures, "picture", "pictures")
     entries = counted(report.entries, "entry", "entries")
     click.echo(f"{printable(output)}: {pictures}, {entries} in {report.seconds:.1f} s")
+    if report.unread:
+        unread = counted(report.unread, "file", "files")
+        click.echo(f"{unread} could not be read, and left out", err=True)
+        return SOME_FAILED
     return DONE

@@ -18,6 +18,7 @@ from iidindex.catalog.schema import OK, files, path_value, roots
 from iidindex.catalog.statement import Statement, is_among
 from iidindex.query.answers.entry import Entry
 from iidindex.query.entries import Entries
+from iidindex.query.pixels.frames import image_named
 from iidindex.query.question.asked import Filters
 from iidindex.query.question.conditions import of_files
 from iidindex.query.question.shape import shape_of, values_of
@@ -118,3 +119,15 @@ def is_indexed(connection: Connection, places: Iterable[str]) -> bool:
             if connection.execute(wanted).first() is not None:
                 return True
     return False
+
+
+def pictures_of_masks(connection: Connection) -> Iterator[str]:
+    """Where the pictures of all files are that the metadata name, with links followed."""
+    statement = select(files.c.path, roots.c.location, files.c.meta).join(
+        roots, roots.c.id == files.c.root_id
+    )
+    for path, root, meta in connection.execute(statement):
+        image = image_named(json.loads(meta or "{}"))
+        if image is not None:
+            place = os.path.dirname(location_of(os.fsdecode(root), os.fsdecode(path)))
+            yield os.path.realpath(os.path.join(place, image))

@@ -86,6 +86,9 @@ def convert(work: Work) -> Outcome:
                 outcome.entries += len(picture.entries)
                 outcome.with_image += picture.image is not None
                 outcome.domains.update(entry.domain or b"" for entry in picture.entries[:100])
+        except MemoryError:
+            name = unit.tasks[0].name
+            outcome.refused.add(Refused("memory", name, "does not fit into memory"))
         except ExchangeError as error:
             record = error.record or unit.tasks[0].name
             outcome.refused.add(Refused(getattr(error, "reason", "picture"), record, error.problem))
@@ -157,7 +160,11 @@ def _write(work: Work, unit: Unit, picture: Picture, outcome: Outcome) -> None:
     outcome.replaced += bool(there)
     if work.dry_run:
         return
-    os.makedirs(os.path.dirname(target), exist_ok=True)
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+    except OSError as error:
+        told = f"{os.path.dirname(target)} cannot be made: {error.strerror}"
+        raise ExchangeError(told, picture.name) from error
     # To wait for the disk at every file takes longer than all else; what the power cuts off is
     # empty, and is written by the next import.
     write_atomically(target, [data], durable=False)

@@ -13,6 +13,8 @@ class ExportReport:
     ----------
     pictures, entries : int
         That were written.
+    unread : int
+        Files of which nothing could be read, and that are left out; see `Entries.reading`.
     lost : dict of str to int
         What the format cannot keep, and how often.
     seconds : float
@@ -20,5 +22,6 @@ class ExportReport:
 
     pictures: int = 0
     entries: int = 0
+    unread: int = 0
     lost: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0

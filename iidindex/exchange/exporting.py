@@ -12,7 +12,7 @@ from typing import Any
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import ExchangeError
-from iidindex.exchange.chosen import ChosenFile, chosen_files, is_indexed
+from iidindex.exchange.chosen import ChosenFile, chosen_files, is_indexed, pictures_of_masks
 from iidindex.exchange.crops import Crops
 from iidindex.exchange.export_report import ExportReport
 from iidindex.exchange.sink import LocalSink
@@ -109,7 +109,7 @@ def export(
         else:
             session = writer.begin(sink)
             total = question.count() if progress is not None and not filters.regions else 0
-            for picture in _pictures(_with_images(chosen, guard), originals, filters):
+            for picture in _pictures(chosen, originals, filters, report):
                 session.add(picture)
                 report.pictures += 1
                 report.entries += len(picture.entries)
@@ -133,32 +133,32 @@ class ExportProgress:
 
 
 class _Guard:
-    """Knows the files that no export may replace: originals, and the pictures of masks."""
+    """Knows the files that no export may replace: the index, originals, and their pictures."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self.pictures: set[str] = set()
+        self._pictures: set[str] | None = None
 
     def __call__(self, place: str) -> None:
         real = os.path.realpath(place)
-        if real in self.pictures:
-            raise ExchangeError(f"{place} is a picture that masks belong to; name another place")
+        index = os.path.realpath(self._catalog.store.location)
+        if real.startswith(index) and real[len(index) :] in ("", "-wal", "-shm", "-lock"):
+            raise ExchangeError(f"{place} is the index itself; name another place")
         with self._catalog.reading() as connection:
             if is_indexed(connection, {place, real}):
                 raise ExchangeError(f"{place} is an original, which is never written to")
-
-
-def _with_images(chosen: Iterator[ChosenFile], guard: _Guard) -> Iterator[ChosenFile]:
-    for file in chosen:
-        image = image_named(file.meta)
-        if image is not None:
-            place = os.path.join(os.path.dirname(file.location), image)
-            guard.pictures.add(os.path.realpath(place))
-        yield file
+            if self._pictures is None:
+                # Only where something would be replaced is it worth to look at all metadata.
+                self._pictures = set(pictures_of_masks(connection))
+        if real in self._pictures:
+            raise ExchangeError(f"{place} is a picture that masks belong to; name another place")
 
 
 def _pictures(
-    chosen: Iterator[ChosenFile], originals: Originals, filters: Filters
+    chosen: Iterator[ChosenFile],
+    originals: Originals,
+    filters: Filters,
+    report: ExportReport,
 ) -> Iterator[Picture]:
     """Files with the masks of their entries; those that cannot be believed are left out."""
     for some in _together(chosen):
@@ -170,7 +170,12 @@ def _pictures(
             segments = segments_of(entries)
             for row, mask in read_masks(originals, where, segments, filters.on_stale):
                 masks[entries[row].id] = mask
-        yield from (_picture(file, masks) for file in some)
+        for file in some:
+            if file.entries and not any(entry.id in masks for entry in file.entries):
+                # To write it without masks would say that there is nothing in it.
+                report.unread += 1
+                continue
+            yield _picture(file, masks)
 
 
 def _together(chosen: Iterator[ChosenFile]) -> Iterator[list[ChosenFile]]:

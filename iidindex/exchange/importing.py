@@ -16,6 +16,8 @@ from iidindex.exchange.conversion import Outcome, Unit, Work, convert
 from iidindex.exchange.import_report import ImportReport
 from iidindex.exchange.output_paths import check_distinct, place_of
 from iidindex.formats.annotation import Refusals
+from iidindex.formats.identity import Numbering
+from iidindex.formats.label_table import TABLE
 from iidindex.formats.reading import Options, Survey, Task, stem
 from iidindex.formats.registry import format_named, guess
 from iidindex.processes import can_start, in_order
@@ -145,6 +147,7 @@ def import_archive(
     options = Options(domain, identity, group_by, None, axes, exif, colors, split, threshold)
     where = None if images is None else Folder(images)
     surveyed = [_survey(path, format, options, where) for path in named]
+    _check_domains(surveyed)
     if not merge_same_name:
         check_distinct(
             ((one.files.name, task) for one in surveyed for task in one.survey.tasks), keep_suffix
@@ -163,6 +166,41 @@ def import_archive(
             _refused_in_words(report) if report.refused else f"{every}: holds no picture"
         )
     return report
+
+
+# What tells whole individuals, in whatever file: this program wrote it.
+_OWN = {"attributes.address", TABLE}
+
+
+def _check_domains(surveyed: Sequence[_Surveyed]) -> None:
+    """Refuse sources whose numbers would be taken for the same individuals by accident.
+
+    Raises
+    ------
+    ExchangeError
+        If two sources have one domain that nobody asked for, or ids of annotations in one that
+        was asked for; both are named.
+    """
+    numbers = {one.value for one in Numbering}
+    known: dict[bytes, _Surveyed] = {}
+    for one in surveyed:
+        domain = one.options.domain_of(one.files)
+        other = known.setdefault(domain, one)
+        if other is one or {one.survey.identity, other.survey.identity} <= _OWN:
+            continue
+        names = f"{other.files.location} and {one.files.location}"
+        shown = domain.decode("utf-8", "backslashreplace")
+        if one.options.domain is None:
+            raise ExchangeError(
+                f"{names} would both be the domain {shown!r}; name one (--domain) if a number "
+                "means the same in both, or else import them one by one, each with its own"
+            )
+        if {one.survey.identity, other.survey.identity} & numbers:
+            raise ExchangeError(
+                f"annotations of {names} would be the same individuals of the domain {shown!r} "
+                "where their ids are the same; tell --identity, or import them one by one, each "
+                "with its own --domain"
+            )
 
 
 def _refused_in_words(report: ImportReport) -> str:

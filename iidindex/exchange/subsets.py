@@ -37,6 +37,7 @@ def write_subset(
         where = {entries[0].file_id: Original(entries[0].location, entries[0].stamp)}
         found = originals.read(where, segments_of(by_offset), on_stale)
         if not found.is_there.all():
+            report.unread += 1
             return
         raw = found.data.tobytes() if n_bytes else b""
         place_of = {entry.id: place for place, entry in enumerate(by_offset)}

@@ -184,7 +184,10 @@ class _Pass:
     def _annotations(self, part: Elements) -> None:
         records = [record if isinstance(record, dict) else {} for record in part.outlines]
         called = [record.get("image_id") for record in records]
-        named = [image if isinstance(image, (int, str)) else None for image in called]
+        named = [
+            image if isinstance(image, (int, str)) and not isinstance(image, bool) else None
+            for image in called
+        ]
         code = self._called.setdefault
         of = np.array([code(image, len(self._called)) for image in named], np.int64)
         self._of.append(of)
@@ -272,12 +275,18 @@ def _not_a_picture(record: Any, known: dict[Any, int]) -> str | None:
         return f"found {record!r:.60}; expected an object"
     if not isinstance(record.get("id"), (int, str)) or isinstance(record["id"], bool):
         return f"id is {record.get('id')!r:.60}; expected a number or text"
-    if record["id"] in known:
+    other = str(record["id"]) if isinstance(record["id"], int) else _as_number(record["id"])
+    if record["id"] in known or other in known:
         return f"id {record['id']!r:.60} is that of another picture, too"
     name = record.get("file_name")
     if not isinstance(name, str) or not name:
         return f"file_name is {name!r:.60}; expected text"
     return None
+
+
+def _as_number(text: str) -> int | str:
+    """The number whose decimal digits a text is, or the text."""
+    return int(text) if text.isdecimal() and len(text) < 20 and str(int(text)) == text else text
 
 
 # ---------------------------------------------------------------------- one picture
@@ -416,7 +425,7 @@ def groups_of(
     else:
         name = category.get("name")
         groups = [name if isinstance(name, str) and name else f"category {number}"]
-    if record.get("iscrowd") == 1:
+    if record.get("iscrowd") == 1 and record["iscrowd"] is not True:
         groups.append(CROWD)
     return tuple(dict.fromkeys(groups))
 

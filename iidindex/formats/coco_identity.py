@@ -76,7 +76,9 @@ class Addresses:
             if known is None and self.field is None and self.numbering is Numbering.ID:
                 known = number if times[number] == 1 else None
             if known is None:
-                by_id = alone and self.numbering is not Numbering.PICTURE_PLACE
+                # Numbers and places are not mixed within a picture, as one may be the other's.
+                by_id = alone and None not in times
+                by_id &= self.numbering is not Numbering.PICTURE_PLACE
                 known = lead + (number if by_id and number else str(place).encode())
             found.append(known)
         return found
@@ -115,10 +117,11 @@ class Ids:
             self._found = first_field(records, better) or self._found
         if self._asked is not None and len(self._fields_seen) < _MOST_FIELDS and records:
             self._fields_seen.update(records[0])
-        numbers = [record.get("id") for record in records]
-        has = np.array([isinstance(number, (int, str)) for number in numbers], np.bool_)
+        # 7, "7" and 7.0 become one address.
+        numbers = [as_address(record.get("id")) for record in records]
+        has = np.array([number is not None for number in numbers], np.bool_)
         # Equal ids have equal hashes, and others hardly ever; then more is kept apart than need be.
-        hashes = [hash(number) for number in numbers if isinstance(number, (int, str))]
+        hashes = [hash(number) for number in numbers if number is not None]
         self._numbers.append(np.array(hashes, np.int64))
         self._of.append(of[has])
 

@@ -70,11 +70,11 @@ def as_bytes(text: str) -> bytes:
 
 def is_table(source: SourceFiles) -> bool:
     """Whether a source has a table of this program."""
-    return (
-        source.is_folder
-        and source.holds(TABLE)
-        and source.range(TABLE, 0, len(_HEADER_LINE)) == _HEADER_LINE
-    )
+    if not source.is_folder or not source.holds(TABLE):
+        return False
+    # Editors change the ends of lines, and put a mark before the first.
+    first = source.range(TABLE, 0, 2 * len(_HEADER_LINE)).removeprefix(b"\xef\xbb\xbf")
+    return first.splitlines()[:1] == _HEADER_LINE.splitlines()
 
 
 _HEADER_LINE = (",".join(HEADER) + "\n").encode()
@@ -89,7 +89,7 @@ def pictures_of(source: SourceFiles) -> Iterator[tuple[str, list[Labelled]]]:
         If a row is not one of this table.
     """
     with source.open(TABLE) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", errors="surrogateescape", newline="")
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
         rows = csv.reader(text)
         next(rows, None)
         yield from (
@@ -109,7 +109,7 @@ def _labelled(rows: Iterator[list[str]]) -> Iterator[Labelled]:
             yield Labelled(
                 path, int(plane), int(label), as_bytes(domain), as_bytes(address), tuple(named)
             )
-    except (ValueError, csv.Error) as error:
+    except (ValueError, RecursionError, csv.Error) as error:
         raise ExchangeError(
             f"is no row of {', '.join(HEADER)}: {error}", f"line {line}", TABLE
         ) from error

@@ -25,6 +25,7 @@ IMAGES = _PILLOW | _TIFF | _NUMPY
 
 # The format's boxes end at 65,535; a plane may be several tiles, but not without end.
 _MOST_PIXELS = 1 << 34
+_MOST_PLANES = 1 << 20
 _COLOR_AXIS = "S"
 # Deflate makes a byte of at most 1,032 (https://zlib.net/zlib_tech.html), others of some more.
 _MOST_RATIO = 1 << 14
@@ -50,6 +51,11 @@ class Planes:
             )
         if not {"Y", "X"} <= set(axes):
             raise ExchangeError(f"axes are {axes!r}; expected letters with Y and X among them")
+        n_planes = math.prod(
+            length for name, length in zip(axes, shape, strict=True) if name not in "YXS"
+        )
+        if n_planes > _MOST_PLANES:
+            raise ExchangeError(f"has {n_planes} planes; expected at most {_MOST_PLANES}")
         if math.prod(shape) > _MOST_PIXELS:
             raise ExchangeError(f"has shape {shape}; expected at most {_MOST_PIXELS} pixels")
         self.axes = axes
@@ -204,7 +210,13 @@ class _PillowPlanes(Planes):
     def __init__(self, file: BinaryIO, axes: str | None, probing: bool) -> None:  # noqa: ARG002
         from PIL import Image
 
-        self._image = Image.open(file)
+        limit = Image.MAX_IMAGE_PIXELS
+        try:
+            # Label images are often larger than photographs; `check_size` has limits of its own.
+            Image.MAX_IMAGE_PIXELS = None
+            self._image = Image.open(file)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
         if getattr(self._image, "n_frames", 1) > 1:
             raise ExchangeError(f"has {self._image.n_frames} frames; expected one")  # type: ignore[attr-defined]
         width, height = self._image.size

@@ -142,6 +142,8 @@ class Folder:
         """Some bytes of a file; fewer at its end."""
         try:
             if self._opened is None or self._opened.name != name:
+                if not self.holds(name):
+                    raise SourceNotFoundError(f"{name}: there is no such file")
                 self._opened = _Opened(name, self.path(name))
             return self._opened.read(offset, length)
         except (OSError, ValueError) as error:
@@ -149,6 +151,9 @@ class Folder:
 
     def open(self, name: str) -> BinaryIO:
         """A file, to be read at any place."""
+        if not self.holds(name):
+            # Of a pipe, the end may never come; and "..", who knows where that leads.
+            raise SourceNotFoundError(f"{name}: there is no such file")
         try:
             return open(self.path(name), "rb")
         except (OSError, ValueError) as error:
