@@ -245,6 +245,23 @@ def test_a_table_whose_line_ends_were_changed(index: iidindex.Index, tmp_path: P
     assert (report.entries, report.identity, report.individuals) == (8, "labels.csv", 1)
 
 
+def test_odd_names_and_sizes_go_out_as_coco(tmp_path: Path) -> None:
+    place = tmp_path / "archive"
+    for name in ("0/a", "a", "b\udcff"):
+        file = IIDFile()
+        file.add(b"x", None, (0, 0, 2, 2), np.ones((2, 2), bool))
+        file.meta.data = {"image": "a.png" if name != "0/a" else "../a.png"}
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        file.save(place / f"{name}.iid")
+    IIDFile().save(place / "none.iid")
+    with iidindex.open(tmp_path / "index.db", create=True) as index:
+        index.ingest([place])
+        index.entries.export(tmp_path / "out.json")
+    report = import_archive(tmp_path / "out.json", tmp_path / "back")
+    assert (report.pictures, report.entries) == (3, 2)
+    assert sum(report.refused.values()) == 1
+
+
 def test_a_table_cannot_lead_out_of_its_source(tmp_path: Path) -> None:
     Image.new("L", (9, 9), 1).save(tmp_path / "secret.png")
     (tmp_path / "in").mkdir()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,14 @@ from iidindex.formats.identity import field_of
 from iidindex.formats.json_ranges import Elements, Ints, Plain, decode, peek, scan
 from iidindex.formats.panoptic_json import holds_segments
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, suffix
-from iidindex.formats.segmentation import MOST_PIXELS, masks_of, rings_of, whole
+from iidindex.formats.segmentation import (
+    MOST_OF_PICTURE,
+    MOST_PIXELS,
+    box_pixels,
+    masks_of,
+    rings_of,
+    whole,
+)
 from iidindex.masks.polygons import draw
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox
@@ -159,7 +167,9 @@ class _Pass:
     def _plain(self, part: Plain) -> None:
         if part.name == "info":
             data = self._source.range(self._name, part.offset, min(part.length, _MOST_INFO))
-            self._is_own = OWN.encode() in data
+            with suppress(ExchangeError):
+                about = decode(data, part.offset)
+                self._is_own = isinstance(about, dict) and about.get("description") == OWN
         if part.name in ("images", "annotations", "categories"):
             raise ExchangeError(f"{part.name} is no array", record=f"byte {part.offset}")
 
@@ -294,7 +304,8 @@ def _as_number(text: str) -> int | str:
 
 def _size_of(record: dict[str, Any]) -> tuple[int, int] | None:
     width, height = record.get("width"), record.get("height")
-    if width is None and height is None:
+    # This program writes zeros for a file that states no size and has no masks.
+    if (width, height) in ((None, None), (0, 0)):
         return None
     sides = whole(width), whole(height)
     if sides[0] is None or sides[1] is None:
@@ -330,6 +341,7 @@ def _annotate(
     options: Options,
 ) -> None:
     shapes: list[list[npt.NDArray[np.float64]]] = []
+    left = MOST_OF_PICTURE
     masks: dict[int, tuple[BBox, Bool2D]] = {}
     drawn: list[int] = []
     packed: dict[int, dict[str, Any]] = {}
@@ -337,7 +349,11 @@ def _annotate(
         try:
             segmentation = _segmentation_of(record)
             if isinstance(segmentation, list):
-                shapes.append(rings_of(segmentation, size))
+                rings = rings_of(segmentation, size)
+                left -= box_pixels(rings, size)
+                if left < 0:
+                    raise ExchangeError("masks of the picture would take too much memory")
+                shapes.append(rings)
                 drawn.append(place)
             else:
                 packed[place] = segmentation

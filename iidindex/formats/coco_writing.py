@@ -76,18 +76,22 @@ class CocoSession:
             for (number, entry), about in zip(waiting, told, strict=True)
         ]
         lead = ",\n" if self._n_annotations > len(lines) else "\n"
-        self._begun().write((lead + ",\n".join(lines)).encode("utf-8", "surrogatepass"))
+        self._begun().write((lead + ",\n".join(lines)).encode())
 
     def _image(self, number: int, picture: Picture, height: int, width: int) -> str:
         """The record of a picture, whose name is that of its own file if no other has that."""
         path = picture.name + ".iid"
-        name = picture.image if picture.image and picture.image not in self._names else path
+        if picture.name in self._names:
+            path = f"{picture.name}.{number}.iid"
+        # An import puts .iid in the place of the suffix.
+        stem = (picture.image or "").rpartition(".")[0]
+        name = picture.image if picture.image and stem not in self._names else path
         if picture.image and name != picture.image:
             told = "names of pictures that others have, too: the path stands for them"
             self.lost[told] = self.lost.get(told, 0) + 1
-        self._names.add(name)
+        self._names.add(name.rpartition(".")[0])
         record = {"id": number, "file_name": name, "width": width, "height": height, "path": path}
-        return json.dumps(record, ensure_ascii=False)
+        return _line(record)
 
     def _annotation(
         self,
@@ -119,7 +123,7 @@ class CocoSession:
             f'{{"id": {self._n_annotations}, "image_id": {image}, "category_id": {category}, '
             f'"iscrowd": {int(CROWD in entry.groups)}, "area": {area}, '
             f'"bbox": [{minc}, {minr}, {maxc - minc}, {maxr - minr}], "track_id": {track}, '
-            f'"attributes": {json.dumps(attributes, ensure_ascii=False)}, '
+            f'"attributes": {_line(attributes)}, '
             f'"segmentation": {{"size": [{size[0]}, {size[1]}], "counts": "{text}"}}}}'
         )
 
@@ -135,10 +139,10 @@ class CocoSession:
         ]
         parts = [
             ",\n".join(self._images),
-            ",\n".join(json.dumps(one, ensure_ascii=False) for one in categories),
+            ",\n".join(_line(one) for one in categories),
         ]
         text = f'\n],\n"images": [\n{parts[0]}\n],\n"categories": [\n{parts[1]}\n]\n}}\n'
-        file.write(text.encode("utf-8", "surrogatepass"))
+        file.write(text.encode())
         self._context.__exit__(None, None, None)
 
     def _begun(self) -> BinaryIO:
@@ -147,6 +151,16 @@ class CocoSession:
             about = {"description": OWN, "version": "1.0"}
             self._file.write(f'{{"info": {json.dumps(about)},\n"annotations": ['.encode())
         return self._file
+
+
+def _line(record: dict[str, Any]) -> str:
+    """A record as JSON; what is no Unicode, such as names of files, is escaped."""
+    text = json.dumps(record, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(record)
+    return text
 
 
 WRITER = CocoWriter()

@@ -54,6 +54,8 @@ def read_pictures(
     except ExchangeError as error:
         record = f"{task.name}: {error.record}" if error.record else task.name
         raise ExchangeError(error.problem, record, error.source or source.name) from error
+    except MemoryError as error:
+        raise ExchangeError("does not fit into memory", task.name, source.name) from error
     except SourceError as error:
         raise ExchangeError(str(error), task.name, source.name) from error
     picture.image = task.image

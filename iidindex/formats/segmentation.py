@@ -24,6 +24,8 @@ from iidindex.masks.run_extents import extents
 from iidindex.model import BBox
 
 _MOST_IN_BOX = 1 << 29
+# Pixels of all masks of a picture together.
+MOST_OF_PICTURE = 1 << 31
 
 Ints = npt.NDArray[np.int64]
 Rings = list[npt.NDArray[np.float64]]
@@ -52,11 +54,22 @@ def rings_of(segmentation: list[Any], size: tuple[int, int] | None = None) -> Ri
         raise ExchangeError("segmentation is empty; expected polygons or run lengths")
     rings = segmentation if isinstance(segmentation[0], list) else [segmentation]
     found = [checked(ring, f"ring {place} of the segmentation") for place, ring in enumerate(rings)]
-    low = np.min([ring.min(axis=0) for ring in found], axis=0)
-    high = np.max([ring.max(axis=0) for ring in found], axis=0)
-    sides = np.minimum(np.maximum(high, 0), size or MOST_PIXELS) - np.maximum(low, 0)
-    check_extent(int(max(0.0, sides[1])), int(max(0.0, sides[0])))
+    width, height = _extent(found, size)
+    check_extent(height, width)
     return found
+
+
+def box_pixels(rings: Rings, size: tuple[int, int] | None) -> int:
+    """Pixels of the box around a polygon, within the picture."""
+    width, height = _extent(rings, size)
+    return width * height
+
+
+def _extent(rings: Rings, size: tuple[int, int] | None) -> tuple[int, int]:
+    low = np.min([ring.min(axis=0) for ring in rings], axis=0)
+    high = np.max([ring.max(axis=0) for ring in rings], axis=0)
+    sides = np.minimum(np.maximum(high, 0), size or MOST_PIXELS) - np.maximum(low, 0)
+    return int(max(0.0, sides[0])), int(max(0.0, sides[1]))
 
 
 def mask_of(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> tuple[BBox, Bool2D]:
@@ -126,8 +139,12 @@ def masks_of(
             if size is None or size == (width, height):
                 runs = decompress_all(texts)
                 boxes, _ = extents(runs, height)
-                for minr, minc, maxr, maxc in boxes.tolist():
-                    check_extent(maxr - minr, maxc - minc)
+                sides = boxes[:, 2:] - boxes[:, :2]
+                for one in sides.tolist():
+                    check_extent(*one)
+                if int(sides.prod(axis=1).sum()) > MOST_OF_PICTURE:
+                    told = "masks of the picture would take too much memory"
+                    return [ExchangeError(told) for _ in segmentations]
                 return [*decode_all(runs, height, width)]
     return [_decoded(one, size) for one in segmentations]
 
