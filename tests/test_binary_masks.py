@@ -109,7 +109,8 @@ def test_folders_of_kaggle(tmp_path):
     assert iidindex.import_archive(source, tmp_path / "out").pictures == 2
     meta = iidindex.IIDFile(tmp_path / "out/00ae65.iid").meta.data
     assert meta["image"] == "../stage1_train/00ae65/images/00ae65.png"
-    assert meta["source"] == {"format": "masks", "file": "00ae65/masks"}
+    place = "../stage1_train"
+    assert meta["source"] == {"format": "masks", "file": "00ae65/masks", "place": place}
     _, pictures = read_held("masks", files, "x")
     check(pictures[0], {"00ae65/a1": A, "00ae65/b2": B})
     # Without the pictures, folders still tell them apart.

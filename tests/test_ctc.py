@@ -70,6 +70,7 @@ def test_a_dataset_becomes_pictures_of_tracks(tmp_path):
     assert file.meta.data["image"] == "../../cells/01/t002.tif"
     assert (file.meta.data["width"], file.meta.data["height"]) == (16, 12)
     assert file.meta.data["source"] == {
+        "place": "../../cells",
         "format": "ctc",
         "file": "01_GT/TRA/man_track002.tif",
         "sequence": "01",

@@ -83,6 +83,7 @@ def test_planes_of_labels(tmp_path, version):
     assert (report.individuals, report.individuals_in_several) == (2, 1)
     assert (report.identity, report.refused, report.notes) == ("the label", {}, {})
     file = iidindex.IIDFile(tmp_path / "out/nuclei/0002.iid")
+    assert file.meta.data["source"].pop("place") == "../../cells.zarr"
     assert file.meta.data == {
         "width": 30,
         "height": 20,

@@ -105,6 +105,7 @@ def test_a_data_set(tmp_path):
     meta = iidindex.IIDFile(tmp_path / "out/000139.iid").meta.data
     assert meta["image"] == "../coco/val2017/000139.jpg"
     assert meta["source"] == {
+        "place": "../coco",
         "format": "panoptic",
         "file": "panoptic_val2017.json",
         "id": 139,

@@ -90,6 +90,7 @@ def test_a_folder_of_sa_1b(tmp_path):
     meta = iidindex.IIDFile(tmp_path / "out/sa_1.iid").meta.data
     assert meta["image"] == "../sa_000000/sa_1.jpg"
     assert meta["source"] == {
+        "place": "../sa_000000",
         "format": "sam",
         "file": "sa_1.json",
         "image_id": 1,

@@ -215,6 +215,8 @@ def _survey(
 ) -> _Surveyed:
     files = Folder(path)
     name = format_name or _implied(options) or guess(files)
+    within = files if files.is_folder else Folder(os.path.dirname(files.location))
+    options = replace(options, images=images or within)
     try:
         survey = format_named(name).survey(files, options)
     except ExchangeError as error:
@@ -223,7 +225,7 @@ def _survey(
     has_pictures = images is not None or not survey.masks_are_images
     if images is None and has_pictures:
         images = _images_of(files, survey)
-    return _Surveyed(files, name, replace(options, images=images or files), survey, has_pictures)
+    return _Surveyed(files, name, replace(options, images=images or within), survey, has_pictures)
 
 
 def _implied(options: Options) -> str | None:
