@@ -236,7 +236,10 @@ def test_nobody_reads_from_the_number_of_a_closed_file(many, monkeypatch):
     """Threads drop files, and open others in their places, while others read from them."""
     monkeypatch.setattr(local_ranges, "_IDLE", -1)
     wrong = []
-    with at_most(32), iidindex.open(many / "many.db") as index:
+    # Whatever other tests have left open, four threads have connections of their own.
+    allowed = len(os.listdir("/proc/self/fd")) + 48
+    assert allowed // 4 < 60
+    with at_most(allowed), iidindex.open(many / "many.db") as index:
         entries = list(index.entries)
 
         def read(seed):
