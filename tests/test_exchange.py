@@ -277,8 +277,11 @@ def test_two_roots_with_one_path(archive: Path, tmp_path: Path) -> None:
     shutil.copytree(archive, tmp_path / "other")
     with iidindex.open(tmp_path / "index.db", create=True) as index:
         index.ingest([archive, tmp_path / "other"])
-        with pytest.raises(ExchangeError, match="two files would be written"):
-            index.entries.export(tmp_path / "out", to="iid")
+        for to in ("iid", "labels"):
+            for dry_run in (True, False):
+                with pytest.raises(ExchangeError, match="two files would be written"):
+                    index.entries.export(tmp_path / "out", to=to, dry_run=dry_run)
+        assert not (tmp_path / "out").exists()
         index.entries.where(root="other").export(tmp_path / "out2", to="iid")
         # COCO names pictures, and writes no file for each.
         index.entries.export(tmp_path / "out.json")

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.roots import root_directories
@@ -131,3 +131,12 @@ def pictures_of_masks(connection: Connection) -> Iterator[str]:
         if image is not None:
             place = os.path.dirname(location_of(os.fsdecode(root), os.fsdecode(path)))
             yield os.path.realpath(os.path.join(place, image))
+
+
+def has_twins(connection: Connection) -> bool:
+    """Whether any two files have the same path, but for ``.iid``, in whatever roots."""
+    if connection.execute(select(roots.c.id).limit(2)).all()[1:] == []:
+        # Within a root, only names that differ in ``.iid`` and ``.IID``, which a sink notices.
+        return False
+    twins = select(files.c.path).group_by(files.c.path).having(func.count() > 1).limit(1)
+    return connection.execute(twins).first() is not None

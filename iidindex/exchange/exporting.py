@@ -12,7 +12,13 @@ from typing import Any
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import ExchangeError
-from iidindex.exchange.chosen import ChosenFile, chosen_files, is_indexed, pictures_of_masks
+from iidindex.exchange.chosen import (
+    ChosenFile,
+    chosen_files,
+    has_twins,
+    is_indexed,
+    pictures_of_masks,
+)
 from iidindex.exchange.crops import Crops
 from iidindex.exchange.export_report import ExportReport
 from iidindex.exchange.sink import LocalSink
@@ -89,6 +95,10 @@ def export(
     if to not in export_formats():
         told = ", ".join(sorted(export_formats()))
         raise ExchangeError(f"to is {to!r}; expected one of {told}")
+    writer = None if to in WITHOUT_MASKS else writer_named(to)
+    is_one_file = to == "csv" if writer is None else writer.is_one_file
+    if not is_one_file:
+        _check_paths(question, catalog, filters)
     chosen = chosen_files(question, catalog, filters)
     guard = _Guard(catalog)
     report = ExportReport()
@@ -98,8 +108,6 @@ def export(
             report.entries += len(file.entries)
         report.seconds = time.monotonic() - begin
         return report
-    writer = None if to in WITHOUT_MASKS else writer_named(to)
-    is_one_file = to == "csv" if writer is None else writer.is_one_file
     with closing(LocalSink(out, is_one_file, guard)) as sink:
         if to == "csv":
             write_table(chosen, sink, report)
@@ -119,6 +127,28 @@ def export(
             report.lost = dict(session.lost)
     report.seconds = time.monotonic() - begin
     return report
+
+
+def _check_paths(question: Entries, catalog: Catalog, filters: Filters) -> None:
+    """Refuse files of one path before anything is written.
+
+    Raises
+    ------
+    ExchangeError
+        If files of several roots have the same path; both are named.
+    """
+    with catalog.reading() as connection:
+        if not has_twins(connection):
+            return
+    seen: dict[str, str] = {}
+    for file in chosen_files(question, catalog, filters):
+        name = without_suffix(file.path)
+        if name in seen:
+            raise ExchangeError(
+                f"two files would be written to one path, those of {seen[name]} and "
+                f"{file.location}; narrow the question down, by root or path"
+            )
+        seen[name] = file.location
 
 
 @dataclass(frozen=True)
