@@ -249,6 +249,34 @@ def test_a_plane_reads_its_own_bytes(tmp_path: Path) -> None:
     assert Counted.n_read < 2 * 200 * 300 * 2
 
 
+def test_a_stack_is_opened_once_for_several_planes(tmp_path: Path) -> None:
+    from iidindex.formats.planes import kept_open, open_planes
+
+    data = {
+        "a.tif": _tiff(STACK, photometric="minisblack"),
+        "b.tif": _tiff(LABELS),
+        "c.tif": b"?",
+    }
+    opened = []
+
+    class Held:
+        def open(self, name: str) -> io.BytesIO:
+            opened.append(io.BytesIO(data[name]))
+            return opened[-1]
+
+    held = Held()
+    with kept_open():
+        for name, number in (("a.tif", 0), ("a.tif", 1), ("b.tif", None), ("a.tif", 2)):
+            with open_planes(held, name, None) as planes:  # type: ignore[arg-type]
+                index = () if number is None else (number,)
+                expected = LABELS if number is None else STACK[number]
+                assert (planes.read(index, False) == expected).all()
+        with pytest.raises(ExchangeError, match="decoded"), open_planes(held, "c.tif", None):  # type: ignore[arg-type]
+            pass
+    assert len(opened) == 4
+    assert all(file.closed for file in opened)
+
+
 def test_cut_labels_are_noted(tmp_path: Path) -> None:
     noise = np.random.default_rng(4).integers(0, 2, (40, 40)).astype(np.uint8) * 255
     noise[0, :3] = [1, 2, 3]

@@ -17,6 +17,7 @@ from iidindex.exchange.packing import encode_picture
 from iidindex.files.iidfile import IIDFile
 from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused
 from iidindex.formats.finishing import read_pictures
+from iidindex.formats.planes import kept_open
 from iidindex.formats.reading import Options, SourceFiles, Task
 from iidindex.storage.atomic import write_atomically
 from iidindex.storage.folder import Folder
@@ -74,6 +75,11 @@ class Outcome:
 
 def convert(work: Work) -> Outcome:
     """Read some pictures and write them; a bad one costs only itself."""
+    with kept_open():
+        return _converted(work)
+
+
+def _converted(work: Work) -> Outcome:
     outcome = Outcome()
     people: list[set[int]] = []
     for unit in work.units:

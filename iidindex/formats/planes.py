@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import product
 from typing import Any, BinaryIO
@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from iidindex.errors import ExchangeError
+from iidindex.errors import ExchangeError, SourceError
 from iidindex.formats.reading import SourceFiles, suffix
 
 _PILLOW = {".png", ".bmp", ".gif"}
@@ -174,20 +174,82 @@ def open_planes(
     }
     if kind not in opened:
         raise ExchangeError(f"ends in {kind or 'no suffix'}; expected {', '.join(sorted(IMAGES))}")
-    with source.open(name) as file, _quiet():
-        try:
-            planes = opened[kind](file, axes, probing)
-            planes.check_size(file)
-            yield planes
-        except ExchangeError:
-            raise
-        except MemoryError as error:
-            raise ExchangeError("does not fit into memory") from error
-        except Exception as error:  # any bytes may come, and decoders raise of all kinds
-            told = str(error) or type(error).__name__
-            if "imagecodecs" in told:
-                told += " (pip install imagecodecs)"
-            raise ExchangeError(f"cannot be decoded as {kind[1:].upper()}: {told:.200}") from error
+
+    def opened_planes(file: BinaryIO) -> Planes:
+        planes: Planes = opened[kind](file, axes, probing)
+        planes.check_size(file)
+        return planes
+
+    with _quiet(), _told_as(kind):
+        if _KEEPERS:
+            key = (source, name, axes, probing)
+            yield _KEEPERS[-1].planes(key, lambda: source.open(name), opened_planes)
+        else:
+            with source.open(name) as file:
+                yield opened_planes(file)
+
+
+@contextmanager
+def kept_open() -> Iterator[None]:
+    """Where the file of which a plane was read stays open for the next one.
+
+    To find where each plane of a stack lies takes as long as the stack has planes.
+    """
+    keeper = _Keeper()
+    _KEEPERS.append(keeper)
+    try:
+        yield
+    finally:
+        _KEEPERS.remove(keeper)
+        keeper.close()
+
+
+class _Keeper:
+    """The image file that was opened last."""
+
+    def __init__(self) -> None:
+        self._key: object = None
+        self._file: BinaryIO | None = None
+        self._planes: Planes | None = None
+
+    def planes(
+        self,
+        key: object,
+        open_file: Callable[[], BinaryIO],
+        opened_planes: Callable[[BinaryIO], Planes],
+    ) -> Planes:
+        """Those of the file that is open, or of another one."""
+        if self._planes is None or self._key != key:
+            self.close()
+            self._file = open_file()
+            self._planes = opened_planes(self._file)
+            self._key = key
+        return self._planes
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+        self._file = self._planes = self._key = None
+
+
+_KEEPERS: list[_Keeper] = []
+
+
+@contextmanager
+def _told_as(kind: str) -> Iterator[None]:
+    """Tell what decoders raise as our own error."""
+    try:
+        yield
+    except (ExchangeError, SourceError):
+        raise
+    except MemoryError as error:
+        raise ExchangeError("does not fit into memory") from error
+    except Exception as error:  # any bytes may come, and decoders raise of all kinds
+        told = str(error) or type(error).__name__
+        if "imagecodecs" in told:
+            told += " (pip install imagecodecs)"
+        raise ExchangeError(f"cannot be decoded as {kind[1:].upper()}: {told:.200}") from error
 
 
 @contextmanager
