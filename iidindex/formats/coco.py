@@ -24,11 +24,11 @@ from iidindex.formats.json_ranges import Elements, Ints, Plain, decode, peek, sc
 from iidindex.formats.panoptic_json import holds_segments
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, suffix
 from iidindex.formats.segmentation import (
-    MOST_OF_PICTURE,
     MOST_PIXELS,
-    box_pixels,
+    box_sizes,
     masks_of,
     rings_of,
+    too_large,
     whole,
 )
 from iidindex.masks.polygons import draw
@@ -341,7 +341,6 @@ def _annotate(
     options: Options,
 ) -> None:
     shapes: list[list[npt.NDArray[np.float64]]] = []
-    left = MOST_OF_PICTURE
     masks: dict[int, tuple[BBox, Bool2D]] = {}
     drawn: list[int] = []
     packed: dict[int, dict[str, Any]] = {}
@@ -349,11 +348,7 @@ def _annotate(
         try:
             segmentation = _segmentation_of(record)
             if isinstance(segmentation, list):
-                rings = rings_of(segmentation, size)
-                left -= box_pixels(rings, size)
-                if left < 0:
-                    raise ExchangeError("masks of the picture would take too much memory")
-                shapes.append(rings)
+                shapes.append(rings_of(segmentation))
                 drawn.append(place)
             else:
                 packed[place] = segmentation
@@ -364,6 +359,10 @@ def _annotate(
             _refuse(picture, records[place], place, found.problem)
         else:
             masks[place] = found
+    for which in too_large(box_sizes(shapes, size)):
+        told = "its box, or those of the picture together, would take too much memory"
+        _refuse(picture, records[drawn[which]], drawn[which], told, "memory")
+        del shapes[which], drawn[which]
     width, height = size or (MOST_PIXELS, MOST_PIXELS)
     masks.update(zip(drawn, draw(shapes, height, width, "coco"), strict=True))
     is_asked = options.domain is not None

@@ -31,14 +31,12 @@ Ints = npt.NDArray[np.int64]
 Rings = list[npt.NDArray[np.float64]]
 
 
-def rings_of(segmentation: list[Any], size: tuple[int, int] | None = None) -> Rings:
+def rings_of(segmentation: list[Any]) -> Rings:
     """The rings of a polygon, their numbers checked.
 
     Parameters
     ----------
     segmentation : list
-    size : (width, height) or None
-        Of the picture, in pixels.
 
     Returns
     -------
@@ -47,29 +45,36 @@ def rings_of(segmentation: list[Any], size: tuple[int, int] | None = None) -> Ri
     Raises
     ------
     ExchangeError
-        If any of them is not a list of at least three points of finite numbers, or they reach
-        over more pixels than a mask is made of.
+        If any of them is not a list of at least three points of finite numbers.
     """
     if not segmentation:
         raise ExchangeError("segmentation is empty; expected polygons or run lengths")
     rings = segmentation if isinstance(segmentation[0], list) else [segmentation]
-    found = [checked(ring, f"ring {place} of the segmentation") for place, ring in enumerate(rings)]
-    width, height = _extent(found, size)
-    check_extent(height, width)
+    return [checked(ring, f"ring {place} of the segmentation") for place, ring in enumerate(rings)]
+
+
+def box_sizes(shapes: Sequence[Rings], size: tuple[int, int] | None) -> Ints:
+    """Height and width of the box around each polygon, within the picture.
+
+    Parameters
+    ----------
+    shapes : sequence of list of ndarray
+    size : (width, height) or None
+        Of the picture, in pixels.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, 2)
+    """
+    if not shapes:
+        return np.empty((0, 2), np.int64)
+    points = np.concatenate([ring for rings in shapes for ring in rings])
+    counts = np.array([sum(map(len, rings)) for rings in shapes])
+    first = np.cumsum(counts) - counts
+    low = np.maximum(np.minimum.reduceat(points, first, axis=0), 0)
+    high = np.minimum(np.maximum.reduceat(points, first, axis=0), size or MOST_PIXELS)
+    found: Ints = np.maximum(high - low, 0).astype(np.int64)[:, ::-1]
     return found
-
-
-def box_pixels(rings: Rings, size: tuple[int, int] | None) -> int:
-    """Pixels of the box around a polygon, within the picture."""
-    width, height = _extent(rings, size)
-    return width * height
-
-
-def _extent(rings: Rings, size: tuple[int, int] | None) -> tuple[int, int]:
-    low = np.min([ring.min(axis=0) for ring in rings], axis=0)
-    high = np.max([ring.max(axis=0) for ring in rings], axis=0)
-    sides = np.minimum(np.maximum(high, 0), size or MOST_PIXELS) - np.maximum(low, 0)
-    return int(max(0.0, sides[0])), int(max(0.0, sides[1]))
 
 
 def mask_of(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> tuple[BBox, Bool2D]:
@@ -107,6 +112,21 @@ def mask_of(segmentation: Mapping[str, Any], size: tuple[int, int] | None) -> tu
         return _of_runs(np.array(counts, np.int64), height, width)
     except OverflowError:
         raise ExchangeError(f"counts hold {max(counts)}, which no picture has") from None
+
+
+def too_large(sizes: Ints) -> list[int]:
+    """Which polygons would take more memory than a picture is worth, from the last one back.
+
+    Parameters
+    ----------
+    sizes : ndarray of int64, shape (n, 2)
+        As `box_sizes` gives them.
+    """
+    pixels = sizes.prod(axis=1)
+    alone = pixels > _MOST_IN_BOX
+    pixels[alone] = 0
+    found: list[int] = np.flatnonzero(alone | (np.cumsum(pixels) > MOST_OF_PICTURE)).tolist()
+    return found[::-1]
 
 
 Decoded = tuple[BBox, Bool2D]
