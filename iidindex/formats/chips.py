@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import io
-from contextlib import AbstractContextManager
 from hashlib import blake2b
-from typing import BinaryIO
 
 import numpy as np
 
 from iidindex.formats.annotation import Annotation, Picture
 from iidindex.formats.label_table import as_text
+from iidindex.formats.table_stream import TableStream
 from iidindex.formats.writing import Sink
 from iidindex.masks.regions import Bytes
 
@@ -40,8 +38,7 @@ class ChipSession:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._context: AbstractContextManager[BinaryIO] = sink.stream(TABLE)
-        self._file: BinaryIO | None = None
+        self._table = TableStream(sink, TABLE, _HEADER)
         self.lost: dict[str, int] = {}
 
     def add(self, picture: Picture) -> None:
@@ -49,8 +46,7 @@ class ChipSession:
 
         Where the picture is not there, the mask alone, white on black.
         """
-        text = io.StringIO(newline="")
-        table = csv.writer(text, lineterminator="\n")
+        rows: list[tuple[object, ...]] = []
         for entry in picture.entries:
             if not entry.bbox.n_pixels:
                 self._lose("entries whose box has no pixel")
@@ -58,28 +54,21 @@ class ChipSession:
             name = _name_of(picture, entry)
             photo = None if picture.pixels is None else picture.pixels(entry.bbox)
             self._sink.put(name, _as_png(entry, photo))
-            table.writerow(
+            rows.append(
                 (
                     *(name, picture.name, entry.key, as_text(entry.domain or b"")),
                     *(as_text(entry.address), *entry.bbox, int(entry.mask.sum())),
                     int(photo is not None),
                 )
             )
-        self._table().write(text.getvalue().encode("utf-8", "surrogateescape"))
+        self._table.write(rows)
 
     def finish(self) -> None:
         """End the table."""
-        self._table()
-        self._context.__exit__(None, None, None)
+        self._table.finish()
 
     def _lose(self, told: str) -> None:
         self.lost[told] = self.lost.get(told, 0) + 1
-
-    def _table(self) -> BinaryIO:
-        if self._file is None:
-            self._file = self._context.__enter__()
-            self._file.write((",".join(_HEADER) + "\n").encode())
-        return self._file
 
 
 def _name_of(picture: Picture, entry: Annotation) -> str:

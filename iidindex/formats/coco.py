@@ -22,7 +22,7 @@ from iidindex.formats.coco_identity import Addresses, Ids
 from iidindex.formats.identity import field_of
 from iidindex.formats.json_ranges import Elements, Ints, Plain, decode, peek, scan
 from iidindex.formats.panoptic_json import holds_segments
-from iidindex.formats.reading import Options, SourceFiles, Survey, Task, suffix
+from iidindex.formats.reading import Options, SourceFiles, Survey, Task, only_json
 from iidindex.formats.segmentation import (
     MOST_PIXELS,
     box_sizes,
@@ -76,7 +76,7 @@ class Coco:
 
     def recognise(self, source: SourceFiles) -> str | None:
         """Annotations with pictures, or a list of results."""
-        name = _only_json(source)
+        name = only_json(source)
         if name is None:
             return None
         found = peek(lambda offset, length: source.range(name, offset, length))
@@ -96,9 +96,9 @@ class Coco:
 
     def survey(self, source: SourceFiles, options: Options) -> Survey:
         """Note where the records of each picture lie."""
-        name = _only_json(source)
+        name = only_json(source)
         if name is None:
-            raise ExchangeError("expected one JSON file", source=source.name)
+            raise ExchangeError("expected one JSON file, not packed", source=source.name)
         try:
             return _Pass(source, name, options).survey()
         except ExchangeError as error:
@@ -121,14 +121,6 @@ class Coco:
         ]
         _annotate(picture, records, picture_id, size, shared, options)
         return picture
-
-
-def _only_json(source: SourceFiles) -> str | None:
-    """The one JSON file of a source."""
-    if not source.is_folder:
-        return source.names()[0] if suffix(source.names()[0]) == ".json" else None
-    found = [name for name in source.names() if suffix(name) == ".json"]
-    return found[0] if len(found) == 1 else None
 
 
 # ---------------------------------------------------------------------- the one pass

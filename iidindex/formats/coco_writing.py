@@ -116,8 +116,7 @@ class CocoSession:
         if len(others) > 1:
             attributes["groups"] = others
         minr, minc, maxr, maxc = box
-        # Numbers need no encoder, and run lengths no more than this: half of the time goes into
-        # writing them.
+        # Numbers need no encoder, and run lengths no more than this.
         text = counts.decode().replace("\\", "\\\\")
         return (
             f'{{"id": {self._n_annotations}, "image_id": {image}, "category_id": {category}, '

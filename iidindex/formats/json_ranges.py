@@ -22,7 +22,7 @@ from iidindex.errors import ExchangeError
 Bytes = npt.NDArray[np.uint8]
 Ints = npt.NDArray[np.int64]
 
-# So many bytes are read at a time: some fifteen times as many are held while they are classified.
+# So many bytes are read at a time: some six times as many are held while they are classified.
 BLOCK = 1 << 21
 # An element longer than this is no record of an annotation; to look for its end takes memory.
 _LONGEST = 1 << 28

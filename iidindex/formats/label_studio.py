@@ -24,7 +24,7 @@ from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.json_ranges import Elements, decode, peek, scan
 from iidindex.formats.label_studio_rle import decode_opacity
 from iidindex.formats.mentioned import NOBODY_NOTE, check_mentioned
-from iidindex.formats.reading import Options, SourceFiles, Survey, Task, suffix
+from iidindex.formats.reading import Options, SourceFiles, Survey, Task, only_json, suffix
 from iidindex.formats.segmentation import MOST_PIXELS, whole
 from iidindex.formats.zipped import byte_range
 from iidindex.masks.polygons import draw
@@ -90,7 +90,7 @@ class LabelStudio:
 
     def recognise(self, source: SourceFiles) -> str | None:
         """A list of tasks with data and annotations."""
-        name = _only_json(source)
+        name = only_json(source)
         if name is None:
             return None
         first = peek(lambda offset, length: source.range(name, offset, length)).get(None)
@@ -100,9 +100,9 @@ class LabelStudio:
 
     def survey(self, source: SourceFiles, options: Options) -> Survey:
         """Note where each task lies."""
-        name = _only_json(source)
+        name = only_json(source)
         if name is None:
-            raise ExchangeError("expected one JSON file", source=source.name)
+            raise ExchangeError("expected one JSON file, not packed", source=source.name)
         if options.identity is not None:
             check_mentioned([byte_range(source, name)], options.identity)
         refused = Refusals()
@@ -141,12 +141,6 @@ class LabelStudio:
         if isinstance(record.get("predictions"), list) and record["predictions"]:
             picture.note(_PREDICTIONS_NOTE)
         return picture
-
-
-def _only_json(source: SourceFiles) -> str | None:
-    """The one JSON file of a source."""
-    found = [name for name in source.names() if suffix(name) == ".json"]
-    return found[0] if len(found) == 1 and not found[0].lower().endswith(".gz") else None
 
 
 def _told_apart(found: list[tuple[str, _At]]) -> Iterator[Task]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import io
-from contextlib import AbstractContextManager
-from typing import BinaryIO
 
 import numpy as np
 
 from iidindex.formats.annotation import Annotation, Picture
 from iidindex.formats.label_table import HEADER, TABLE, row_of
+from iidindex.formats.table_stream import TableStream
 from iidindex.formats.writing import Sink
 from iidindex.masks.labels import paint_planes
 
@@ -30,8 +28,7 @@ class LabelSession:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._context: AbstractContextManager[BinaryIO] = sink.stream(TABLE)
-        self._file: BinaryIO | None = None
+        self._table = TableStream(sink, TABLE, HEADER)
         self.lost: dict[str, int] = {}
 
     def add(self, picture: Picture) -> None:
@@ -56,20 +53,11 @@ class LabelSession:
                 entries, plane_of.tolist(), numbers.tolist(), strict=True
             )
         ]
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        self._table().write(text.getvalue().encode("utf-8", "surrogateescape"))
+        self._table.write(rows)
 
     def finish(self) -> None:
         """End the table."""
-        self._table()
-        self._context.__exit__(None, None, None)
-
-    def _table(self) -> BinaryIO:
-        if self._file is None:
-            self._file = self._context.__enter__()
-            self._file.write((",".join(HEADER) + "\n").encode())
-        return self._file
+        self._table.finish()
 
 
 def _numbers(entries: list[Annotation]) -> list[int]:

@@ -190,3 +190,9 @@ def suffix(name: str) -> str:
     last = name.rpartition("/")[2].lower().removesuffix(".gz")
     dot = last.rfind(".")
     return last[dot:] if dot > 0 else ""
+
+
+def only_json(source: SourceFiles) -> str | None:
+    """The one JSON file of a source, whose records can be read by their ranges: not packed."""
+    found = [name for name in source.names() if suffix(name) == ".json"]
+    return found[0] if len(found) == 1 and not found[0].lower().endswith(".gz") else None

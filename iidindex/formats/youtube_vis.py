@@ -23,7 +23,7 @@ from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused, 
 from iidindex.formats.coco import groups_of
 from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.json_ranges import Elements, Ints, Plain, decode, peek, scan
-from iidindex.formats.reading import Options, SourceFiles, Survey, Task, suffix
+from iidindex.formats.reading import Options, SourceFiles, Survey, Task, only_json
 from iidindex.formats.segmentation import frame_of, masks_of, rings_of, whole
 from iidindex.masks.polygons import draw
 from iidindex.masks.regions import Bool2D
@@ -80,7 +80,7 @@ class YoutubeVis:
 
     def recognise(self, source: SourceFiles) -> str | None:
         """Videos with names of files, or records with segmentations."""
-        name = _only_json(source)
+        name = only_json(source)
         if name is None:
             return None
         found = peek(lambda offset, length: source.range(name, offset, length))
@@ -96,9 +96,9 @@ class YoutubeVis:
 
     def survey(self, source: SourceFiles, options: Options) -> Survey:
         """Note where the segmentations of each frame lie."""
-        name = _only_json(source)
+        name = only_json(source)
         if name is None:
-            raise ExchangeError("expected one JSON file", source=source.name)
+            raise ExchangeError("expected one JSON file, not packed", source=source.name)
         try:
             return _Pass(source, name, options).survey()
         except ExchangeError as error:
@@ -129,11 +129,6 @@ class YoutubeVis:
             else:
                 _refuse(picture, who, "the mask has no pixel inside the picture", "empty")
         return picture
-
-
-def _only_json(source: SourceFiles) -> str | None:
-    names = [name for name in source.names() if suffix(name) == ".json"]
-    return names[0] if len(names) == 1 else None
 
 
 # ---------------------------------------------------------------------- one frame
