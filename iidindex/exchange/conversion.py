@@ -171,8 +171,8 @@ def _write(work: Work, unit: Unit, picture: Picture, outcome: Outcome) -> None:
     except OSError as error:
         told = f"{os.path.dirname(target)} cannot be made: {error.strerror}"
         raise ExchangeError(told, picture.name) from error
-    # To wait for the disk at every file takes longer than all else; what the power cuts off is
-    # empty, and is written by the next import.
+    # To wait for the disk at every file makes an import half as long again; what the power cuts
+    # off is empty, and is written by the next import.
     write_atomically(target, [data], durable=False)
 
 
