@@ -13,6 +13,7 @@ from iidindex.masks.tiles import disjoint, reduce_by
 from iidindex.masks.windows import count_common
 
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 # Up to so many regions it is cheaper to compare those without a pixel, too.
 _MANY = 4096
@@ -22,7 +23,9 @@ _PAYS = 1.5
 _MOST_WORDS = 1 << 23
 
 
-def overlapping(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints]:
+def overlapping(
+    regions: Regions, owner: Ints, side: Bools | None = None
+) -> tuple[Ints, Ints, Ints]:
     """Count the shared pixels of every pair of masks that overlap.
 
     Parameters
@@ -31,6 +34,9 @@ def overlapping(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints]:
         The regions of all masks.
     owner : ndarray of int64, shape (k,)
         For each region, the number of the mask it belongs to, from 0.
+    side : ndarray of bool, optional
+        For each mask, by its number, on which of two sides it is: compare only with masks of the
+        other side.
 
     Returns
     -------
@@ -42,10 +48,10 @@ def overlapping(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints]:
     Boxes of regions are joined first, then the bits of those that meet are compared, a word at a
     time. Memory holds the pairs that overlap and a bounded block of candidates.
     """
-    counted = _count(regions, owner)
+    counted = _count(regions, owner, side)
     if counted is None:
         # Regions of one mask share pixels, against the format: a pixel would count twice.
-        counted = _count(*_mended(regions, owner))
+        counted = _count(*_mended(regions, owner), side)
         assert counted is not None
     return counted
 
@@ -58,7 +64,7 @@ def _mended(regions: Regions, owner: Ints) -> tuple[Regions, Ints]:
     return join(mended), np.repeat(masks, [len(part) for part in mended])
 
 
-def _count(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints] | None:
+def _count(regions: Regions, owner: Ints, side: Bools | None) -> tuple[Ints, Ints, Ints] | None:
     """Sum shared pixels by pair of owners; None as soon as regions of one owner share some."""
     if len(regions) > _MANY:
         # Regions that hold no pixel can be so many, and all in one place, that there is no
@@ -71,7 +77,12 @@ def _count(regions: Regions, owner: Ints) -> tuple[Ints, Ints, Ints] | None:
     needed = int(np.add.reduce(words_needed(regions.bbox)))
     asked = 0
     cut: Columns | None = None
+    side_of = None if side is None else side[owner]
     for i, j in BoxIndex(regions.bbox).pairs():
+        if side_of is not None:
+            # Those of one mask, too: they may share pixels against the format.
+            asked_for = np.flatnonzero((side_of[i] != side_of[j]) | (owner[i] == owner[j]))
+            i, j = i[asked_for], j[asked_for]
         if cut is None and needed <= _MOST_WORDS:
             asked += words_shared(regions.bbox, i, j)
             cut = columns(regions) if asked > _PAYS * needed else None

@@ -102,27 +102,32 @@ def count_pairs(
     segments: Segments,
     on_stale: OnStale,
     is_own: Bools | None = None,
+    picture: Ints | None = None,
 ) -> Pairs:
-    """Count the shared pixels of every two segments of one file that overlap.
+    """Count the shared pixels of every two segments of one picture that overlap.
 
     Parameters
     ----------
     originals : Originals
     files : mapping of int to Original
     segments : Segments
-        Of any files, in the order of their ids.
+        Of any files.
     on_stale : {"error", "skip", "warn"}
     is_own : ndarray of bool, shape (n,), optional
         Count only pairs of one of these and one of the others.
+    picture : ndarray of int64, shape (n,), optional
+        The number of the picture in which each lies; without this, that of its file. In one
+        picture, the segments of several files are laid on one another.
 
     Returns
     -------
     Pairs
         ``a`` and ``b`` are rows of `segments`, ``a < b``.
     """
-    # Pictures laid one below the other, so that masks of two files do not meet.
-    _, nth_file = np.unique(segments.file_id, return_inverse=True)
-    down = nth_file[:, np.newaxis] * np.array([_ROWS, 0, _ROWS, 0])
+    # Pictures laid one below the other, so that masks of two do not meet.
+    number = segments.file_id if picture is None else picture
+    _, nth_picture = np.unique(number, return_inverse=True)
+    down = nth_picture[:, np.newaxis] * np.array([_ROWS, 0, _ROWS, 0])
     # What meets nothing need not be read.
     meet = np.zeros(len(segments), np.bool_)
     for i, j in BoxIndex(segments.bbox + down).pairs():
@@ -139,8 +144,9 @@ def count_pairs(
     found = [table.regions for _, table in parts]
     joined = found[0] if len(found) == 1 else join(found)
     regions = Regions(joined.data, joined.start, joined.bbox + down[owner])
-    pairs = Pairs(*overlapping(regions, owner), unread)
+    pairs = Pairs(*overlapping(regions, owner, is_own), unread)
     if len(unread):
         # Nothing of a file is believed of which a part is not.
-        pairs = pairs.among(~np.isin(segments.file_id[pairs.a], unread))
-    return pairs if is_own is None else pairs.among(is_own[pairs.a] != is_own[pairs.b])
+        bad = np.isin(segments.file_id, unread)
+        pairs = pairs.among(~(bad[pairs.a] | bad[pairs.b]))
+    return pairs

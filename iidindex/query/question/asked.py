@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any, NamedTuple, Self, Unpack
@@ -63,6 +63,8 @@ class Filters:
         Processes that look at pixels.
     stored : bool, optional
         In files whose overlaps the catalogue keeps, or in the others.
+    files : tuple of int, optional
+        In files with these ids.
     """
 
     given: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -75,6 +77,7 @@ class Filters:
     on_stale: OnStale = "error"
     jobs: int = 1
     stored: bool | None = None
+    files: tuple[int, ...] | None = None
 
     def where(self, **wanted: Unpack[Where]) -> Self:
         """Narrow the question down; what is None stays as it was."""
@@ -124,6 +127,13 @@ class Filters:
         if not 0 <= entry_id <= MAX_INTEGER:
             raise QueryError(f"after is {entry_id}; expected the id of an entry")
         return replace(self, after=max(entry_id, self.after or 0))
+
+    def in_files(self, file_ids: Iterable[int]) -> Self:
+        """Ask for entries of some files, by their ids in the catalogue."""
+        chosen = tuple(file_ids)
+        if self.files is not None:
+            chosen = tuple(sorted(set(self.files).intersection(chosen)))
+        return replace(self, files=chosen)
 
     def reading(self, on_stale: OnStale | None, jobs: int | None) -> Self:
         """Say how originals are read; None leaves it as it is."""

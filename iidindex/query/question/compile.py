@@ -192,7 +192,7 @@ def originals_of() -> Select[Any]:
 def ways(shape: Shape) -> list[Way]:
     """The ways that a question can go, besides looking at every entry."""
     found = []
-    if shape.of("files"):
+    if shape.of("files") or shape.has_files:
         found.append(Way.FILES)
     if shape.is_led_by_iids:
         found.append(Way.IIDS)

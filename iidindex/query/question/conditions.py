@@ -39,6 +39,8 @@ def _asked(table: str, shape: Shape) -> Conditions:
 def of_files(shape: Shape) -> Conditions:
     """What is asked of files; that they are there, at least."""
     found = [files.c.state == literal_column(f"'{OK}'"), *_asked("files", shape)]
+    if shape.has_files:
+        found.append(is_among(files.c.id, "file_ids"))
     if shape.stored is not None:
         is_stored = exists().where(overlap_files.c.file_id == files.c.id)
         found.append(is_stored if shape.stored else ~is_stored)

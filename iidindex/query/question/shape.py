@@ -32,6 +32,8 @@ class Shape(NamedTuple):
     order_by : tuple of str or MetaOrder
     stored : bool, optional
         Whether the overlaps of the files are to be in the catalogue, or not to be there.
+    has_files : bool
+        Whether the files are named by their ids.
     """
 
     filters: tuple[tuple[str, Hashable], ...] = ()
@@ -42,6 +44,7 @@ class Shape(NamedTuple):
     is_nowhere: bool = False
     order_by: tuple[str | MetaOrder, ...] = ()
     stored: bool | None = None
+    has_files: bool = False
 
     def of(self, table: str) -> list[tuple[str, Hashable]]:
         """The filters that ask of a table: ``files``, ``iids``, ``groups`` or ``entries``."""
@@ -88,6 +91,7 @@ def shape_of(filters: Filters, iid_ids: Sequence[int] | None = None) -> Shape:
         is_nowhere=not all(box.n_pixels for box in filters.regions),
         order_by=tuple(map(shape_of_order, filters.order_by)),
         stored=filters.stored,
+        has_files=filters.files is not None,
     )
 
 
@@ -101,6 +105,8 @@ def values_of(filters: Filters, iid_ids: Sequence[int] | None = None) -> dict[st
     values: dict[str, Any] = {"after": filters.after, "limit": filters.limit}
     if iid_ids is not None:
         values["iid_ids"] = list(iid_ids)
+    if filters.files is not None:
+        values["file_ids"] = list(filters.files)
     for name, value in filters.given.items():
         if iid_ids is None or FILTERS[name].asks_of != "iids":
             values |= FILTERS[name].values(name, value)

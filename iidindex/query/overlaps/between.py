@@ -1,0 +1,173 @@
+"""Which entries of one question share pixels with those of another, picture by picture.
+
+The two may ask of the same files, or of different files of the same pictures, such as two
+annotations of a photograph: these are laid on one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection
+
+from iidindex.catalog.lookup import ok_files
+from iidindex.processes import in_order
+from iidindex.query.overlaps.pairs import Pairs, count_pairs
+from iidindex.query.pixels.originals import OnStale, Originals
+from iidindex.query.pixels.segments import Ints, Original, Segments, concatenate
+from iidindex.query.question.asked import Filters
+from iidindex.query.question.asking import Question, files_of
+
+# Entries of pictures that are compared together, and such pictures.
+_ENTRIES = 8192
+_PICTURES = 1024
+
+# In place of a file, where a picture has none on one side.
+NO_FILE = 0
+
+
+class Pictures(NamedTuple):
+    """Pictures that have a file on each of two sides, by ids; `NO_FILE` where there is none.
+
+    A file is once on a side at the most. Both sides may have the same.
+    """
+
+    a: Ints
+    b: Ints
+
+
+class Laid(NamedTuple):
+    """What was found in some pictures.
+
+    Attributes
+    ----------
+    pictures : range
+        Which of the pictures these are.
+    a, b : Segments
+        Of each side, in the order of ids.
+    a_picture, b_picture : ndarray of int64, shape (n,)
+        The number of the picture of each segment.
+    pairs : Pairs
+        Rows of `a` and of `b` that share pixels, by the rows. Nothing is counted for files that
+        are ``unread``.
+    """
+
+    pictures: range
+    a: Segments
+    b: Segments
+    a_picture: Ints
+    b_picture: Ints
+    pairs: Pairs
+
+
+def laid_together(
+    connection: Connection, originals: Originals, a: Filters, b: Filters, pictures: Pictures
+) -> Generator[Laid, None, None]:
+    """Count the pixels that entries of one side share with those of the other.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    originals : Originals
+    a, b : Filters
+        What is asked of the entries of each side. How originals are read is said by `a`.
+    pictures : Pictures
+
+    Yields
+    ------
+    Laid
+        Of some pictures after others, in their order; each picture is whole.
+
+    Raises
+    ------
+    SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+        As `Entry.mask`.
+
+    Notes
+    -----
+    In memory are the entries of some thousand small pictures or of one large one, and the bytes
+    of those masks whose boxes meet. An entry that is on both sides does not meet itself.
+    """
+    sides = _Side(connection, originals, a, pictures.a), _Side(connection, originals, b, pictures.b)
+
+    def tasks() -> Iterator[tuple[_Waiting, tuple[object, ...]]]:
+        for some in _portions(sides[0].sizes + sides[1].sizes):
+            waiting = _Waiting(some, *(side.of(some) for side in sides))
+            segments = concatenate([waiting.a.segments, waiting.b.segments])
+            files = files_of(connection, segments.file_id)
+            picture = np.concatenate([waiting.a.picture, waiting.b.picture])
+            n_a = len(waiting.a.segments)
+            yield waiting, (originals, files, segments, picture, n_a, a.on_stale)
+
+    for (some, one, other), pairs in in_order(_count, tasks(), a.jobs):
+        yield Laid(some, one.segments, other.segments, one.picture, other.picture, pairs)
+
+
+class _Found(NamedTuple):
+    """Entries of one side, and the number of the picture of each."""
+
+    segments: Segments
+    picture: Ints
+
+
+class _Waiting(NamedTuple):
+    """Pictures whose pairs are being counted."""
+
+    pictures: range
+    a: _Found
+    b: _Found
+
+
+class _Side:
+    """One side of all pictures."""
+
+    def __init__(
+        self, connection: Connection, originals: Originals, filters: Filters, files: Ints
+    ) -> None:
+        self._connection, self._originals, self._filters = connection, originals, filters
+        self._files = files
+        self.sizes = np.zeros(len(files), np.int64)
+        there = ok_files(connection, np.unique(files[files != NO_FILE]))
+        if len(there):
+            place = np.minimum(np.searchsorted(there[:, 0], files), len(there) - 1)
+            known = there[place, 0] == files
+            self.sizes[known] = there[place[known], 1]
+
+    def of(self, some: range) -> _Found:
+        """The entries of some pictures."""
+        files = self._files[some.start : some.stop]
+        order = np.argsort(files, kind="stable")
+        chosen = files[order]
+        asked = self._filters.in_files(chosen[chosen != NO_FILE].tolist())
+        found = concatenate(Question(self._connection, self._originals, asked).segments())
+        picture = some.start + order[np.searchsorted(chosen, found.file_id)]
+        return _Found(found, picture)
+
+
+def _portions(sizes: Ints) -> Iterator[range]:
+    """Cut pictures into runs with a bounded number of entries, or of one picture."""
+    total = np.cumsum(sizes) - sizes
+    begin = 0
+    while begin < len(sizes):
+        end = int(np.searchsorted(total + sizes, total[begin] + _ENTRIES, side="right"))
+        end = min(max(end, begin + 1), begin + _PICTURES)
+        yield range(begin, end)
+        begin = end
+
+
+def _count(
+    originals: Originals,
+    files: Mapping[int, Original],
+    segments: Segments,
+    picture: Ints,
+    n_a: int,
+    on_stale: OnStale,
+) -> Pairs:
+    """Count the pairs of the first `n_a` segments and the others, by rows of either."""
+    is_a = np.arange(len(segments)) < n_a
+    pairs = count_pairs(originals, files, segments, on_stale, is_a, picture)
+    pairs = pairs.among(segments.id[pairs.a] != segments.id[pairs.b])
+    return pairs._replace(b=pairs.b - n_a)
