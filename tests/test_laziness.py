@@ -12,13 +12,14 @@ from iidindex import IIDFile
 from iidindex.storage.local import LocalFile
 
 
-def modules_after(code, *arguments):
-    """Top-level modules that a new process has imported in the end."""
-    code += "\nimport sys\nprint(*{name.partition('.')[0] for name in sys.modules})"
+def modules_after(code, *arguments, whole=False):
+    """Modules that a new process has imported in the end: top-level ones, or all."""
+    names = "sys.modules" if whole else "{name.partition('.')[0] for name in sys.modules}"
+    code += f"\nimport sys\nprint(*{names}, file=sys.stderr)"
     result = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
     )
-    return set(result.stdout.split())
+    return set(result.stderr.split())
 
 
 @pytest.fixture
@@ -49,6 +50,29 @@ def test_importing_the_package():
     found = modules_after("import iidindex; iidindex.IIDFile")
     assert "iidindex" in found
     assert found & HEAVY == set()
+
+
+def test_a_verb_that_asks_one_thing(path, tmp_path):
+    db = str(tmp_path / "x.db")
+    with iidindex.open(db, create=True) as index:
+        index.ingest(path)
+    code = """
+import sys
+from iidindex.cli.main import main
+try:
+    sys.argv[1:] = ["--db", sys.argv[1], "find", "--format", "jsonl"]
+    main()
+except SystemExit as end:
+    assert end.code == 0
+"""
+    found = modules_after(code, db, whole=True)
+    assert "iidindex.query.question.compile" in found
+    others = ("ingestion", "query.linkage", "query.overlaps", "pictures", "render", "formats")
+    others += ("codec.encode", "files.scan", "catalog.load", "catalog.sqlite.pages")
+    assert {
+        name for name in found if name.startswith(tuple(f"iidindex.{one}" for one in others))
+    } == set()
+    assert found & (HEAVY - {"sqlalchemy", "click", "sqlite3"}) == set()
 
 
 def test_reading_a_file(path):

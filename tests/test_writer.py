@@ -11,7 +11,8 @@ import iidindex
 from conftest import write_garden
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.sqlite import writer as writing
-from iidindex.catalog.sqlite.pages import image_of, most_images, most_rows
+from iidindex.catalog.sqlite.attached import most_images
+from iidindex.catalog.sqlite.pages import image_of, most_rows
 from iidindex.catalog.sqlite.writer import Writer
 from iidindex.iidwords import IIDWords
 from test_ingest import content

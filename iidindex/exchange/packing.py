@@ -18,7 +18,7 @@ from iidindex.codec.encode import (
     encode_segments,
 )
 from iidindex.errors import EncodeError
-from iidindex.files.groups import check_name
+from iidindex.files.group_names import check_name
 from iidindex.formats.annotation import Annotation
 from iidindex.masks.regions import Bool2D
 from iidindex.model import IID, BBox

@@ -12,6 +12,7 @@ from iidindex.errors import EncodeError, QueryError
 from iidindex.files.arguments import all_texts
 from iidindex.files.file_entry import Entry
 from iidindex.files.file_records import Records
+from iidindex.files.group_names import check_name
 
 # Within the class, `list` is a method.
 Names = list[str]
@@ -139,13 +140,3 @@ class Groups:
     def as_dict(self) -> dict[str, Ints]:
         """Keys by name, names in the order in which they came."""
         return {name: self._keys(name) for name in self._stored}
-
-
-def check_name(name: object, error: type[QueryError] | type[EncodeError] = EncodeError) -> None:
-    """Refuse what is no text, or text that UTF-8 cannot hold."""
-    if not isinstance(name, str):
-        raise error(f"group must be text, not {type(name).__name__}: {name!r}")
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        raise error(f"group {name!a} is not valid Unicode") from None

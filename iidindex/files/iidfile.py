@@ -15,7 +15,7 @@ from iidindex.errors import EncodeError, FileNameWarning, QueryError
 from iidindex.files.arguments import all_texts
 from iidindex.files.contents import Contents
 from iidindex.files.file_records import Records
-from iidindex.files.groups import check_name
+from iidindex.files.group_names import check_name
 from iidindex.files.saving import encode_file
 from iidindex.masks.regions import as_binary
 from iidindex.model import IID, BBox, BBoxLike, check_bytes

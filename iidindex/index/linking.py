@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 from iidindex.index.opened import Opened
 from iidindex.model import IID
 from iidindex.query.answers.records import LazyRecords, Records
-from iidindex.query.holdings.inventory import GroupCount, IIDCount, groups, iids
-from iidindex.query.linkage.chain import FileStep, chain
-from iidindex.query.linkage.individual import individual
-from iidindex.query.linkage.link_graph import link_graph
-from iidindex.query.linkage.links import Link, links
-from iidindex.query.linkage.sharing import Related, related, shared
 from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED
 
 if TYPE_CHECKING:
+    from iidindex.query.holdings.inventory import GroupCount, IIDCount
+    from iidindex.query.linkage.chain import FileStep
     from iidindex.query.linkage.cooccurring import Cooccurrence
+    from iidindex.query.linkage.links import Link
+    from iidindex.query.linkage.sharing import Related
     from iidindex.query.overlaps.overlap import Overlaps
+
+
+# What answers is imported where it is asked: each command asks one question, and pays for all
+# that is imported here.
 
 
 class Linkage(Opened):
@@ -38,6 +40,8 @@ class Linkage(Opened):
         SeveralDomainsError
             If no domain is named, and several have the address.
         """
+        from iidindex.query.linkage.individual import individual
+
         return individual(self._catalog, address, domain)
 
     def links(self, address: bytes, *, domain: bytes | None = None) -> Records[Link]:
@@ -55,6 +59,8 @@ class Linkage(Opened):
             One for each file and IID, by path, then by domain, none first: ``path entries area``,
             and ``iid domain location``. Pixels of entries that overlap count each time.
         """
+        from iidindex.query.linkage.links import links
+
         return Records(LINK, links(self._catalog, address, domain), self._catalog)
 
     def shared(self, *paths: str) -> Records[IID]:
@@ -75,6 +81,8 @@ class Linkage(Opened):
         QueryError
             If no file is named, one is not indexed, or files of several roots have its path.
         """
+        from iidindex.query.linkage.sharing import shared
+
         return Records(IID_ALONE, shared(self._catalog, *paths))
 
     def related(self, path: str, *, k: int | None = 10) -> Records[Related]:
@@ -106,6 +114,8 @@ class Linkage(Opened):
         -----
         It takes a row of an index for every appearance of every IID of the file.
         """
+        from iidindex.query.linkage.sharing import related
+
         return Records(RELATED, related(self._catalog, path, k=k), self._catalog)
 
     def cooccurring(
@@ -177,6 +187,8 @@ class Linkage(Opened):
         Both ends are searched from, the smaller side first. At the worst every IID and every file
         is looked at once; memory holds two numbers for each.
         """
+        from iidindex.query.linkage.chain import chain
+
         return chain(self._catalog, a, b)
 
     def iids(
@@ -203,11 +215,15 @@ class Linkage(Opened):
             By address, then by domain: ``iid files entries``. They come one after the other as
             they are iterated over, or made a table of; ``len``, ``[…]`` and ``==`` keep all.
         """
+        from iidindex.query.holdings.inventory import iids
+
         found = iids(self._catalog, prefix=prefix, domain=domain, limit=limit)
         return LazyRecords(IID_COUNT, found)
 
     def groups(self) -> Records[GroupCount]:
         """Groups that have members, by name: ``name files entries``."""
+        from iidindex.query.holdings.inventory import groups
+
         return Records(GROUP, groups(self._catalog))
 
     def link_graph(
@@ -252,6 +268,8 @@ class Linkage(Opened):
         SeveralDomainsError
             If no domain is named, and several have the address.
         """
+        from iidindex.query.linkage.link_graph import link_graph
+
         return link_graph(
             self._catalog,
             project=project,

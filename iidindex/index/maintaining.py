@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 from iidindex.catalog.roots import Root
 from iidindex.errors import IngestError
 from iidindex.index.opened import Opened
-from iidindex.ingestion.report import IngestReport, Progress
 from iidindex.query.answers.indexed_file import IndexedFile
 from iidindex.query.answers.records import Records
 from iidindex.query.holdings.archive_files import indexed_files
-from iidindex.query.holdings.stats import Stats, stats
 from iidindex.rows import CHANGE, FILE
 
 if TYPE_CHECKING:
@@ -21,7 +19,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from iidindex.catalog.contract import Optimization
+    from iidindex.ingestion.report import IngestReport, Progress
     from iidindex.query.holdings.changes import Change
+    from iidindex.query.holdings.stats import Stats
     from iidindex.query.holdings.verify import Problem
 
 
@@ -102,6 +102,8 @@ class Upkeep(Opened):
 
     def stats(self) -> Stats:
         """How much the index holds."""
+        from iidindex.query.holdings.stats import stats
+
         return stats(self._catalog)
 
     def layers(self) -> float:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from iidindex.catalog.dialect import OPTION
-from iidindex.catalog.sqlite.pages import detach_all
+from iidindex.catalog.sqlite.attached import detach_all
 from iidindex.catalog.sqlite.wording import SQLITE
 from iidindex.catalog.statement import close_all
 from iidindex.errors import CatalogError, CatalogLockedError

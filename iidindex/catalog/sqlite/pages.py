@@ -14,11 +14,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection
 
 Ints = npt.NDArray[np.int64]
 Cells = npt.NDArray[np.uint8]
@@ -36,8 +34,6 @@ _MOST_ROWS = 1 << 21
 _WIDTHS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 _ZERO, _ONE = 8, 9
 _NULL = 0
-# Under this name SQLAlchemy keeps which images a connection has.
-_ATTACHED = "iidindex_images"
 
 
 def image_of(definition: str, rows: Ints) -> bytes:
@@ -52,40 +48,6 @@ def image_of(definition: str, rows: Ints) -> bytes:
         `most_rows`.
     """
     return _filled(_blank(definition), rows)
-
-
-def attach(connection: Connection, image: bytes, schema: str) -> None:
-    """Attach an image as a schema that is not there yet; `detach_all` when it is given back.
-
-    It can be neither replaced nor detached in the transaction that read it.
-    """
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    driver.execute(f"ATTACH ':memory:' AS {schema}")
-    connection.info.setdefault(_ATTACHED, []).append(schema)
-    driver.deserialize(image, name=schema)
-
-
-def detach_all(driver: sqlite3.Connection, info: dict[Any, Any]) -> None:
-    """Detach the images of a transaction that is over.
-
-    Parameters
-    ----------
-    driver : sqlite3.Connection
-    info : dict
-        What SQLAlchemy keeps of the connection.
-    """
-    for schema in info.pop(_ATTACHED, ()):
-        driver.execute(f"DETACH {schema}")
-
-
-def most_images(connection: Connection) -> int:
-    """How many images can be attached at a time."""
-    if not hasattr(sqlite3.Connection, "deserialize"):
-        return 0
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)
-    return driver.getlimit(sqlite3.SQLITE_LIMIT_ATTACHED)
 
 
 def most_rows(n_columns: int) -> int:

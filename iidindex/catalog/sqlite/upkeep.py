@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from iidindex.catalog.contract import Optimization
 from iidindex.catalog.schema import entry_boxes
+from iidindex.catalog.sqlite.attached import most_images
 from iidindex.catalog.sqlite.late_indexes import lacks_late_indexes, make_late_indexes
-from iidindex.catalog.sqlite.pages import most_images
 from iidindex.catalog.sqlite.repacking import repack
 from iidindex.catalog.sqlite.rtree import can_pack, layers
 

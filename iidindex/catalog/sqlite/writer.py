@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
+from iidindex.catalog.sqlite.attached import attach, most_images
 from iidindex.catalog.sqlite.multirow import insert
-from iidindex.catalog.sqlite.pages import attach, image_of, most_images, most_rows, parts
+from iidindex.catalog.sqlite.pages import image_of, most_rows, parts
 from iidindex.iidwords import IIDWords
 
 Ints = npt.NDArray[np.int64]

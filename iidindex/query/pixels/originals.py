@@ -23,7 +23,6 @@ from iidindex.errors import (
     SourceNotFoundError,
     StaleFileError,
 )
-from iidindex.files.scan import scan
 from iidindex.model import BBox, BufLoc
 from iidindex.query.pixels.segments import Original, Segments
 from iidindex.storage.places import storage_at
@@ -268,6 +267,9 @@ class Originals:
 
         A segment repeats its key, but nothing makes a file's writer repeat the right one.
         """
+        # Few questions come here.
+        from iidindex.files.scan import scan
+
         if self._odd is None or self._odd[0] != file:
             try:
                 self._odd = file, scan(file.location)

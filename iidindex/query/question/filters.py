@@ -15,7 +15,7 @@ from typing import Annotated, Any, Self, TypedDict, TypeVar, get_args
 
 from iidindex.catalog.schema import entries, files, groups, iids, roots
 from iidindex.errors import QueryError
-from iidindex.files.groups import check_name
+from iidindex.files.group_names import check_name
 from iidindex.model import IID
 from iidindex.query.question.filter_kinds import AnyOf, Between, Filter, Prefix, Root
 from iidindex.query.question.group_filters import InAll, InAny, InNone
