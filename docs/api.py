@@ -49,7 +49,13 @@ CHAPTERS = {
         "ingestion.report.IngestReport",
         "ingestion.report.Progress",
     ],
-    "One file": ["files.iidfile.IIDFile", "files.file_entry.Entry", "files.groups.Groups"],
+    "One file": [
+        "files.iidfile.IIDFile",
+        "files.file_entry.Entry",
+        "files.groups.Groups",
+        "files.segment_bytes.decode_segment",
+        "files.segment_bytes.Segment",
+    ],
     "Other formats": [
         "exchange.importing.import_archive",
         "exchange.import_report.ImportReport",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from iidindex.exchange.importing import import_archive
     from iidindex.exchange.label_planes import LabelPlanes
     from iidindex.files.iidfile import IIDFile
+    from iidindex.files.segment_bytes import Segment, decode_segment
     from iidindex.index import Index, open  # noqa: A004
     from iidindex.ingestion.report import IngestReport
     from iidindex.model import IID, BBox, BufLoc, FileStamp
@@ -84,11 +85,13 @@ __all__ = [
     "Records",
     "Related",
     "SchemaVersionError",
+    "Segment",
     "SeveralDomainsError",
     "SourceError",
     "SourceNotFoundError",
     "StaleFileError",
     "WrongTypeError",
+    "decode_segment",
     "import_archive",
     "open",
 ]
@@ -110,6 +113,7 @@ _HOMES = {
     "ImportReport": "iidindex.exchange.import_report",
     "import_archive": "iidindex.exchange.importing",
     "IIDFile": "iidindex.files.iidfile",
+    **dict.fromkeys(("Segment", "decode_segment"), "iidindex.files.segment_bytes"),
     "IngestReport": "iidindex.ingestion.report",
     "LabelPlanes": "iidindex.exchange.label_planes",
     "Link": "iidindex.query.linkage.links",

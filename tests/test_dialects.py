@@ -27,7 +27,7 @@ def rows(width):
 
 
 # As PostgreSQL will say it.
-OTHER = Dialect("other", "format", "JOIN", rows, list, "EXPLAIN ")
+OTHER = Dialect("other", "format", "JOIN", rows, list, "EXPLAIN ", None)
 
 
 def texts():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection
+
+Ints = npt.NDArray[np.int64]
 
 # Under this name the engine of a store carries its dialect to all its connections.
 OPTION = "iidindex_dialect"
@@ -48,6 +52,9 @@ class Dialect:
         From a list or an array of numbers, or of rows of them, to the parameter.
     explain : str
         What stands before a statement to be told of; the last column of each row tells.
+    read_rows : callable
+        From a connection, a statement, its values, and how many integers each of its rows has, to
+        all rows as an array, quickly even if they are millions. Null is told as 0.
     """
 
     name: str
@@ -56,6 +63,7 @@ class Dialect:
     rows: Callable[[int], Rows]
     array: Callable[[Any], object]
     explain: str
+    read_rows: Callable[[Connection, str, Sequence[object], int], Ints]
 
 
 def dialect_of(connection: Connection) -> Dialect:

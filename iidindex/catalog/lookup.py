@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from iidindex.catalog.dialect import Text, dialect_of, marked
-from iidindex.catalog.statement import Cursor, run
+from iidindex.catalog.statement import Cursor, read_rows, run
 from iidindex.model import IID
 from iidindex.storage.places import location_of
 
@@ -58,6 +58,16 @@ def numbers(connection: Connection, statement: Text | str, *parameters: object) 
     return np.fromiter(values, np.int64).reshape(-1, width)
 
 
+def many_numbers(
+    connection: Connection, statement: Text | str, width: int, *parameters: object
+) -> Ids:
+    """As `numbers`, of so many integers a row: quicker for hundreds of thousands, slower for few.
+
+    Null is told as 0.
+    """
+    return read_rows(connection, _text_of(connection, statement), parameters, width)
+
+
 def _values(
     connection: Connection, statement: Text | str, parameters: tuple[object, ...]
 ) -> tuple[Iterator[int], int]:
@@ -70,9 +80,12 @@ def asked(
     connection: Connection, statement: Text | str, parameters: Sequence[object] = ()
 ) -> Cursor:
     """Run a statement of ours, which has ``?`` as marks; an array is one parameter."""
+    return run(connection, _text_of(connection, statement), parameters)
+
+
+def _text_of(connection: Connection, statement: Text | str) -> str:
     dialect = dialect_of(connection)
-    text = statement.of(dialect) if isinstance(statement, Text) else marked(statement, dialect)
-    return run(connection, text, parameters)
+    return statement.of(dialect) if isinstance(statement, Text) else marked(statement, dialect)
 
 
 def iid_ids(connection: Connection, address: bytes, domain: bytes | None) -> Ids:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from weakref import WeakSet
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import BindParameter, ColumnElement, Connection, CursorResult, Join, bindparam
 from sqlalchemy.engine import Dialect as SQLDialect
 from sqlalchemy.ext.compiler import compiles
@@ -159,6 +160,17 @@ class Statement:
         every = {**constants, **values} if constants else values
         return run(connection, text, [every[name] for name in names])
 
+    def integers(
+        self, connection: Connection, values: Mapping[str, object], width: int
+    ) -> npt.NDArray[np.int64]:
+        """Run it, and have all its rows of so many integers as an array, quickly if they are many.
+
+        Null is told as 0.
+        """
+        text, names, constants = self.compiled(connection)
+        every = {**constants, **values}
+        return read_rows(connection, text, [every[name] for name in names], width)
+
     def parts(
         self, connection: Connection, values: Mapping[str, object], size: int
     ) -> Generator[list[Sequence[Any]], None, None]:
@@ -199,6 +211,18 @@ def run(
     cursor.execute(text, values)
     connection.info.setdefault(_OPEN, WeakSet()).add(cursor)
     return cursor
+
+
+def read_rows(
+    connection: Connection, text: str, values: Sequence[Any], width: int
+) -> npt.NDArray[np.int64]:
+    """All rows of a statement that selects so many integers, quickly even if they are millions.
+
+    Null is told as 0.
+    """
+    dialect = dialect_of(connection)
+    values = [dialect.array(value) if type(value) in _ARRAYS else value for value in values]
+    return dialect.read_rows(connection, text, values, width)
 
 
 def execute(connection: Connection, text: str, values: Sequence[Any] = ()) -> CursorResult[Any]:

@@ -49,6 +49,11 @@ _EPILOG = formats_told(export_formats())
     help="Only masks that have a pixel inside a box.",
 )
 @click.option("--boxes", is_flag=True, help="With --at and --region: compare boxes, not masks.")
+@click.option(
+    "--by",
+    type=click.Choice(["iid", "place"]),
+    help="With --to parquet: sort by individuals alone, or by place alone; both by default.",
+)
 @click.option("--dry-run", is_flag=True, help="Count what would be written; write nothing.")
 @filter_options
 @reading_option
@@ -61,6 +66,7 @@ def export(
     pixel: tuple[int, int] | None,
     box: tuple[int, int, int, int] | None,
     boxes: bool,
+    by: str | None,
     dry_run: bool,
     **filters: Any,
 ) -> int:
@@ -71,6 +77,8 @@ def export(
     """
     if pixel is not None and box is not None:
         raise click.UsageError("--at and --region exclude each other")
+    if by is not None and to != "parquet":
+        raise click.UsageError("--by goes with --to parquet")
     with open_to_ask(db) as index:
         asked = index.entries
         if pixel is not None:
@@ -82,7 +90,7 @@ def export(
             hint(asked)
             return NOTHING_FOUND
         with Bar("exporting") as bar:
-            report = asked.export(output, to, dry_run=dry_run, progress=bar.show)
+            report = asked.export(output, to, by=by, dry_run=dry_run, progress=bar.show)
     if dry_run:
         click.echo("nothing was written; this would be done:")
     for told, count in report.lost.items():
@@ -90,6 +98,10 @@ def export(
     pictures = counted(report.pictures, "picture", "pictures")
     entries = counted(report.entries, "entry", "entries")
     click.echo(f"{printable(output)}: {pictures}, {entries} in {report.seconds:.1f} s")
+    if to == "parquet":
+        written = counted(report.parts_written, "part", "parts")
+        click.echo(f"{written} written, {report.parts_kept} up to date, ", nl=False)
+        click.echo(f"{report.parts_removed} removed")
     if report.unread:
         unread = counted(report.unread, "file", "files")
         click.echo(f"{unread} could not be read, and left out", err=True)

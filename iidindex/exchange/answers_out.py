@@ -26,6 +26,7 @@ class Entries(Asked):
         out: str | os.PathLike[str],
         to: str = "coco",
         *,
+        by: str | None = None,
         dry_run: bool = False,
         progress: Callable[[Any], object] | None = None,
     ) -> ExportReport:
@@ -35,9 +36,12 @@ class Entries(Asked):
         ----------
         out : path-like
             A file for ``coco`` and ``csv``, a directory for all others; made if it is not there.
-            Files that are there are replaced, but no original and no picture of one.
+            Files that are there are replaced, but no original and no picture of one; in
+            ``parquet`` those whose rows have changed.
         to : str
             The format, as ``iidindex export --help`` lists them.
+        by : {"iid", "place"}, optional
+            The one order in which ``parquet`` is sorted; without this, both.
         dry_run : bool
             Write nothing, and count what would be written. Masks are not read for it.
         progress : callable, optional
@@ -53,13 +57,15 @@ class Entries(Asked):
         ExchangeError
             If there is no such format, two files would be written to one path, or an original
             would be replaced.
+        QueryError
+            If pyarrow is not installed, which ``parquet`` needs.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.
         """
         from iidindex.exchange.exporting import export
 
         return export(
-            self, self._catalog, self._originals, self._filters, out, to, dry_run, progress
+            self, self._catalog, self._originals, self._filters, out, to, dry_run, progress, by
         )
 
     def dataset(self, by: By = "picture", *, on_stale: OnStale | None = None) -> Dataset:

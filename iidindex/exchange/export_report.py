@@ -15,6 +15,8 @@ class ExportReport:
         That were written.
     unread : int
         Files of which nothing could be read, and that are left out; see `Entries.reading`.
+    parts_written, parts_kept, parts_removed : int
+        Of Parquet: parts that were written, were up to date, or had files that changed or went.
     lost : dict of str to int
         What the format cannot keep, and how often.
     seconds : float
@@ -23,5 +25,8 @@ class ExportReport:
     pictures: int = 0
     entries: int = 0
     unread: int = 0
+    parts_written: int = 0
+    parts_kept: int = 0
+    parts_removed: int = 0
     lost: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0

@@ -21,7 +21,7 @@ from iidindex.exchange.chosen import (
 )
 from iidindex.exchange.crops import Crops
 from iidindex.exchange.export_report import ExportReport
-from iidindex.exchange.sink import LocalSink
+from iidindex.exchange.sink import Guard, LocalSink
 from iidindex.exchange.subsets import write_subset
 from iidindex.exchange.tables import write_table
 from iidindex.files.frame_size import size_of
@@ -46,6 +46,7 @@ _PIXELS_TOGETHER = 1 << 24
 WITHOUT_MASKS = {
     "iid": "the entries alone in .iid files, bytes copied",
     "csv": "a table of entries",
+    "parquet": "sorted tables of entries, for DuckDB, Polars and Spark",
 }
 
 
@@ -63,6 +64,7 @@ def export(
     to: str,
     dry_run: bool = False,
     progress: Callable[[Any], object] | None = None,
+    by: str | None = None,
 ) -> ExportReport:
     """Write the entries of a question, and what is known of their files.
 
@@ -79,6 +81,8 @@ def export(
     dry_run : bool
         Count what would be written.
     progress : callable, optional
+    by : {"iid", "place"}, optional
+        The one order in which Parquet is sorted; both without this.
 
     Returns
     -------
@@ -95,18 +99,54 @@ def export(
     if to not in export_formats():
         told = ", ".join(sorted(export_formats()))
         raise ExchangeError(f"to is {to!r}; expected one of {told}")
+    if by is not None and to != "parquet":
+        raise ExchangeError(f"by goes with parquet, which is sorted; {to} is not")
+    guard = _Guard(catalog)
+    telling = _in_entries(question, filters, progress)
+    if to == "parquet":
+        from iidindex.exchange.lake import export_lake
+
+        report = export_lake(
+            question, catalog, originals, filters, out, by, guard, dry_run, telling
+        )
+    else:
+        report = _written(question, catalog, originals, filters, out, to, guard, dry_run, telling)
+    report.seconds = time.monotonic() - begin
+    return report
+
+
+def _in_entries(
+    question: Entries, filters: Filters, progress: Callable[[Any], object] | None
+) -> Callable[[int], object] | None:
+    """What is told how many entries are written, and tells `progress`."""
+    if progress is None:
+        return None
+    total = 0 if filters.regions else question.count()
+    return lambda written: progress(ExportProgress(written, max(total, written)))
+
+
+def _written(
+    question: Entries,
+    catalog: Catalog,
+    originals: Originals,
+    filters: Filters,
+    out: str | os.PathLike[str],
+    to: str,
+    guard: Guard,
+    dry_run: bool,
+    progress: Callable[[int], object] | None,
+) -> ExportReport:
+    """Write file after file, or count what would be written."""
     writer = None if to in WITHOUT_MASKS else writer_named(to)
     is_one_file = to == "csv" if writer is None else writer.is_one_file
     if not is_one_file:
         _check_paths(question, catalog, filters)
     chosen = chosen_files(question, catalog, filters)
-    guard = _Guard(catalog)
     report = ExportReport()
     if dry_run:
         for file in chosen:
             report.pictures += 1
             report.entries += len(file.entries)
-        report.seconds = time.monotonic() - begin
         return report
     with closing(LocalSink(out, is_one_file, guard)) as sink:
         if to == "csv":
@@ -116,16 +156,14 @@ def export(
                 write_subset(file, originals, filters.on_stale, sink, report)
         else:
             session = writer.begin(sink)
-            total = question.count() if progress is not None and not filters.regions else 0
             for picture in _pictures(chosen, originals, filters, report):
                 session.add(picture)
                 report.pictures += 1
                 report.entries += len(picture.entries)
                 if progress is not None:
-                    progress(ExportProgress(report.entries, max(total, report.entries)))
+                    progress(report.entries)
             session.finish()
             report.lost = dict(session.lost)
-    report.seconds = time.monotonic() - begin
     return report
 
 

@@ -23,6 +23,16 @@ def attach(connection: Connection, image: bytes, schema: str) -> None:
     driver.deserialize(image, name=schema)
 
 
+def attach_empty(connection: Connection, schema: str) -> None:
+    """Attach a database with nothing in it, unless that is attached; as `attach`."""
+    attached = connection.info.setdefault(_ATTACHED, [])
+    if schema not in attached:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute(f"ATTACH ':memory:' AS {schema}")
+        attached.append(schema)
+
+
 def detach_all(driver: sqlite3.Connection, info: dict[Any, Any]) -> None:
     """Detach the images of a transaction that is over.
 

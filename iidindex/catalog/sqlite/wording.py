@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection
 
 from iidindex.catalog.dialect import Dialect, Rows
 
@@ -20,6 +23,14 @@ def _array(values: Any) -> str:
     return json.dumps(values.tolist() if isinstance(values, np.ndarray) else values)
 
 
+def _read_rows(
+    connection: Connection, text: str, values: Sequence[object], width: int
+) -> npt.NDArray[np.int64]:
+    from iidindex.catalog.sqlite.page_reading import read_rows
+
+    return read_rows(connection, text, values, width)
+
+
 # CROSS JOIN fixes the order of tables (https://www.sqlite.org/optoverview.html, section 7).
 # Left to itself, SQLite may read all rows of a table and look each up among the ids.
 SQLITE = Dialect(
@@ -29,4 +40,5 @@ SQLITE = Dialect(
     rows=_rows,
     array=_array,
     explain="EXPLAIN QUERY PLAN ",
+    read_rows=_read_rows,
 )

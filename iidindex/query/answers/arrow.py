@@ -14,7 +14,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from iidindex.catalog.dialect import Text
-from iidindex.catalog.lookup import group_names, numbers
+from iidindex.catalog.lookup import group_names, many_numbers, numbers
 from iidindex.errors import QueryError
 from iidindex.metadata_names import asked_of, value_in
 from iidindex.query.answers.file_metadata import Told, metadata_of
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Rows of a batch: many enough that making it costs little beside them, and few enough to stay
 # in the processor's cache.
 BATCH_ROWS = 4096
+# From so many entries on, their groups are read as pages of a table.
+_MANY = 100_000
 
 # From a file to its groups to their members, in a range of ids.
 _MEMBERS = Text(
@@ -204,20 +206,7 @@ class EntryColumns:
     def groups(self) -> Any:
         """The names of each entry's groups, in their order."""
         ids = np.array(self._columns[0], np.int64)
-        order = np.argsort(ids)
-        sorted_ids = ids[order]
-        member, group = _members(self._connection, self._file_id[order], sorted_ids).T
-        place = np.minimum(np.searchsorted(sorted_ids, member), len(ids) - 1)
-        is_hit = sorted_ids[place] == member
-        row, group = order[place[is_hit]], group[is_hit]
-        group_ids, nth = np.unique(group, return_inverse=True)
-        texts = group_names(self._connection, group_ids)
-        rank = np.argsort(np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64))
-        by_row = np.lexsort((rank[nth], row))
-        offsets = np.zeros(len(ids) + 1, np.int32)
-        np.cumsum(np.bincount(row, minlength=len(ids)), out=offsets[1:])
-        values = as_texts(texts).take(self._pa.array(nth[by_row]))
-        return self._pa.ListArray.from_arrays(self._pa.array(offsets), values)
+        return group_lists(self._connection, self._file_id, ids)
 
 
 # Not in the objects themselves: bound to them, they would keep every batch of a stream in memory.
@@ -239,6 +228,27 @@ _MAKERS: dict[str, Callable[[EntryColumns], Any]] = {
 }
 
 
+def group_lists(connection: Connection, file_id: Ints, ids: Ints) -> Any:
+    """The names of the groups of entries, as an Arrow array of lists in their order."""
+    pa = library("pyarrow", "arrow")
+    if not len(ids):
+        return pa.array([], pa.list_(pa.string()))
+    order = np.argsort(ids)
+    sorted_ids = ids[order]
+    member, group = _members(connection, file_id[order], sorted_ids).T
+    place = np.minimum(np.searchsorted(sorted_ids, member), len(ids) - 1)
+    is_hit = sorted_ids[place] == member
+    row, group = order[place[is_hit]], group[is_hit]
+    group_ids, nth = np.unique(group, return_inverse=True)
+    texts = group_names(connection, group_ids)
+    rank = np.argsort(np.array(sorted(range(len(texts)), key=texts.__getitem__), np.int64))
+    by_row = np.lexsort((rank[nth], row))
+    offsets = np.zeros(len(ids) + 1, np.int32)
+    np.cumsum(np.bincount(row, minlength=len(ids)), out=offsets[1:])
+    values = as_texts(texts).take(pa.array(nth[by_row]))
+    return pa.ListArray.from_arrays(pa.array(offsets), values)
+
+
 def _members(connection: Connection, file_id: Ints, ids: Ints) -> Ints:
     """Members of groups, and their groups, among entries whose ids are sorted."""
     order = np.argsort(file_id, kind="stable")
@@ -246,7 +256,9 @@ def _members(connection: Connection, file_id: Ints, ids: Ints) -> Ints:
     first = np.flatnonzero(np.diff(file_id, prepend=-1))
     last = np.append(first[1:], len(ids)) - 1
     spans = np.column_stack([file_id[first], ids[first], ids[last]])
-    return numbers(connection, _MEMBERS, spans)
+    if len(ids) < _MANY:
+        return numbers(connection, _MEMBERS, spans)
+    return many_numbers(connection, _MEMBERS, 2, spans)
 
 
 def table_of_values(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> pa.Table:

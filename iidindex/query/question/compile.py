@@ -74,6 +74,8 @@ HIT_COLUMNS = (
 )
 # Those of them that say where a segment lies.
 SEGMENT_COLUMNS = (*HIT_COLUMNS[:10], entries.c.checksum)
+# All integers of an entry that others can use.
+INTEGER_COLUMNS = (*HIT_COLUMNS[:2], entries.c.iid_id, *HIT_COLUMNS[2:10])
 
 # Statements that are kept, of each kind: some 6 KiB each, and 150 KiB with two thousand values.
 _STATEMENTS = 256
@@ -126,6 +128,12 @@ def ids(shape: Shape, way: Way) -> Select[Any]:
 def segments(shape: Shape, way: Way) -> Select[Any]:
     """Select the columns of ``SEGMENT_COLUMNS``, in the order of ids."""
     return _limited(_joined(SEGMENT_COLUMNS, shape, way).order_by(entries.c.id), shape)
+
+
+@_kept
+def integers(shape: Shape, way: Way) -> Select[Any]:
+    """Select the columns of ``INTEGER_COLUMNS``, in the order of ids."""
+    return _limited(_joined(INTEGER_COLUMNS, shape, way).order_by(entries.c.id), shape)
 
 
 @_kept
