@@ -19,11 +19,7 @@ class Effort(NamedTuple):
 
 def effort(index, job):
     """Count what a job does, which asks an index or changes it."""
-    calls = steps = 0
-
-    def on_call(frame, what, argument):
-        nonlocal calls
-        calls += what in ("call", "c_call")
+    steps = 0
 
     def on_steps():
         nonlocal steps
@@ -31,13 +27,25 @@ def effort(index, job):
         return 0
 
     with _watched(index, lambda connection: connection.set_progress_handler(on_steps, 100)):
-        before = sys.getprofile()
-        sys.setprofile(on_call)
-        try:
-            job()
-        finally:
-            sys.setprofile(before)
+        calls = calls_of(job)
     return Effort(calls, steps)
+
+
+def calls_of(job):
+    """Count the calls of functions that a job makes in this thread."""
+    calls = 0
+
+    def on_call(frame, what, argument):
+        nonlocal calls
+        calls += what in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(on_call)
+    try:
+        job()
+    finally:
+        sys.setprofile(before)
+    return calls
 
 
 def traced(index, tell):

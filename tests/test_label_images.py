@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import random
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from skimage.measure import regionprops
 from tifffile import imwrite
@@ -275,6 +277,52 @@ def test_a_stack_is_opened_once_for_several_planes(tmp_path: Path) -> None:
             pass
     assert len(opened) == 4
     assert all(file.closed for file in opened)
+
+
+def test_a_stack_is_parsed_once_in_each_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from iidindex.exchange import conversion
+    from iidindex.formats.reading import Options
+    from iidindex.formats.registry import format_named
+    from iidindex.storage.folder import Folder
+
+    planes = np.arange(1, 81, dtype=np.uint16).repeat(12).reshape(80, 3, 4)
+    imwrite(tmp_path / "s.tif", planes, photometric="minisblack", metadata={"axes": "TYX"})
+    begun = []
+    first = tifffile.TiffFile.__init__
+
+    def counted(self: tifffile.TiffFile, *arguments: Any, **named: Any) -> None:
+        begun.append(self)
+        first(self, *arguments, **named)
+
+    monkeypatch.setattr(tifffile.TiffFile, "__init__", counted)
+    files = Folder(tmp_path / "s.tif")
+    tasks = format_named("labels").survey(files, Options()).tasks
+    units = [conversion.Unit(f"{number}.iid", [task]) for number, task in enumerate(tasks)]
+    assert len(units) == 80
+    # As a process of a pool gets them: each with a source of its own.
+    begun.clear()
+    for low in range(0, 80, 16):
+        work = conversion.Work(
+            "labels",
+            files,
+            files.location,
+            Options(),
+            None,
+            units[low : low + 16],
+            str(tmp_path / "out"),
+            False,
+        )
+        assert conversion.convert_apart(pickle.loads(pickle.dumps(work))).entries == 16
+    assert len(begun) == 1
+    begun.clear()
+    assert len(list(read(tmp_path / "s.tif", "labels"))) == 80
+    assert len(begun) == 2  # to count planes, and to read them
+    begun.clear()
+    import_archive(tmp_path / "s.tif", tmp_path / "other", format="labels", jobs=1)
+    assert len(begun) == 2
+    assert all(tiff.filehandle._fh.closed for tiff in begun)
 
 
 def test_cut_labels_are_noted(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 import iidindex
-from effort import effort, traced
+from effort import calls_of, effort, traced
 from iidindex import IIDFile
 from iidindex.catalog import lookup
 from iidindex.cli.main import run
@@ -21,6 +21,7 @@ from iidindex.query.answers import arrow
 from iidindex.query.overlaps import counting
 from iidindex.query.overlaps import pairs as pairs_of_files
 from iidindex.storage.enclosing import Enclosing, above
+from iidindex.storage.folder import Folder
 
 FEW, MANY = 60, 240
 # A square would be sixteen; what is done once for all of them makes it less than four.
@@ -509,3 +510,49 @@ def test_stored_and_counted_overlaps_come_in_one_order(tmp_path, monkeypatch, ke
         found = index.overlaps()
         next(found)
         assert found.to_arrow().num_rows == len(expected) - 1
+
+
+# ---------------------------------------------------------------------- importing
+
+
+def test_pictures_of_one_name_are_found_by_where_they_lie(tmp_path):
+    spent = []
+    for number in (FEW, MANY):
+        place = tmp_path / str(number)
+        for one in range(number):
+            (place / f"{one:03}").mkdir(parents=True)
+            (place / f"{one:03}" / "frame.png").touch()
+        (place / "alone.tif").touch()
+        folder = Folder(place)
+
+        def look(folder=folder, number=number):
+            for one in range(number):
+                assert folder.picture_of(f"{one:03}/frame.jpg") == f"{one:03}/frame.png"
+            assert folder.picture_of("frame.png") is None
+            assert folder.picture_of("x/alone.png") is None
+            assert folder.picture_of("alone.png") == "alone.tif"
+
+        spent.append(calls_of(look))
+    assert spent[1] <= TIMES * spent[0]
+
+
+def test_pictures_that_are_called_alike(tmp_path):
+    for name in ("a/b/x.png", "bb/x.png", "b/x.tif", "c/x.png", "c/x.tif", "c/x.json", "d/a.b.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    folder = Folder(tmp_path)
+    wanted = {
+        "x.png": None,
+        "b/x.png": "a/b/x.png",
+        "b/x.tif": "b/x.tif",
+        "b/x.jpg": None,
+        "bb/x.jpg": "bb/x.png",
+        "c/x.jpg": None,
+        "c/x.tif": "c/x.tif",
+        "a.b": None,
+        "a.b.jpg": "d/a.b.png",
+        "a.jpg": None,
+        "": None,
+        "/x.png": None,
+    }
+    assert {name: folder.picture_of(name) for name in wanted} == wanted

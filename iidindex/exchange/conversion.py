@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -17,7 +17,7 @@ from iidindex.exchange.packing import encode_picture
 from iidindex.files.iidfile import IIDFile
 from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused
 from iidindex.formats.finishing import read_pictures
-from iidindex.formats.planes import kept_open
+from iidindex.formats.planes import Keeper, kept_open
 from iidindex.formats.reading import Options, SourceFiles, Task
 from iidindex.storage.atomic import write_atomically
 from iidindex.storage.folder import Folder
@@ -73,13 +73,37 @@ class Outcome:
     notes: dict[str, int] = field(default_factory=dict)
 
 
+class _Process:
+    """What a process that was started for an import keeps from one work to the next."""
+
+    def __init__(self) -> None:
+        self.keeper = Keeper()
+        self.source: SourceFiles | None = None
+
+    def same(self, source: SourceFiles) -> SourceFiles:
+        """The source as it was sent with the work before, with all that it has open."""
+        here, new = self.source, source
+        is_same = (
+            isinstance(here, Folder)
+            and isinstance(new, Folder)
+            and (here.location, here.is_folder) == (new.location, new.is_folder)
+        )
+        if here is None or not is_same:
+            here = self.source = source
+        return here
+
+
+_PROCESS = _Process()
+
+
+def convert_apart(work: Work) -> Outcome:
+    """Convert in a process that ends with the import: what it has open serves its next work."""
+    with kept_open(_PROCESS.keeper):
+        return convert(replace(work, source=_PROCESS.same(work.source)))
+
+
 def convert(work: Work) -> Outcome:
     """Read some pictures and write them; a bad one costs only itself."""
-    with kept_open():
-        return _converted(work)
-
-
-def _converted(work: Work) -> Outcome:
     outcome = Outcome()
     people: list[set[int]] = []
     for unit in work.units:

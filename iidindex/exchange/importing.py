@@ -12,12 +12,13 @@ from typing import Any, Literal
 import numpy as np
 
 from iidindex.errors import ExchangeError
-from iidindex.exchange.conversion import Outcome, Unit, Work, convert
+from iidindex.exchange.conversion import Outcome, Unit, Work, convert, convert_apart
 from iidindex.exchange.import_report import ImportReport
 from iidindex.exchange.output_paths import check_distinct, place_of
 from iidindex.formats.annotation import Refusals
 from iidindex.formats.identity import Numbering
 from iidindex.formats.label_table import TABLE
+from iidindex.formats.planes import kept_open
 from iidindex.formats.reading import Options, Survey, Task, stem
 from iidindex.formats.registry import format_named, guess
 from iidindex.processes import can_start, in_order
@@ -273,6 +274,10 @@ class _Run:
 
     def all(self, dry_run: bool) -> ImportReport:
         """Convert everything."""
+        with kept_open():
+            return self._all(dry_run)
+
+    def _all(self, dry_run: bool) -> ImportReport:
         report = ImportReport()
         report.identity = "; ".join(dict.fromkeys(one.survey.identity for one in self._surveyed))
         report.formats = list(dict.fromkeys(one.format for one in self._surveyed))
@@ -283,7 +288,8 @@ class _Run:
         for one in self._surveyed:
             refusals.update(one.survey.refused)
             _add(report.notes, one.survey.notes)
-        for units, outcome in in_order(convert, self._work(dry_run), self._jobs):
+        function = convert if self._jobs == 1 else convert_apart
+        for units, outcome in in_order(function, self._work(dry_run), self._jobs):
             _take(report, outcome)
             refusals.update(outcome.refused)
             domains |= outcome.domains

@@ -66,6 +66,7 @@ def read(
         If the source, or a picture of it, cannot be read.
     """
     from iidindex.formats.finishing import read_pictures
+    from iidindex.formats.planes import Keeper, kept_open
     from iidindex.formats.reading import Options
     from iidindex.formats.registry import format_named, guess
     from iidindex.storage.folder import Folder
@@ -77,10 +78,17 @@ def read(
     name = guess(files) if format is None else format
     survey = format_named(name).survey(files, options)
     has_pictures = images is not None or not survey.masks_are_images
-    for task in survey.tasks:
-        if task.image is None and has_pictures:
-            task = task._replace(image=where.picture_of(task.name.replace("\\", "/")))
-        yield from read_pictures(name, files, options, survey.shared, task)
+    keeper = Keeper()
+    try:
+        for task in survey.tasks:
+            if task.image is None and has_pictures:
+                task = task._replace(image=where.picture_of(task.name.replace("\\", "/")))
+            # What is kept open is not for whoever has the picture meanwhile.
+            with kept_open(keeper):
+                pictures = list(read_pictures(name, files, options, survey.shared, task))
+            yield from pictures
+    finally:
+        keeper.close()
 
 
 __all__ = ["read"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -181,30 +182,41 @@ def open_planes(
         return planes
 
     with _quiet(), _told_as(kind):
-        if _KEEPERS:
+        keeper = _STACK.innermost()
+        if keeper is not None:
             key = (source, name, axes, probing)
-            yield _KEEPERS[-1].planes(key, lambda: source.open(name), opened_planes)
+            yield keeper.planes(key, lambda: source.open(name), opened_planes)
         else:
             with source.open(name) as file:
                 yield opened_planes(file)
 
 
 @contextmanager
-def kept_open() -> Iterator[None]:
-    """Where the file of which a plane was read stays open for the next one.
+def kept_open(keeper: Keeper | None = None) -> Iterator[None]:
+    """Where the file of which a plane was read stays open for the next one, in this thread.
 
     To find where each plane of a stack lies takes as long as the stack has planes.
+
+    Parameters
+    ----------
+    keeper : Keeper, optional
+        What keeps it, and is not closed at the end. Without it, one that is there already goes
+        on, or there is one until the end.
     """
-    keeper = _Keeper()
-    _KEEPERS.append(keeper)
+    if keeper is None and _STACK.innermost() is not None:
+        yield
+        return
+    here = keeper or Keeper()
+    _STACK.keepers.append(here)
     try:
         yield
     finally:
-        _KEEPERS.remove(keeper)
-        keeper.close()
+        _STACK.keepers.remove(here)
+        if keeper is None:
+            here.close()
 
 
-class _Keeper:
+class Keeper:
     """The image file that was opened last."""
 
     def __init__(self) -> None:
@@ -233,7 +245,17 @@ class _Keeper:
         self._file = self._planes = self._key = None
 
 
-_KEEPERS: list[_Keeper] = []
+class _Stack(threading.local):
+    """The keepers that a thread is using, the innermost last."""
+
+    def __init__(self) -> None:
+        self.keepers: list[Keeper] = []
+
+    def innermost(self) -> Keeper | None:
+        return self.keepers[-1] if self.keepers else None
+
+
+_STACK = _Stack()
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import BinaryIO
 
@@ -21,6 +22,30 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 def _stem(name: str) -> str:
     dot = name.rfind(".")
     return name[:dot] if dot > name.rfind("/") + 1 else name
+
+
+class _Ends:
+    """Paths in the order of their last parts, so that those of one end lie together."""
+
+    def __init__(self, names: Sequence[str], paths: Iterable[str]) -> None:
+        # A slash behind the first part keeps parts whole: "b/a/" is no end of "bb/a".
+        found = sorted((_backwards(path), name) for path, name in zip(paths, names, strict=True))
+        self._keys = [key for key, _ in found]
+        self._names = [name for _, name in found]
+
+    def ending(self, path: str) -> list[str]:
+        """The names of two at most whose paths end in all parts of a path."""
+        key = _backwards(path)
+        low = bisect_left(self._keys, key)
+        return [
+            name
+            for own, name in zip(self._keys[low : low + 2], self._names[low : low + 2], strict=True)
+            if own.startswith(key)
+        ]
+
+
+def _backwards(path: str) -> str:
+    return "/".join(reversed(path.split("/"))) + "/"
 
 
 class _Opened:
@@ -85,11 +110,11 @@ class Folder:
         return found
 
     @cached_property
-    def _by_stem(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name in self.names() if self.is_folder else ():
-            found.setdefault(_stem(name.rpartition("/")[2]), []).append(name)
-        return found
+    def _by_end(self) -> tuple[_Ends, _Ends]:
+        """The pictures, to be found by how their paths end: as they are, and without suffix."""
+        names = self.names() if self.is_folder else ()
+        pictures = [name for name in names if name.lower().endswith(_PICTURES)]
+        return _Ends(pictures, pictures), _Ends(pictures, map(_stem, pictures))
 
     def holds(self, name: str) -> bool:
         """Whether there is a file of this name."""
@@ -113,13 +138,8 @@ class Folder:
         """
         if self.holds(name):
             return name
-        likely = [
-            held
-            for held in self._by_stem.get(_stem(name.rpartition("/")[2]), [])
-            if f"/{_stem(held)}".endswith(f"/{_stem(name)}") and held.lower().endswith(_PICTURES)
-        ]
-        exact = [held for held in likely if f"/{held}".endswith(f"/{name}")]
-        found = exact or likely
+        exact, likely = self._by_end
+        found = exact.ending(name) or likely.ending(_stem(name))
         return found[0] if len(found) == 1 else None
 
     def path(self, name: str) -> str:
@@ -162,7 +182,7 @@ class Folder:
     def __getstate__(self) -> dict[str, object]:
         # A worker is told which files to read; it need not be sent the names of all.
         state = dict(self.__dict__)
-        state.pop("_by_stem", None)
+        state.pop("_by_end", None)
         state["_opened"] = None
         return {**state, "_names": None if self.is_folder else self._names}
 
