@@ -22,7 +22,7 @@ from iidindex.formats.coco_identity import Addresses, Ids
 from iidindex.formats.identity import field_of
 from iidindex.formats.json_ranges import Elements, Ints, Plain, decode, peek, scan
 from iidindex.formats.panoptic_json import holds_segments
-from iidindex.formats.reading import Options, SourceFiles, Survey, Task, only_json
+from iidindex.formats.reading import Options, SourceFiles, Survey, Task, byte_range, only_json
 from iidindex.formats.segmentation import (
     MOST_PIXELS,
     box_sizes,
@@ -79,7 +79,7 @@ class Coco:
         name = only_json(source)
         if name is None:
             return None
-        found = peek(lambda offset, length: source.range(name, offset, length))
+        found = peek(byte_range(source, name))
         if None in found:
             first = found[None]
             is_result = isinstance(first, dict) and {"image_id", "segmentation"} <= set(first)
@@ -98,7 +98,7 @@ class Coco:
         """Note where the records of each picture lie."""
         name = only_json(source)
         if name is None:
-            raise ExchangeError("expected one JSON file, not packed", source=source.name)
+            raise ExchangeError("expected one JSON file", source=source.name)
         try:
             return _Pass(source, name, options).survey()
         except ExchangeError as error:
@@ -145,7 +145,7 @@ class _Pass:
         self._length: list[Ints] = []
 
     def survey(self) -> Survey:
-        for part in scan(lambda offset, n: self._source.range(self._name, offset, n)):
+        for part in scan(byte_range(self._source, self._name)):
             if isinstance(part, Plain):
                 self._plain(part)
             elif part.name in (None, "annotations"):

@@ -25,9 +25,16 @@ from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.image_headers import stored_picture
 from iidindex.formats.json_ranges import ByteRange, Elements, decode, peek, scan
 from iidindex.formats.mentioned import NOBODY_NOTE, check_mentioned
-from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem, suffix
+from iidindex.formats.reading import (
+    Options,
+    SourceFiles,
+    Survey,
+    Task,
+    byte_range,
+    stem,
+    suffix,
+)
 from iidindex.formats.segmentation import MOST_PIXELS, whole
-from iidindex.formats.zipped import byte_range
 from iidindex.masks.polygons import draw
 
 NAME = "geojson"
@@ -37,7 +44,6 @@ NUCLEUS = "nucleus"
 
 _SUFFIXES = (".geojson", ".json")
 _LOOKED_AT = 5
-_GLANCE = 1 << 20
 
 # A plane other than the first is told in the geometry of an object.
 _PLANE = re.compile(rb'"[zt]"\s*:\s*[1-9]')
@@ -114,10 +120,7 @@ def _candidates(source: SourceFiles) -> list[str]:
 
 
 def _holds_features(source: SourceFiles, name: str) -> bool:
-    try:
-        found = peek(byte_range(source, name, _GLANCE), _GLANCE)
-    except ExchangeError:
-        return False
+    found = peek(byte_range(source, name))
     if "features" in found:
         return _is_feature(found["features"]) or (found["features"] is None and "type" in found)
     return _is_feature(found.get(None)) or _is_feature(found)

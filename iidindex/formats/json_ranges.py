@@ -29,6 +29,9 @@ _LONGEST = 1 << 28
 # Brackets deeper than this are nobody's annotations; Python's own decoder ends there, too.
 _DEEPEST = 900
 
+# A look is taken bit by bit, as what is behind may not be readable.
+_LOOK = 1 << 16
+
 # Values that are passed over are mostly short.
 _GLANCE = 1 << 12
 
@@ -404,7 +407,7 @@ def peek(read: ByteRange, limit: int = 1 << 20) -> dict[str | None, Any]:
 
     found: dict[str | None, Any] = {}
     try:
-        for part in scan(beginning):
+        for part in scan(beginning, _LOOK):
             first = part.outlines[0] if isinstance(part, Elements) and part.outlines else None
             found.setdefault(part.name, first)
     except ExchangeError:

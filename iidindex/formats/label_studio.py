@@ -24,9 +24,16 @@ from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.json_ranges import Elements, decode, peek, scan
 from iidindex.formats.label_studio_rle import decode_opacity
 from iidindex.formats.mentioned import NOBODY_NOTE, check_mentioned
-from iidindex.formats.reading import Options, SourceFiles, Survey, Task, only_json, suffix
+from iidindex.formats.reading import (
+    Options,
+    SourceFiles,
+    Survey,
+    Task,
+    byte_range,
+    only_json,
+    suffix,
+)
 from iidindex.formats.segmentation import MOST_PIXELS, whole
-from iidindex.formats.zipped import byte_range
 from iidindex.masks.polygons import draw
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox
@@ -93,7 +100,7 @@ class LabelStudio:
         name = only_json(source)
         if name is None:
             return None
-        first = peek(lambda offset, length: source.range(name, offset, length)).get(None)
+        first = peek(byte_range(source, name)).get(None)
         if isinstance(first, dict) and {"data", "annotations"} <= set(first):
             return "a list of tasks with data and annotations"
         return None
@@ -102,13 +109,13 @@ class LabelStudio:
         """Note where each task lies."""
         name = only_json(source)
         if name is None:
-            raise ExchangeError("expected one JSON file, not packed", source=source.name)
+            raise ExchangeError("expected one JSON file", source=source.name)
         if options.identity is not None:
             check_mentioned([byte_range(source, name)], options.identity)
         refused = Refusals()
         found: list[tuple[str, _At]] = []
         try:
-            for part in scan(lambda offset, length: source.range(name, offset, length)):
+            for part in scan(byte_range(source, name)):
                 if not isinstance(part, Elements) or part.name is not None:
                     raise ExchangeError("is an object; expected a list of tasks")
                 ranges = zip(part.offset.tolist(), part.length.tolist(), strict=True)

@@ -25,9 +25,17 @@ from iidindex.formats.drawn_shapes import Ring, UnusableError, number, polygon, 
 from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.json_ranges import Elements, decode, peek, scan
 from iidindex.formats.mentioned import NOBODY_NOTE, check_mentioned
-from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem, suffix
+from iidindex.formats.reading import (
+    Options,
+    SourceFiles,
+    Survey,
+    Task,
+    byte_range,
+    stem,
+    suffix,
+    without_suffix,
+)
 from iidindex.formats.segmentation import MOST_PIXELS, whole
-from iidindex.formats.zipped import byte_range
 from iidindex.masks.polygons import draw
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox
@@ -73,9 +81,7 @@ class LabelMe:
         fields: dict[str, Any] = {}
         is_read = False
 
-        def read(offset: int, length: int) -> bytes:
-            return source.range(file, offset, length)
-
+        read = byte_range(source, file)
         for part in scan(read):
             if not isinstance(part, Elements):
                 # The picture itself may be there, in base64; it is passed over.
@@ -101,11 +107,11 @@ class LabelMe:
 
 
 def _json_of(source: SourceFiles) -> list[str]:
-    return [name for name in source.names() if name.lower().endswith(".json")]
+    return [name for name in source.names() if suffix(name) == ".json"]
 
 
 def _holds_shapes(source: SourceFiles, name: str) -> bool:
-    found = peek(lambda offset, length: source.range(name, offset, length))
+    found = peek(byte_range(source, name))
     if "shapes" not in found:
         return False
     first = found["shapes"]
@@ -132,10 +138,13 @@ def _picture_of(source: SourceFiles, name: str) -> str:
 
 
 def _told_picture(source: SourceFiles, name: str) -> str | None:
-    data = source.range(name, 0, _GLANCE)
-    found = _IMAGE_PATH.search(data)
-    if found is None and len(data) == _GLANCE:
-        found = _IMAGE_PATH.search(source.read(name))
+    try:
+        data = source.range(name, 0, _GLANCE)
+        found = _IMAGE_PATH.search(data)
+        if found is None and len(data) == _GLANCE:
+            found = _IMAGE_PATH.search(source.read(name))
+    except ExchangeError:
+        return None  # It is refused when it is read.
     if found is None:
         return None
     try:
@@ -178,7 +187,7 @@ def _annotate(
     outlined = draw([[ring] for ring in rings.values()], size[1], size[0], "border")
     masks.update(zip(rings, outlined, strict=True))
     # Two files may be of one picture, so this one's name is the better one.
-    lead = picture.meta["source"]["file"].rpartition(".")[0].encode("utf-8", "surrogateescape")
+    lead = without_suffix(picture.meta["source"]["file"]).encode("utf-8", "surrogateescape")
     has_identity = False
     for places in _things(shapes):
         first = shapes[places[0]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 
 from iidindex.errors import ExchangeError
 from iidindex.formats.json_ranges import ByteRange
@@ -36,10 +37,12 @@ def check_mentioned(files: Iterable[ByteRange], field: str) -> None:
     length = max(_BLOCK, 2 * overlap)
     for read in files:
         at = 0
-        while block := read(at, length):
-            if any(text in block for text in written):
-                return
-            if len(block) < length:
-                break
-            at += len(block) - overlap
+        # What cannot be read is refused when it is to be.
+        with suppress(ExchangeError):
+            while block := read(at, length):
+                if any(text in block for text in written):
+                    return
+                if len(block) < length:
+                    break
+                at += len(block) - overlap
     raise ExchangeError(f"no annotation has an identity in the field {field!r}")

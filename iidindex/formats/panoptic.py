@@ -20,7 +20,7 @@ from iidindex.formats.json_ranges import Elements, decode, scan
 from iidindex.formats.mentioned import NOBODY_NOTE, check_mentioned
 from iidindex.formats.panoptic_json import SEGMENTS, panoptic_files
 from iidindex.formats.planes import open_planes
-from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem
+from iidindex.formats.reading import Options, SourceFiles, Survey, Task, byte_range, stem
 from iidindex.formats.segmentation import whole
 from iidindex.masks.labels import Labels, find_labels, masks_of
 
@@ -70,8 +70,7 @@ class Panoptic:
         (name,) = names
         try:
             if options.identity is not None:
-                read = [lambda offset, length: source.range(name, offset, length)]
-                check_mentioned(read, options.identity)
+                check_mentioned([byte_range(source, name)], options.identity)
             found = _Pass(source, name)
             tasks, refused = found.tasks()
         except ExchangeError as error:
@@ -129,7 +128,7 @@ class _Pass:
         self._refused = Refusals()
         self._images: dict[int | str, tuple[str, tuple[int, int]]] = {}
         self._annotations: dict[int | str, tuple[str, tuple[int, int]]] = {}
-        for part in scan(lambda offset, length: source.range(name, offset, length)):
+        for part in scan(byte_range(source, name)):
             if not isinstance(part, Elements):
                 if part.name in ("images", "annotations"):
                     raise ExchangeError(f"{part.name} is no array", f"byte {part.offset}")

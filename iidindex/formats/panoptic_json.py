@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from iidindex.formats.json_ranges import peek
-from iidindex.formats.reading import SourceFiles
+from iidindex.formats.reading import SourceFiles, byte_range, suffix
 
 SEGMENTS = "segments_info"
 # Records of pictures stand before the annotations, and may be longer than what a peek sees.
@@ -38,11 +38,9 @@ def holds_segments(source: SourceFiles, name: str, found: Mapping[str | None, An
 
 def panoptic_files(source: SourceFiles) -> list[str]:
     """The JSON files of a source that have segments."""
-    return [
-        name for name in source.names() if name.lower().endswith(".json") and _is_one(source, name)
-    ]
+    return [name for name in source.names() if suffix(name) == ".json" and _is_one(source, name)]
 
 
 def _is_one(source: SourceFiles, name: str) -> bool:
-    found = peek(lambda offset, length: source.range(name, offset, length))
+    found = peek(byte_range(source, name))
     return holds_segments(source, name, found)

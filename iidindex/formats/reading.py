@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from iidindex.formats.annotation import Picture, Refusals
+from iidindex.formats.json_ranges import ByteRange
 
 
 class SourceFiles(Protocol):
-    """The files of a source: a directory's, or the one that was named. It can be pickled."""
+    """The files of a source: a directory's, or the one that was named. It can be pickled.
+
+    JSON that was packed with gzip (``.json.gz``, ``.geojson.gz``) is read as what is in it.
+    """
 
     @property
     def name(self) -> str:
@@ -192,7 +196,24 @@ def suffix(name: str) -> str:
     return last[dot:] if dot > 0 else ""
 
 
+def without_suffix(name: str) -> str:
+    """A file's path without its suffix; ``.gz`` is none.
+
+    Examples
+    --------
+    >>> without_suffix("a/b.json.gz"), without_suffix("a.b/c")
+    ('a/b', 'a.b/c')
+    """
+    lead, slash, last = name.rpartition("/")
+    return lead + slash + stem(last)
+
+
 def only_json(source: SourceFiles) -> str | None:
-    """The one JSON file of a source, whose records can be read by their ranges: not packed."""
+    """The one JSON file of a source."""
     found = [name for name in source.names() if suffix(name) == ".json"]
-    return found[0] if len(found) == 1 and not found[0].lower().endswith(".gz") else None
+    return found[0] if len(found) == 1 else None
+
+
+def byte_range(source: SourceFiles, name: str) -> ByteRange:
+    """What gives bytes of a file by offset and length."""
+    return lambda offset, length: source.range(name, offset, length)

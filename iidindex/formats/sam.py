@@ -21,7 +21,16 @@ from iidindex.formats.coco import groups_of
 from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.json_ranges import decode, peek
 from iidindex.formats.mentioned import NOBODY_NOTE, check_mentioned
-from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem
+from iidindex.formats.reading import (
+    Options,
+    SourceFiles,
+    Survey,
+    Task,
+    byte_range,
+    stem,
+    suffix,
+    without_suffix,
+)
 from iidindex.formats.segmentation import frame_of, masks_of, whole
 from iidindex.masks.regions import Bool2D
 from iidindex.masks.rle import runs
@@ -57,10 +66,7 @@ class SegmentAnything:
         if not names:
             raise ExchangeError("holds no JSON; expected *.json", source=source.name)
         if options.identity is not None:
-            check_mentioned(
-                (lambda at, n, name=name: source.range(name, at, n) for name in names),
-                options.identity,
-            )
+            check_mentioned((byte_range(source, name) for name in names), options.identity)
         tasks = [Task(_picture_of(source, name), name) for name in names]
         told = options.identity or "picture and mask, as masks are those of one picture"
         return Survey(tasks, len(tasks), told, options.domain_of(source), Refusals())
@@ -91,11 +97,11 @@ class SegmentAnything:
 
 
 def _json_of(source: SourceFiles) -> list[str]:
-    return [name for name in source.names() if name.lower().endswith(".json")]
+    return [name for name in source.names() if suffix(name) == ".json"]
 
 
 def _is_one(source: SourceFiles, name: str) -> bool:
-    found = peek(lambda offset, length: source.range(name, offset, length))
+    found = peek(byte_range(source, name))
     if None in found:
         return _is_annotation(found[None])
     if set(found) & _OTHERS:
@@ -114,13 +120,10 @@ def _picture_of(source: SourceFiles, name: str) -> str:
     """The path of a file's picture: as it is told, or that of the file."""
     lead = name.rpartition("/")[0]
     lead = f"{lead}/" if lead else ""
-    ends = (
-        source.range(name, 0, _GLANCE),
-        source.range(name, max(0, source.size(name) - _GLANCE), _GLANCE),
-    )
-    for data in ends:
-        found = _IMAGE.search(data)
+    for is_end in (False, True):
         try:
+            at = max(0, source.size(name) - _GLANCE) if is_end else 0
+            found = _IMAGE.search(source.range(name, at, _GLANCE))
             told = field_of(decode(found[1]), "file_name") if found else None
         except ExchangeError:
             told = None
@@ -176,7 +179,7 @@ def _annotate(
         else:
             masks[place] = mask
     # Two files may tell of one picture, so this one's name is the better one.
-    lead = picture.meta["source"]["file"].rpartition(".")[0].encode("utf-8", "surrogateescape")
+    lead = without_suffix(picture.meta["source"]["file"]).encode("utf-8", "surrogateescape")
     numbers = [as_address(field_of(record, "id")) for record in records]
     # Ids name masks where there are such, and each once; else places do.
     has_ids = None not in numbers and len(set(numbers)) == len(numbers)

@@ -23,7 +23,7 @@ from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused, 
 from iidindex.formats.coco import groups_of
 from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.json_ranges import Elements, Ints, Plain, decode, peek, scan
-from iidindex.formats.reading import Options, SourceFiles, Survey, Task, only_json
+from iidindex.formats.reading import Options, SourceFiles, Survey, Task, byte_range, only_json
 from iidindex.formats.segmentation import frame_of, masks_of, rings_of, whole
 from iidindex.masks.polygons import draw
 from iidindex.masks.regions import Bool2D
@@ -83,7 +83,7 @@ class YoutubeVis:
         name = only_json(source)
         if name is None:
             return None
-        found = peek(lambda offset, length: source.range(name, offset, length))
+        found = peek(byte_range(source, name))
         if None in found:
             first = found[None]
             is_result = isinstance(first, dict) and {"video_id", "segmentations"} <= set(first)
@@ -98,7 +98,7 @@ class YoutubeVis:
         """Note where the segmentations of each frame lie."""
         name = only_json(source)
         if name is None:
-            raise ExchangeError("expected one JSON file, not packed", source=source.name)
+            raise ExchangeError("expected one JSON file", source=source.name)
         try:
             return _Pass(source, name, options).survey()
         except ExchangeError as error:
@@ -206,7 +206,7 @@ class _Pass:
         self._found: dict[int | str, list[_Found]] = {}
 
     def survey(self) -> Survey:
-        for part in scan(lambda offset, n: self._source.range(self._name, offset, n)):
+        for part in scan(byte_range(self._source, self._name)):
             if isinstance(part, Plain):
                 if part.name in ("videos", "annotations", "categories"):
                     raise ExchangeError(f"{part.name} is no array", record=f"byte {part.offset}")

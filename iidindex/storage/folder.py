@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import BinaryIO
 
 from iidindex.errors import SourceError, SourceNotFoundError
+from iidindex.storage.gzip_bytes import GzipBytes, LastUnpacked, is_packed, read_whole
 from iidindex.storage.local import reason_of
 from iidindex.storage.paths import absolute, as_path
 from iidindex.system.positioned import open_to_read, read_at
@@ -73,6 +74,8 @@ class _Opened:
 class Folder:
     """A directory with all that is in it, or a single file.
 
+    What is in JSON that was packed with gzip is read as if it were not.
+
     Parameters
     ----------
     path : path-like
@@ -92,6 +95,7 @@ class Folder:
         self._top = self.location if self.is_folder else parent
         # Records of one file are read one after the other.
         self._opened: _Opened | None = None
+        self._unpacked = LastUnpacked()
         self._names: list[str] | None = None if self.is_folder else [self.name]
 
     def names(self) -> Sequence[str]:
@@ -148,18 +152,40 @@ class Folder:
 
     def size(self, name: str) -> int:
         """Bytes of a file."""
+        if is_packed(name):
+            return self._packed(name).size()
+        return self._stored_size(name)
+
+    def read(self, name: str) -> bytes:
+        """All bytes of a file."""
+        if is_packed(name):
+            return read_whole(self._packed(name), name)
+        with self._open_stored(name) as file:
+            return file.read()
+
+    def range(self, name: str, offset: int, length: int) -> bytes:
+        """Some bytes of a file; fewer at its end."""
+        if is_packed(name):
+            return self._packed(name).range(offset, length)
+        return self._stored_range(name, offset, length)
+
+    def open(self, name: str) -> BinaryIO:
+        """A file, to be read at any place."""
+        return io.BytesIO(self.read(name)) if is_packed(name) else self._open_stored(name)
+
+    def _packed(self, name: str) -> GzipBytes:
+        def read(offset: int, length: int) -> bytes:
+            return self._stored_range(name, offset, length)
+
+        return self._unpacked.file(name, read, self._stored_size(name))
+
+    def _stored_size(self, name: str) -> int:
         try:
             return os.stat(self.path(name)).st_size
         except OSError as error:
             raise _unreadable(name, error) from error
 
-    def read(self, name: str) -> bytes:
-        """All bytes of a file."""
-        with self.open(name) as file:
-            return file.read()
-
-    def range(self, name: str, offset: int, length: int) -> bytes:
-        """Some bytes of a file; fewer at its end."""
+    def _stored_range(self, name: str, offset: int, length: int) -> bytes:
         try:
             if self._opened is None or self._opened.name != name:
                 if not self.holds(name):
@@ -169,8 +195,7 @@ class Folder:
         except (OSError, ValueError) as error:
             raise _unreadable(name, error) from error
 
-    def open(self, name: str) -> BinaryIO:
-        """A file, to be read at any place."""
+    def _open_stored(self, name: str) -> BinaryIO:
         if not self.holds(name):
             # Of a pipe, the end may never come; and "..", who knows where that leads.
             raise SourceNotFoundError(f"{name}: there is no such file")
@@ -183,8 +208,8 @@ class Folder:
         # A worker is told which files to read; it need not be sent the names of all.
         state = dict(self.__dict__)
         state.pop("_by_end", None)
-        state["_opened"] = None
-        return {**state, "_names": None if self.is_folder else self._names}
+        names = None if self.is_folder else self._names
+        return {**state, "_opened": None, "_unpacked": LastUnpacked(), "_names": names}
 
 
 class HeldFiles:
@@ -202,6 +227,7 @@ class HeldFiles:
         self, files: Mapping[str, bytes], name: str = "memory", is_folder: bool = True
     ) -> None:
         self._files = dict(files)
+        self._unpacked = LastUnpacked()
         self.name = name
         self.is_folder = is_folder
 
@@ -215,21 +241,30 @@ class HeldFiles:
 
     def size(self, name: str) -> int:
         """Bytes of a file."""
-        return len(self.read(name))
+        return self._packed(name).size() if is_packed(name) else len(self._stored(name))
 
     def read(self, name: str) -> bytes:
         """All bytes of a file."""
-        if name not in self._files:
-            raise SourceNotFoundError(f"{name}: there is no such file")
-        return self._files[name]
+        return read_whole(self._packed(name), name) if is_packed(name) else self._stored(name)
 
     def range(self, name: str, offset: int, length: int) -> bytes:
         """Some bytes of a file; fewer at its end."""
-        return self.read(name)[offset : offset + length]
+        if is_packed(name):
+            return self._packed(name).range(offset, length)
+        return self._stored(name)[offset : offset + length]
 
     def open(self, name: str) -> BinaryIO:
         """A file, to be read at any place."""
         return io.BytesIO(self.read(name))
+
+    def _packed(self, name: str) -> GzipBytes:
+        stored = self._stored(name)
+        return self._unpacked.file(name, lambda at, n: stored[at : at + n], len(stored))
+
+    def _stored(self, name: str) -> bytes:
+        if name not in self._files:
+            raise SourceNotFoundError(f"{name}: there is no such file")
+        return self._files[name]
 
 
 def _unreadable(name: str, error: Exception) -> SourceError:
