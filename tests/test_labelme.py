@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from foreign_files import (
     survives,
 )
 from iidindex.errors import ExchangeError
+from iidindex.formats.drawn_shapes import Room, UnusableError
 from iidindex.formats.finishing import read_pictures
 from iidindex.formats.reading import Options
 from iidindex.formats.registry import format_named
@@ -279,6 +281,47 @@ def test_the_picture_inside_is_not_decoded():
 def test_sizes_that_are_none(side):
     with pytest.raises(ExchangeError, match="imageWidth"):
         pictures_of(held(document(shape(SQUARE), imageWidth=side)))
+
+
+END = (1 << 17) - 1
+FAR = [(0, 0), (END, END)]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "told"),
+    [
+        ([shape([*FAR, (0, END)])], "131071 x 131071 pixels; expected at most 536870912"),
+        ([shape(FAR, "rectangle")], "131072 x 131072 pixels; expected at most 536870912"),
+        ([shape([(END // 2, END // 2), (0, 0)], "circle")], "131072 x 131072 pixels"),
+        (
+            [shape([corner, corner], "rectangle", group=1) for corner in FAR],
+            "131072 x 131072 pixels; expected at most 536870912",
+        ),
+    ],
+    ids=["polygon", "rectangle", "circle", "far apart"],
+)
+def test_shapes_that_would_take_too_much_memory(shapes, told):
+    small = shape(SQUARE, label="small")
+    value = document(*shapes, small, imageWidth=END + 1, imageHeight=END + 1)
+    tracemalloc.start()
+    try:
+        picture, *_ = pictures_of(held(value), "labelme")  # it is cut into tiles
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 50 << 20
+    (refused,) = picture.refused
+    assert refused.reason == "too large"
+    assert told in refused.problem
+    assert [entry.groups for entry in picture.entries] == [("small",)]
+
+
+def test_masks_of_a_picture_have_room_together():
+    room = Room()
+    for _ in range(4):
+        room.take(1 << 14, 1 << 15)
+    with pytest.raises(UnusableError, match="makes those of the picture 2147483649; expected at"):
+        room.take(1, 1)
 
 
 def test_who_claims_what():

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from iidindex.errors import ExchangeError
 from iidindex.formats.annotation import Refused
+from iidindex.formats.segmentation import MOST_IN_BOX, MOST_OF_PICTURE
 from iidindex.masks.polygons import checked
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox
@@ -37,6 +38,34 @@ class UnusableError(Exception):
     def of(self, record: str) -> Refused:
         """The note that a picture keeps of it."""
         return Refused(self.reason, record, self.problem)
+
+
+class Room:
+    """How much memory is left for the shapes of a picture; it is asked before they are drawn."""
+
+    def __init__(self) -> None:
+        self._n_pixels = 0
+
+    def take(self, height: int, width: int) -> None:
+        """Take room for a mask.
+
+        Raises
+        ------
+        UnusableError
+            If it is larger than a mask may be, or those of the picture are together.
+        """
+        if height * width > MOST_IN_BOX:
+            raise UnusableError(
+                "too large",
+                f"its box is {width} x {height} pixels; expected at most {MOST_IN_BOX} together",
+            )
+        if self._n_pixels + height * width > MOST_OF_PICTURE:
+            raise UnusableError(
+                "too large",
+                f"its box of {width} x {height} pixels makes those of the picture "
+                f"{self._n_pixels + height * width}; expected at most {MOST_OF_PICTURE}",
+            )
+        self._n_pixels += height * width
 
 
 def number(value: Any, what: str) -> float:
@@ -149,18 +178,25 @@ def _turned(ring: Ring, degrees: float, about: tuple[float, float]) -> Ring:
     return turned
 
 
-def united(parts: Sequence[tuple[BBox, Bool2D]]) -> tuple[BBox, Bool2D]:
+def united(parts: Sequence[tuple[BBox, Bool2D]], room: Room | None = None) -> tuple[BBox, Bool2D]:
     """One mask of all parts.
 
     Parameters
     ----------
     parts : sequence of (BBox, ndarray of bool)
         Each tight, or without pixels.
+    room : Room, optional
+        Asked where parts lie apart.
 
     Returns
     -------
     BBox, ndarray of bool
         Tight; ``BBox(0, 0, 0, 0)`` and a mask of shape (0, 0) if no part has a pixel.
+
+    Raises
+    ------
+    UnusableError
+        If there is no room for it.
     """
     parts = [part for part in parts if part[0].n_pixels]
     if not parts:
@@ -170,6 +206,8 @@ def united(parts: Sequence[tuple[BBox, Bool2D]]) -> tuple[BBox, Bool2D]:
     whole = parts[0][0]
     for box, _ in parts[1:]:
         whole |= box
+    if room is not None:
+        room.take(whole.height, whole.width)
     mask = np.zeros((whole.height, whole.width), np.bool_)
     for box, part in parts:
         rows = slice(box.minr - whole.minr, box.maxr - whole.minr)

@@ -15,13 +15,22 @@ import math
 import re
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from iidindex.errors import ExchangeError
 from iidindex.formats.annotation import Annotation, Picture, Refused, described
-from iidindex.formats.drawn_shapes import Ring, UnusableError, number, polygon, tight, united
+from iidindex.formats.drawn_shapes import (
+    Ring,
+    Room,
+    UnusableError,
+    number,
+    polygon,
+    tight,
+    united,
+)
 from iidindex.formats.identity import as_address, field_of
 from iidindex.formats.json_ranges import Elements, decode, peek, scan
 from iidindex.formats.mentioned import NOBODY_NOTE, check_mentioned
@@ -35,7 +44,7 @@ from iidindex.formats.reading import (
     suffix,
     without_suffix,
 )
-from iidindex.formats.segmentation import MOST_PIXELS, whole
+from iidindex.formats.segmentation import MOST_PIXELS, box_sizes, whole
 from iidindex.masks.polygons import draw
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox
@@ -177,9 +186,10 @@ def _annotate(
     options: Options,
 ) -> None:
     usable: dict[int, Ring | tuple[BBox, Bool2D]] = {}
+    room = Room()
     for place, shape in enumerate(shapes):
         try:
-            usable[place] = _drawn(shape, size)
+            usable[place] = _drawn(shape, size, room)
         except UnusableError as error:
             picture.refused.append(error.of(_record_of(shape, place)))
     rings = {place: one for place, one in usable.items() if isinstance(one, np.ndarray)}
@@ -191,7 +201,11 @@ def _annotate(
     has_identity = False
     for places in _things(shapes):
         first = shapes[places[0]]
-        bbox, mask = united([masks[place] for place in places if place in masks])
+        try:
+            bbox, mask = united([masks[place] for place in places if place in masks], room)
+        except UnusableError as error:
+            picture.refused.append(error.of(_record_of(first, places[0])))
+            continue
         if not bbox.n_pixels:
             if any(place in masks for place in places):
                 problem = "it has no pixel inside the picture"
@@ -228,18 +242,21 @@ def _things(shapes: list[Any]) -> Iterator[list[int]]:
     yield from found
 
 
-def _drawn(shape: Any, size: tuple[int, int]) -> Ring | tuple[BBox, Bool2D]:
+def _drawn(shape: Any, size: tuple[int, int], room: Room) -> Ring | tuple[BBox, Bool2D]:
     """A ring that is left to draw, or a mask."""
     if not isinstance(shape, dict):
         raise UnusableError("shape", f"found {shape!r:.60}; expected an object")
     kind = shape.get("shape_type")
     points = shape.get("points")
     if kind is None or kind in _OUTLINED:
-        return polygon(points)
+        ring = polygon(points)
+        ((height, width),) = box_sizes([[ring]], size).tolist()
+        room.take(height, width)
+        return ring
     if kind in ("circle", "rectangle", "mask"):
         corners = _two_points(points, kind)
         draw_it = {"circle": _circle, "rectangle": _rectangle}.get(kind)
-        return _stored_mask(shape, corners, size) if draw_it is None else draw_it(corners, size)
+        return (draw_it or partial(_stored_mask, shape))(corners, size, room)
     if kind in _NO_AREA:
         raise UnusableError(str(kind), f"is a {kind}, which has no area")
     raise UnusableError(
@@ -263,17 +280,18 @@ def _two_points(points: Any, kind: str) -> Corners:
     return found[0], found[1]
 
 
-def _rectangle(corners: Corners, size: tuple[int, int]) -> tuple[BBox, Bool2D]:
+def _rectangle(corners: Corners, size: tuple[int, int], room: Room) -> tuple[BBox, Bool2D]:
     """The border is inside, as in Pillow's `ImageDraw.rectangle`, which cuts fractions off."""
     xs, ys = (sorted(map(int, pair)) for pair in zip(*corners, strict=True))
     top, left = max(0, ys[0]), max(0, xs[0])
     bottom, right = min(size[1], ys[1] + 1), min(size[0], xs[1] + 1)
     if top >= bottom or left >= right:
         return united([])
+    room.take(bottom - top, right - left)
     return BBox(top, left, bottom, right), np.ones((bottom - top, right - left), np.bool_)
 
 
-def _circle(corners: Corners, size: tuple[int, int]) -> tuple[BBox, Bool2D]:
+def _circle(corners: Corners, size: tuple[int, int], room: Room) -> tuple[BBox, Bool2D]:
     """A middle and a point of the border, as in Pillow's `ImageDraw.ellipse`."""
     from PIL import Image, ImageDraw
 
@@ -284,6 +302,7 @@ def _circle(corners: Corners, size: tuple[int, int]) -> tuple[BBox, Bool2D]:
     end_x, end_y = min(size[0], right + 1), min(size[1], bottom + 1)
     if first_x >= end_x or first_y >= end_y:
         return united([])
+    room.take(end_y - first_y, end_x - first_x)
     image = Image.new("L", (end_x - first_x, end_y - first_y))
     box = (left - first_x, top - first_y, right - first_x, bottom - first_y)
     ImageDraw.Draw(image).ellipse(box, outline=1, fill=1)
@@ -291,10 +310,10 @@ def _circle(corners: Corners, size: tuple[int, int]) -> tuple[BBox, Bool2D]:
 
 
 def _stored_mask(
-    shape: dict[str, Any], corners: Corners, size: tuple[int, int]
+    shape: dict[str, Any], corners: Corners, size: tuple[int, int], room: Room
 ) -> tuple[BBox, Bool2D]:
     """A mask that is an image in base64, and its first and last pixel."""
-    mask = _decoded(shape.get("mask"))
+    mask = _decoded(shape.get("mask"), room)
     (x, y), (last_x, last_y) = corners
     left, top = round(x), round(y)
     if all(value.is_integer() for corner in corners for value in corner):
@@ -308,7 +327,7 @@ def _stored_mask(
     return tight(mask[rows, columns], max(0, top), max(0, left))
 
 
-def _decoded(data: Any) -> Bool2D:
+def _decoded(data: Any, room: Room) -> Bool2D:
     from PIL import Image
 
     if not isinstance(data, str):
@@ -322,10 +341,9 @@ def _decoded(data: Any) -> Bool2D:
             warnings.catch_warnings(action="ignore"),
             Image.open(io.BytesIO(packed), formats=("PNG", "JPEG")) as image,
         ):
-            if max(image.size) > MOST_PIXELS:
-                raise ValueError(f"it is {image.size[0]} x {image.size[1]} pixels")
+            room.take(image.size[1], image.size[0])
             found = np.asarray(image)
-    except MemoryError:
+    except (MemoryError, UnusableError):
         raise
     except Exception as error:  # any bytes may come, and decoders raise of all kinds
         raise UnusableError("mask", f"mask is no image: {error!s:.80}") from None

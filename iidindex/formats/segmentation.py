@@ -23,7 +23,7 @@ from iidindex.masks.rle import decode, decode_all, decompress, decompress_all
 from iidindex.masks.run_extents import extents
 from iidindex.model import BBox
 
-_MOST_IN_BOX = 1 << 29
+MOST_IN_BOX = 1 << 29
 # Pixels of all masks of a picture together.
 MOST_OF_PICTURE = 1 << 31
 
@@ -123,7 +123,7 @@ def too_large(sizes: Ints) -> list[int]:
         As `box_sizes` gives them.
     """
     pixels = sizes.prod(axis=1)
-    alone = pixels > _MOST_IN_BOX
+    alone = pixels > MOST_IN_BOX
     pixels[alone] = 0
     found: list[int] = np.flatnonzero(alone | (np.cumsum(pixels) > MOST_OF_PICTURE)).tolist()
     return found[::-1]
@@ -193,9 +193,9 @@ def check_extent(height: int, width: int) -> None:
     ExchangeError
         If its box has more than 2^29 pixels.
     """
-    if height * width > _MOST_IN_BOX:
+    if height * width > MOST_IN_BOX:
         raise ExchangeError(
-            f"a mask of {height} x {width} pixels is too large; the limit is {_MOST_IN_BOX} pixels"
+            f"a mask of {height} x {width} pixels is too large; the limit is {MOST_IN_BOX} pixels"
         )
 
 
