@@ -1,7 +1,9 @@
 """What tests of other people's formats share: frames, files in memory, and damaged files."""
 
 import copy
+import io
 import json
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -63,6 +65,12 @@ class Collected:
         if name in self.files:
             raise ExchangeError(f"{name} was written already")
         self.files[name] = data
+
+    @contextmanager
+    def stream(self, name):
+        out = io.BytesIO()
+        yield out
+        self.put(name, out.getvalue())
 
     def held(self, **more):
         return HeldFiles({**self.files, **more}, self.name)

@@ -18,9 +18,9 @@ import io
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,9 @@ import numpy.typing as npt
 from iidindex.errors import ExchangeError
 from iidindex.formats.annotation import Annotation, Picture
 from iidindex.formats.ctc_tracks import MOST_LABEL, Individual, Known, Track, tables_of
+from iidindex.formats.tiled_tiff import SIDE, is_whole, meeting, part_of, windows, write_tiled
 from iidindex.formats.writing import Sink
+from iidindex.model import BBox
 
 _HIDDEN = "pixels that lie under a smaller mask"
 _COVERED = "masks that lie under smaller ones altogether"
@@ -42,18 +44,37 @@ _SEQUENCE = re.compile(r"(\d{2,})(?:_.*)?", re.ASCII | re.DOTALL)
 
 
 class _Plane(NamedTuple):
-    """A picture's masks, compressed: individuals by their numbers in it, from 1 on."""
+    """A picture's masks, compressed window by window: individuals by their numbers in it.
+
+    Windows are told by their first pixels; one in which nothing is, is left out. The numbers of
+    those of whom a pixel is left are in the order of the people.
+    """
 
     shape: tuple[int, int]
-    data: bytes
+    parts: dict[tuple[int, int], bytes]
+    kind: type[np.unsignedinteger[Any]]
     people: list[Individual]
+    numbers: list[int]
     groups: list[tuple[str, ...]]
 
-    def labels(self, label_of: Mapping[Individual, int]) -> npt.NDArray[np.uint16]:
-        """The picture with the labels of its sequence."""
-        numbers = np.frombuffer(zlib.decompress(self.data), _kind_of(self.people))
-        table = np.array([0, *(label_of.get(who, 0) for who in self.people)], np.uint16)
-        return table[numbers].reshape(self.shape)
+    def labels(
+        self, label_of: Mapping[Individual, int], window: BBox
+    ) -> npt.NDArray[np.uint16] | None:
+        """A part of the picture with the labels of its sequence; None, if nothing is in it."""
+        at = BBox(0, 0, *self.shape)
+        if not is_whole(self.shape):
+            at &= BBox(window.minr, window.minc, window.minr + SIDE, window.minc + SIDE)
+        common = at & window
+        data = self.parts.get((at.minr, at.minc))
+        if data is None or not common.n_pixels:
+            return None
+        numbers = np.frombuffer(zlib.decompress(data), self.kind).reshape(at.height, at.width)
+        table = np.zeros(max(self.numbers) + 1, np.uint16)
+        table[self.numbers] = [label_of.get(who, 0) for who in self.people]
+        (rows, columns), inside = part_of(list(at), numbers, window)
+        found = np.zeros((window.height, window.width), np.uint16)
+        found[rows, columns] = table[inside]
+        return found
 
 
 @dataclass
@@ -120,7 +141,12 @@ class CellTrackingSession:
         }
         for folder, one in numbered.items():
             for name, data in one.files():
-                self._sink.put(f"{numbers[folder]}_RES/{name}", data)
+                place = f"{numbers[folder]}_RES/{name}"
+                if isinstance(data, bytes):
+                    self._sink.put(place, data)
+                else:
+                    with self._sink.stream(place) as file:
+                        data(file)
 
 
 def _place_of(picture: Picture) -> tuple[str, str, int]:
@@ -155,29 +181,38 @@ def _packed(picture: Picture, lost: Counter[str]) -> _Plane:
         max([picture.height or 1, *(entry.bbox.maxr for entry in entries)]),
         max([picture.width or 1, *(entry.bbox.maxc for entry in entries)]),
     )
-    plane = np.zeros(shape, np.uint32)
+    boxes = np.array([entry.bbox for entry in entries], np.int64).reshape(-1, 4)
+    numbers: list[int] = []
     for entry in entries:
         who = _who(entry)
         lost[_JOINED] += who in number_of
         number = number_of.setdefault(who, len(number_of) + 1)
         groups.setdefault(number, {}).update(dict.fromkeys(entry.groups))
-        minr, minc, maxr, maxc = entry.bbox
-        part = plane[minr:maxr, minc:maxc]
-        before = part[entry.mask]
-        lost[_HIDDEN] += int(np.count_nonzero((before != 0) & (before != number)))
-        part[entry.mask] = number
-    seen = np.bincount(plane.ravel(), minlength=len(number_of) + 1) > 0
+        numbers.append(number)
+    kind = _kind_of(len(number_of))
+    seen = np.zeros(len(number_of) + 1, np.bool_)
+    parts: dict[tuple[int, int], bytes] = {}
+    for window in windows(shape):
+        here = meeting(boxes, window).tolist()
+        if not here:
+            continue
+        part = np.zeros((window.height, window.width), kind)
+        for which in here:
+            place, inside = part_of(boxes[which].tolist(), entries[which].mask, window)
+            before = part[place][inside]
+            lost[_HIDDEN] += int(np.count_nonzero((before != 0) & (before != numbers[which])))
+            part[place][inside] = numbers[which]
+        seen |= np.bincount(part.ravel(), minlength=len(seen)) > 0
+        parts[window.minr, window.minc] = zlib.compress(part.tobytes(), 1)
     lost[_COVERED] += int(np.count_nonzero(~seen[1:]))
-    left = [who for who, number in number_of.items() if seen[number]]
-    table = np.zeros(len(number_of) + 1, _kind_of(left))
-    table[1:][seen[1:]] = np.arange(1, len(left) + 1)
-    data = zlib.compress(table[plane].tobytes(), 1)
-    return _Plane(shape, data, left, [tuple(groups[number_of[who]]) for who in left])
+    left = {who: number for who, number in number_of.items() if seen[number]}
+    told = [tuple(groups[number]) for number in left.values()]
+    return _Plane(shape, parts, kind, list(left), list(left.values()), told)
 
 
-def _kind_of(people: list[Individual]) -> type[np.unsignedinteger[Any]]:
+def _kind_of(n_people: int) -> type[np.unsignedinteger[Any]]:
     """What is wide enough to number so many."""
-    return np.uint16 if len(people) <= MOST_LABEL else np.uint32
+    return np.uint16 if n_people <= MOST_LABEL else np.uint32
 
 
 def _who(entry: Annotation) -> Individual:
@@ -259,8 +294,8 @@ class _Numbered:
                 yield Track(label, begin, end, parent)
                 parent = label
 
-    def files(self) -> Iterator[tuple[str, bytes]]:
-        """The files of the folder, with their names in it."""
+    def files(self) -> Iterator[tuple[str, bytes | Callable[[BinaryIO], None]]]:
+        """The files of the folder, with their names in it; what writes one that is large."""
         n_digits = max(_FEW_DIGITS, len(str(len(self._frames) - 1)))
         known = Known()
         begins = {track.label: track.begin for track in self._tracks}
@@ -270,7 +305,7 @@ class _Numbered:
             label_of = {
                 who: _last_begun(self._labels[who], begins, number) for who in frame.people()
             }
-            yield f"mask{number:0{n_digits}d}.tif", _tiff(self._pages(frame, label_of))
+            yield f"mask{number:0{n_digits}d}.tif", self._tiff(frame, label_of)
             for which, plane in frame.planes.items():
                 known.paths[number, which] = frame.paths[which]
                 for who, groups in zip(plane.people, plane.groups, strict=True):
@@ -280,17 +315,23 @@ class _Numbered:
         yield "res_track.txt", "".join(lines).encode()
         yield from tables_of(known).items()
 
-    def _pages(
+    def _tiff(
         self, frame: _Frame, label_of: Mapping[Individual, int]
-    ) -> list[npt.NDArray[np.uint16]]:
+    ) -> bytes | Callable[[BinaryIO], None]:
         """The planes of a frame, empty ones where none was taken."""
-        if -1 in frame.planes:
-            return [frame.planes[-1].labels(label_of)]
-        pages = [np.zeros(self._shape_of(frame), np.uint16) for _ in range(max(frame.planes) + 1)]
-        for number, plane in frame.planes.items():
-            rows, columns = plane.shape
-            pages[number][:rows, :columns] = plane.labels(label_of)
-        return pages
+        numbers = [-1] if -1 in frame.planes else list(range(max(frame.planes) + 1))
+        planes = [frame.planes.get(number) for number in numbers]
+        shape = self._shape_of(frame) if -1 not in frame.planes else frame.planes[-1].shape
+
+        def part(page: int, window: BBox) -> npt.NDArray[np.uint16] | None:
+            plane = planes[page]
+            return None if plane is None else plane.labels(label_of, window)
+
+        if is_whole(shape):
+            empty = np.zeros(shape, np.uint16)
+            found = (part(page, BBox(0, 0, *shape)) for page in range(len(planes)))
+            return _tiff(page if page is not None else empty for page in found)
+        return lambda file: write_tiled(file, shape, len(planes), np.uint16, part, None)
 
 
 def _last_begun(labels: Iterable[int], begins: Mapping[int, int], frame: int) -> int:
@@ -332,7 +373,7 @@ def _number_in(address: bytes) -> int | None:
     return int(address) if int(address) <= MOST_LABEL else None
 
 
-def _tiff(pages: list[npt.NDArray[np.uint16]]) -> bytes:
+def _tiff(pages: Iterable[npt.NDArray[np.uint16]]) -> bytes:
     """A TIFF of 16-bit pages, deflated, which needs no library beside zlib."""
     from tifffile import TiffWriter
 

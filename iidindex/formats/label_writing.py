@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+from typing import Any, BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from iidindex.formats.annotation import Annotation, Picture
 from iidindex.formats.label_table import HEADER, TABLE, row_of
 from iidindex.formats.table_stream import TableStream
+from iidindex.formats.tiled_tiff import is_whole, meeting, part_of, write_tiled
 from iidindex.formats.writing import Sink
-from iidindex.masks.labels import paint_planes
+from iidindex.masks.labels import assign_planes, paint_planes
+from iidindex.masks.regions import Bool2D
+from iidindex.model import BBox
+
+Ints = npt.NDArray[np.int64]
 
 
 class LabelWriter:
@@ -45,8 +52,13 @@ class LabelSession:
             told = "masks without pixels, of which labels.csv alone tells"
             self.lost[told] = self.lost.get(told, 0) + empty
         masks = [entry.mask for entry in entries]
-        planes, plane_of = paint_planes(boxes, areas, masks, (height, width), numbers)
-        self._sink.put(name, _as_tiff(planes))
+        if is_whole((height, width)):
+            planes, plane_of = paint_planes(boxes, areas, masks, (height, width), numbers)
+            self._sink.put(name, _as_tiff(planes))
+        else:
+            plane_of = assign_planes(boxes, areas, masks, numbers)
+            with self._sink.stream(name) as file:
+                _write_large(file, (height, width), plane_of, boxes, masks, numbers)
         rows = [
             row_of(name, plane, label, entry.key, entry.domain or b"", entry.address, entry.groups)
             for entry, plane, label in zip(
@@ -72,12 +84,46 @@ def _is_label(address: bytes) -> bool:
     return address.isdigit() and not address.startswith(b"0") and len(address) < 10
 
 
+def _write_large(
+    file: BinaryIO,
+    shape: tuple[int, int],
+    plane_of: Ints,
+    boxes: Ints,
+    masks: list[Bool2D],
+    numbers: Ints,
+) -> None:
+    """Write planes that cannot be held."""
+    on_plane = [np.flatnonzero(plane_of == plane) for plane in range(_n_planes(plane_of))]
+    boxes_on = [boxes[which] for which in on_plane]
+    kind = _kind_of(int(numbers.max(initial=0)))
+
+    def part(plane: int, window: BBox) -> npt.NDArray[Any] | None:
+        here = on_plane[plane][meeting(boxes_on[plane], window)].tolist()
+        if not here:
+            return None
+        painted = np.zeros((window.height, window.width), kind)
+        for which in here:
+            place, inside = part_of(boxes[which].tolist(), masks[which], window)
+            painted[place][inside] = numbers[which]
+        return painted
+
+    axes = "YX" if len(on_plane) == 1 else "QYX"
+    write_tiled(file, shape, len(on_plane), kind, part, axes)
+
+
+def _n_planes(plane_of: Ints) -> int:
+    return int(plane_of.max(initial=0)) + 1
+
+
+def _kind_of(most: int) -> type[np.uint16 | np.uint32]:
+    return np.uint16 if most <= np.iinfo(np.uint16).max else np.uint32
+
+
 def _as_tiff(planes: list[np.ndarray[tuple[int, int], np.dtype[np.uint32]]]) -> bytes:
     from tifffile import imwrite
 
     most = max(int(plane.max()) if plane.size else 0 for plane in planes)
-    kind = np.uint16 if most <= np.iinfo(np.uint16).max else np.uint32
-    stack = np.stack(planes).astype(kind)
+    stack = np.stack(planes).astype(_kind_of(most))
     out = io.BytesIO()
     axes = "YX" if len(planes) == 1 else "QYX"
     imwrite(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.masks.boxes import BoxIndex
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox
 
@@ -100,6 +101,43 @@ def masks_of(plane: npt.NDArray[Any], labels: Labels) -> list[tuple[BBox, Bool2D
         (box, plane[box.minr : box.maxr, box.minc : box.maxc] == value)
         for box, value in zip(boxes, labels.value.tolist(), strict=True)
     ]
+
+
+def assign_planes(boxes: Ints, areas: Ints, masks: list[Bool2D], numbers: Ints) -> Ints:
+    """Find the planes that `paint_planes` would paint masks onto, without painting any.
+
+    Parameters
+    ----------
+    boxes, areas, masks, numbers
+        As for `paint_planes`.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    overlapping: list[list[int]] = [[] for _ in masks]
+    for i, j in BoxIndex(boxes).pairs():
+        for one, other in zip(i.tolist(), j.tolist(), strict=True):
+            if numbers[one] != numbers[other] and _share(boxes, masks, one, other):
+                overlapping[one].append(other)
+                overlapping[other].append(one)
+    plane_of = np.full(len(masks), -1, np.int64)
+    for which in np.argsort(-areas, kind="stable").tolist():
+        taken = {int(plane_of[other]) for other in overlapping[which]}
+        plane_of[which] = next(place for place in range(len(taken) + 1) if place not in taken)
+    return plane_of
+
+
+def _share(boxes: Ints, masks: list[Bool2D], one: int, other: int) -> bool:
+    common = BBox(*boxes[one].tolist()) & BBox(*boxes[other].tolist())
+    parts = [
+        masks[which][
+            common.minr - boxes[which, 0] : common.maxr - boxes[which, 0],
+            common.minc - boxes[which, 1] : common.maxc - boxes[which, 1],
+        ]
+        for which in (one, other)
+    ]
+    return bool((parts[0] & parts[1]).any())
 
 
 def paint_planes(
