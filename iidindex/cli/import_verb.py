@@ -93,7 +93,8 @@ def import_(
 
 def _as_promised(report: ImportReport) -> dict[str, Any]:
     names = ("pictures", "entries", "individuals", "individuals_in_several", "identity", "refused")
-    return {name: getattr(report, name) for name in names}
+    told = {name: getattr(report, name) for name in names}
+    return {**told, "left_behind": report.left_behind} if report.left_behind else told
 
 
 def _tell(report: ImportReport, dry_run: bool) -> None:
@@ -135,6 +136,12 @@ def _tell_of_files(report: ImportReport) -> None:
     if report.replaced:
         again = counted(report.replaced, "file of this source", "files of this source")
         click.echo(f"{again} there already, and replaced, as the masks are others now")
+    if report.left_behind > 0:
+        count = counted(report.left_behind, "file", "files")
+        more = ", …" if report.left_behind > len(report.first_left_behind) else ""
+        named = f"{', '.join(report.first_left_behind)}{more}"
+        told = "of which the source has no picture now, and which an earlier import wrote"
+        click.echo(f"{count} there {told}: {printable(named)}", err=True)
     if report.unchanged:
         click.echo(f"{counted(report.unchanged, 'file', 'files')} there already and the same")
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.errors import EncodeError, ExchangeError, IIDFormatError, SourceNotFoundError
-from iidindex.exchange.output_paths import place_of
+from iidindex.exchange.output_paths import check_within, place_of, tile_place
 from iidindex.exchange.packing import encode_picture
 from iidindex.files.iidfile import IIDFile
 from iidindex.formats.annotation import Annotation, Picture, Refusals, Refused
@@ -164,8 +164,9 @@ def _pictures_of(work: Work, unit: Unit, outcome: Outcome) -> Iterator[Picture]:
 def _write(work: Work, unit: Unit, picture: Picture, outcome: Outcome) -> None:
     assert unit.place is not None
     is_tile = "offset" in picture.meta
-    place = place_of(picture.name) if is_tile else unit.place
+    place = tile_place(unit.place, picture.name) if is_tile else unit.place
     target = os.path.join(work.out, *place.split("/"))
+    check_within(work.out, target, place)
     image = _image_from(work, picture, target)
     # Another source may have files of the same names: what it made is not this one's to replace.
     picture.meta["source"]["place"] = _relative(work.source_place, target)

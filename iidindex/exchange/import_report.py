@@ -33,6 +33,12 @@ class ImportReport:
         The domains of the individuals, the first few of them.
     with_image : int
         Pictures whose own files were found.
+    left_behind : int
+        Files in the archive that an earlier import of these sources wrote, and for which they
+        have no picture now. They are as they were. Of an archive with tens of thousands of
+        other files, some are looked at; -1, if none of these is one.
+    first_left_behind : list of str
+        The first few of them, relative to the archive.
     seconds : float
     """
 
@@ -49,4 +55,6 @@ class ImportReport:
     formats: list[str] = field(default_factory=list)
     domains: list[bytes] = field(default_factory=list)
     with_image: int = 0
+    left_behind: int = 0
+    first_left_behind: list[str] = field(default_factory=list)
     seconds: float = 0.0

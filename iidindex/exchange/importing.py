@@ -14,8 +14,10 @@ import numpy as np
 from iidindex.errors import ExchangeError
 from iidindex.exchange.conversion import Outcome, Unit, Work, convert, convert_apart
 from iidindex.exchange.import_report import ImportReport
-from iidindex.exchange.output_paths import check_distinct, place_of
+from iidindex.exchange.left_behind import left_behind
+from iidindex.exchange.output_paths import check_distinct, place_of, tile_place, tile_rivals
 from iidindex.formats.annotation import Refusals
+from iidindex.formats.finishing import read_pictures
 from iidindex.formats.identity import Numbering
 from iidindex.formats.label_table import TABLE
 from iidindex.formats.planes import kept_open
@@ -153,6 +155,8 @@ def import_archive(
         check_distinct(
             ((one.files.name, task) for one in surveyed for task in one.survey.tasks), keep_suffix
         )
+    _check_tiles(surveyed, keep_suffix)
+    was_there = os.path.isdir(place)
     run = _Run(surveyed, place, keep_suffix, merge_same_name, jobs, progress)
     if strict:
         report = run.all(dry_run=True)
@@ -160,6 +164,8 @@ def import_archive(
             raise ExchangeError(_refused_in_words(report))
     if not strict or not dry_run:
         report = run.all(dry_run=dry_run)
+    if was_there:
+        run.look_for_left_behind(report)
     report.seconds = time.monotonic() - begin
     if not report.pictures:
         every = ", ".join(os.fspath(path) for path in named)
@@ -202,6 +208,36 @@ def _check_domains(surveyed: Sequence[_Surveyed]) -> None:
                 "where their ids are the same; tell --identity, or import them one by one, each "
                 "with its own --domain"
             )
+
+
+def _check_tiles(surveyed: Sequence[_Surveyed], keep_suffix: bool) -> None:
+    """Refuse a picture that is called as the tile of another one.
+
+    Raises
+    ------
+    ExchangeError
+        If there is one; both are named.
+    """
+
+    def tasks() -> Iterator[tuple[_Surveyed, Task]]:
+        return ((one, task) for one in surveyed for task in one.survey.tasks)
+
+    for one, task, others in tile_rivals(tasks, keep_suffix):
+        place = place_of(task.name, keep_suffix)
+        try:
+            # Few are called so that it pays to look whether they are cut at all.
+            found = read_pictures(one.format, one.files, one.options, one.survey.shared, task)
+            tiles = [tile_place(place, tile.name) for tile in found if "offset" in tile.meta]
+        except ExchangeError:
+            continue  # It is refused when its turn comes.
+        for tile in tiles:
+            if tile in others:
+                other, rival = others[tile]
+                raise ExchangeError(
+                    f"the picture {rival.name!r} of {other.files.name} and a tile of "
+                    f"{task.name!r} of {one.files.name}, which is too large for one file, would "
+                    f"both become {tile}; rename one, or import it alone"
+                )
 
 
 def _refused_in_words(report: ImportReport) -> str:
@@ -309,6 +345,19 @@ class _Run:
             for reason, named in refusals.first.items()
         }
         return report
+
+    def look_for_left_behind(self, report: ImportReport) -> None:
+        """Tell what earlier imports of these sources wrote, and this one does not."""
+        places = {
+            place
+            for one in self._surveyed
+            for task in one.survey.tasks
+            if (place := self._place(task)) is not None
+        }
+        sources = {(one.files.location, one.format) for one in self._surveyed}
+        found = left_behind(self._out, sources, places)
+        report.left_behind = found.n_files if found.is_all or found.n_files else -1
+        report.first_left_behind = found.first
 
     def _work(self, dry_run: bool) -> Iterator[tuple[int, tuple[Work]]]:
         for one in self._surveyed:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from iidindex.errors import ExchangeError
 from iidindex.formats.reading import Task
@@ -14,6 +16,8 @@ _PICTURES = frozenset(
     {".bmp", ".gif", ".iid", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".npy", ".npz", ".pgm"}
     | {".png", ".ppm", ".svs", ".tif", ".tiff", ".webp"}
 )
+_TILE = re.compile(r"(.+)/\d{6,}-\d{6,}" + re.escape(SUFFIX), re.DOTALL)
+T = TypeVar("T")
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
 
@@ -57,6 +61,78 @@ def place_of(name: str, keep_suffix: bool = False) -> str:
     return path + SUFFIX
 
 
+def tile_place(place: str, tile: str) -> str:
+    """Where a tile of a picture goes, whose own file would be at a place.
+
+    Examples
+    --------
+    >>> tile_place("a/b.iid", "a/b/000000-065535")
+    'a/b/000000-065535.iid'
+    """
+    return f"{place.removesuffix(SUFFIX)}/{tile.rpartition('/')[2]}{SUFFIX}"
+
+
+def whole_of_tile(place: str) -> str | None:
+    """Where the picture goes of which there would be a tile at a place; None if there is none."""
+    found = _TILE.fullmatch(place)
+    return None if found is None else found[1] + SUFFIX
+
+
+def tile_rivals(
+    tasks: Callable[[], Iterable[tuple[T, Task]]], keep_suffix: bool
+) -> Iterator[tuple[T, Task, dict[str, tuple[T, Task]]]]:
+    """Pictures whose tiles, if they have some, may be called as other pictures are.
+
+    Parameters
+    ----------
+    tasks : callable
+        Gives sources and tasks; called twice if any name is like that of a tile.
+    keep_suffix : bool
+
+    Yields
+    ------
+    source, Task, dict
+        Of the picture; and by their places the sources and tasks of the others.
+    """
+    others: dict[str, dict[str, tuple[T, Task]]] = {}
+    for source, task in tasks():
+        place = _place_or_none(task, keep_suffix)
+        whole = None if place is None else whole_of_tile(place)
+        if whole is not None and place is not None:
+            others.setdefault(whole, {})[place] = source, task
+    for source, task in tasks() if others else ():
+        place = _place_or_none(task, keep_suffix)
+        if place in others:
+            yield source, task, others[place]
+
+
+def _place_or_none(task: Task, keep_suffix: bool) -> str | None:
+    try:
+        return place_of(task.name, keep_suffix)
+    except ExchangeError:
+        return None  # it is refused alone, when its turn comes
+
+
+def check_within(out: str, target: str, place: str) -> None:
+    """Refuse a place from which a symbolic link leads out of the archive.
+
+    Raises
+    ------
+    ExchangeError
+        If it does; what is elsewhere is nobody's to replace.
+    """
+    top, real = os.path.realpath(out), os.path.realpath(target)
+    try:
+        is_within = os.path.commonpath([top, real]) == top
+    except ValueError:  # another drive
+        is_within = False
+    if not is_within:
+        raise ExchangeError(
+            f"{place} leads out of the archive by a symbolic link, to {real}; "
+            "expected a file or directory of the archive itself"
+        )
+
+
 def check_distinct(tasks: Iterable[tuple[str, Task]], keep_suffix: bool) -> None:
     """Refuse two pictures that would be written to one path.
 
@@ -73,10 +149,9 @@ def check_distinct(tasks: Iterable[tuple[str, Task]], keep_suffix: bool) -> None
     """
     taken: dict[str, tuple[str, str]] = {}
     for source, task in tasks:
-        try:
-            place = place_of(task.name, keep_suffix)
-        except ExchangeError:
-            continue  # it is refused alone, when its turn comes
+        place = _place_or_none(task, keep_suffix)
+        if place is None:
+            continue
         if place in taken:
             other_source, other = taken[place]
             told = (
