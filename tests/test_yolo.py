@@ -21,6 +21,7 @@ from foreign_files import (
     pictures_of,
     survives,
 )
+from iidindex import IIDFile
 from iidindex.errors import ExchangeError
 from iidindex.formats.annotation import Picture
 from iidindex.formats.registry import writer_named
@@ -292,10 +293,35 @@ def test_what_is_lost():
         "that there was no group (class 'object')": 1,
         "masks without a pixel": 1,
         "pictures without a stated size, which were left out": 1,
+        "the pictures themselves, which are not copied: copy them to images/": 1,
     }
     assert sorted(sink.files) == ["data.yaml", "labels/a.txt"]
     assert sink.files["labels/a.txt"].count(b"\n") == 2
     assert class_names(sink.files["data.yaml"].decode()) == {0: "a", 1: "object"}
+
+
+def test_classes_have_the_order_of_their_names(tmp_path):
+    groups = {"a": "zebra", "b": None, "c": "ape", "d": "object"}
+    (tmp_path / "archive").mkdir()
+    for name, group in groups.items():
+        file = IIDFile()
+        file.meta.data = {"height": 9, "width": 9}
+        file.add(b"1", b"d", (1, 1, 3, 3), np.ones((2, 2), bool), *([group] if group else []))
+        file.save(tmp_path / f"archive/{name}.iid")
+    numbers = []
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path / "archive")
+        for which, order in enumerate(("path", "-path")):
+            out = tmp_path / f"out{which}"
+            report = index.entries.order_by(order).export(out, to="yolo")
+            yaml = (out / "data.yaml").read_text()
+            assert class_names(yaml) == {0: "ape", 1: "object", 2: "zebra"}
+            assert "val is train" in yaml
+            assert any("not copied" in told and n == 4 for told, n in report.lost.items())
+            numbers.append([(out / f"labels/{name}.txt").read_text()[0] for name in groups])
+        index.entries.where(group="zebra").export(tmp_path / "one", to="yolo")
+        assert class_names((tmp_path / "one/data.yaml").read_text()) == {0: "zebra"}
+    assert numbers == [["2", "1", "0", "1"]] * 2
 
 
 def test_joined_outline_as_others_draw_it():

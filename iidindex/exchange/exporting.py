@@ -27,6 +27,7 @@ from iidindex.exchange.tables import write_table
 from iidindex.files.frame_size import size_of
 from iidindex.formats.annotation import Annotation, Picture
 from iidindex.formats.registry import WRITERS, writer_named
+from iidindex.formats.writing import NumbersGroups, Session, WritableFormat
 from iidindex.masks.regions import Bool2D, Bytes
 from iidindex.model import BBox
 from iidindex.query.answers.entry import segments_of
@@ -155,7 +156,7 @@ def _written(
             for file in chosen:
                 write_subset(file, originals, filters.on_stale, sink, report)
         else:
-            session = writer.begin(sink)
+            session = _begun(writer, sink, chosen_files(question, catalog, filters))
             for picture in _pictures(chosen, originals, filters, report):
                 session.add(picture)
                 report.pictures += 1
@@ -165,6 +166,13 @@ def _written(
             session.finish()
             report.lost = dict(session.lost)
     return report
+
+
+def _begun(writer: WritableFormat, sink: LocalSink, files: Iterator[ChosenFile]) -> Session:
+    if not isinstance(writer, NumbersGroups):
+        return writer.begin(sink)
+    firsts = (next(iter(entry.groups), None) for file in files for entry in file.entries)
+    return writer.begin_with_groups(sink, firsts)
 
 
 def _check_paths(question: Entries, catalog: Catalog, filters: Filters) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from iidindex.formats.annotation import Picture
 
@@ -55,3 +56,11 @@ class WritableFormat(Protocol):
 
     def begin(self, sink: Sink) -> Session:
         """Begin an export; a writer of one file writes ``sink.name``."""
+
+
+@runtime_checkable
+class NumbersGroups(Protocol):
+    """A format in which groups are numbers, which should not depend on the order of pictures."""
+
+    def begin_with_groups(self, sink: Sink, first_groups: Iterable[str | None]) -> Session:
+        """Begin an export, the first group of each of its entries known; None where it has none."""

@@ -8,7 +8,7 @@ draws the same pixels.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,14 @@ from iidindex.masks.polygons import outlines
 Corners = npt.NDArray[np.int64]
 
 _NO_GROUP = "object"
+_PICTURES = "the pictures themselves, which are not copied: copy them to images/"
+# https://docs.ultralytics.com/datasets/segment/: both are needed, as directories or lists of files.
+_YAML = """\
+# Pictures belong into images/, each where its text is in labels/.
+# No picture was parted off: val is train, and so tells nothing of new pictures.
+train: images
+val: images
+"""
 
 
 class YoloWriter:
@@ -28,16 +36,30 @@ class YoloWriter:
     is_one_file = False
 
     def begin(self, sink: Sink) -> YoloSession:
-        """Begin an export."""
-        return YoloSession(sink)
+        """Begin an export whose classes are numbered as they come."""
+        return YoloSession(sink, ())
+
+    def begin_with_groups(self, sink: Sink, first_groups: Iterable[str | None]) -> YoloSession:
+        """Begin an export whose classes have the order of their names.
+
+        Numbers of classes are in every file, and a model that was trained knows no others: they
+        must not depend on which picture comes first.
+
+        Parameters
+        ----------
+        sink : Sink
+        first_groups : iterable of str or None
+            The first group of each entry; None for one that has no group.
+        """
+        return YoloSession(sink, sorted({_class_of(group) for group in first_groups}))
 
 
 class YoloSession:
     """One export under way."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, classes: Sequence[str]) -> None:
         self._sink = sink
-        self._classes: dict[str, int] = {}
+        self._classes = {name: number for number, name in enumerate(classes)}
         self._lost: dict[str, int] = {}
 
     @property
@@ -52,6 +74,7 @@ class YoloSession:
             self._lose("pictures without a stated size, which were left out")
             return
         size = (picture.width, picture.height)
+        self._lose(_PICTURES)
         lines = [line for entry in picture.entries if (line := self._line(entry, size))]
         self._sink.put(f"labels/{picture.name}.txt", "".join(lines).encode())
 
@@ -61,7 +84,7 @@ class YoloSession:
             f"  {number}: {json.dumps(name, ensure_ascii=False)}\n"
             for name, number in self._classes.items()
         )
-        text = f"train: images\nval: images\nnames:{' {}' if not names else ''}\n{names}"
+        text = f"{_YAML}names:{' {}' if not names else ''}\n{names}"
         self._sink.put("data.yaml", text.encode("utf-8", "backslashreplace"))
 
     def _lose(self, what: str, times: int = 1) -> None:
@@ -79,10 +102,14 @@ class YoloSession:
             self._lose(f"that there was no group (class {_NO_GROUP!r})")
         if len(polygons) > 1 or len(polygons[0]) > 1:
             self._lose("the parting of parts and holes, joined by lines of no width")
-        group = entry.groups[0] if entry.groups else _NO_GROUP
+        group = _class_of(entry.groups[0] if entry.groups else None)
         number = self._classes.setdefault(group, len(self._classes))
         corners = (one_outline(polygons) / size).reshape(-1).tolist()
         return f"{number} {' '.join(format(corner, '.9g') for corner in corners)}\n"
+
+
+def _class_of(first_group: str | None) -> str:
+    return _NO_GROUP if first_group is None else first_group
 
 
 def one_outline(polygons: Sequence[Sequence[Corners]]) -> Corners:
