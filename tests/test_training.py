@@ -98,6 +98,39 @@ def test_items_are_what_the_question_finds(index, name):
         assert item["image"] == [None] * len(of_one)
 
 
+@pytest.mark.parametrize("by", ["picture", "entry", "individual"])
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_groups_that_are_asked_for(index, name, by):
+    question = QUESTIONS[name](index.entries)
+    groups_of = {(one.path, one.key): one.groups for one in question}
+    data = question.dataset(by=by, groups=True)
+    for item in (*data, *pickle.loads(pickle.dumps(data))):
+        assert tuple(item) == (*NAMES, "groups")
+        paths = item["path"] if by == "individual" else [item["path"]] * len(item["keys"])
+        keys = zip(paths, item["keys"].tolist(), strict=True)
+        assert item["groups"] == [groups_of[key] for key in keys]
+    if len(data):
+        assert data.collate([data[0]])["groups"] == [data[0]["groups"]]
+    if name == "all":
+        assert len(set(groups_of.values())) > 1
+    with pytest.raises(QueryError, match="groups is 'plants'; expected True or False"):
+        question.dataset(groups="plants")
+
+
+def test_groups_belong_to_the_masks_that_can_be_read(index, archive):
+    whole = index.entries.dataset(by="individual", groups=True, on_stale="skip")
+    before = {path: groups for item in whole for path, groups in told_by_path(item)}
+    gone = next(path for item in whole if len(item["keys"]) > 1 for path in item["path"][:1])
+    (archive / gone).unlink()
+    after = {path: groups for item in whole for path, groups in told_by_path(item)}
+    assert after == {path: groups for path, groups in before.items() if path[0] != gone}
+
+
+def told_by_path(item):
+    names = zip(item["path"], item["keys"].tolist(), strict=True)
+    return zip(names, item["groups"], strict=True)
+
+
 def test_pictures_that_are_there_are_named(pond, tmp_path):
     photo = os.path.realpath(tmp_path / "pond" / "photo.png")
     images = {"c.iid": None, "one/a.iid": photo, "one/b.iid": photo}

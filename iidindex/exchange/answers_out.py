@@ -68,7 +68,9 @@ class Entries(Asked):
             self, self._catalog, self._originals, self._filters, out, to, dry_run, progress, by
         )
 
-    def dataset(self, by: By = "picture", *, on_stale: OnStale | None = None) -> Dataset:
+    def dataset(
+        self, by: By = "picture", *, groups: bool = False, on_stale: OnStale | None = None
+    ) -> Dataset:
         """The hits as a map-style data set for training code, PyTorch's and others'.
 
         Parameters
@@ -77,6 +79,8 @@ class Entries(Asked):
             What an item is: a file with its hits, one hit, or all hits of one individual, over all
             files. Files without hits are no items; but if whole files are asked for, those without
             entries are, at the end.
+        groups : bool
+            Give items the groups of each mask, too, under ``groups``.
         on_stale : {"error", "skip", "warn"}, optional
             As in `reading`: of a file that cannot be read, no mask is in the items.
 
@@ -101,7 +105,7 @@ class Entries(Asked):
 
         question = self.reading(on_stale=on_stale)
         with question._asked() as asked:
-            return dataset(asked, self._catalog, self._originals, question._filters, by)
+            return dataset(asked, self._catalog, self._originals, question._filters, by, groups)
 
     def to_supervision(self, path: str) -> Any:
         """The hits in one file as ``supervision.Detections``, with masks as its ``CompactMask``.

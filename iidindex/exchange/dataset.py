@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, SupportsIndex, TypeAlias, TypedDict
+from typing import Any, Literal, NotRequired, SupportsIndex, TypeAlias, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from iidindex.catalog.catalogue import Catalog, Elsewhere
 from iidindex.catalog.dialect import Text
+from iidindex.catalog.file_rows import groups_of_entries
 from iidindex.catalog.lookup import numbers
 from iidindex.errors import QueryError, SourceError
 from iidindex.exchange.chosen import KnownFile, files_without_entries, known_files
@@ -54,6 +55,7 @@ class Item(TypedDict):
     path: str | list[str]
     image: str | list[str | None] | None
     meta: Any
+    groups: NotRequired[list[tuple[str, ...]]]
 
 
 class Dataset:
@@ -74,10 +76,11 @@ class Dataset:
     - ``path``: of the file, inside its root;
     - ``image``: where the picture's own file lies, or None if the metadata name none that is there;
     - ``meta``: the metadata of the file.
+    - ``groups``, if they were asked for: list of n tuples of str, sorted: the groups of each mask.
 
-    If items are individuals, the last three are lists of n, one for each mask. To ask for an item
-    raises what `Entry.mask` does, unless ``on_stale`` allows it; then masks that cannot be read are
-    not in it. If an ingest has changed its entries meanwhile, it is a `QueryError`.
+    If items are individuals, path, image and metadata are lists of n, one for each mask. To ask
+    for an item raises what `Entry.mask` does, unless ``on_stale`` allows it; then masks that cannot
+    be read are not in it. If an ingest has changed its entries meanwhile, it is a `QueryError`.
     """
 
     def __init__(
@@ -87,12 +90,14 @@ class Dataset:
         by: By,
         on_stale: OnStale,
         listed: tuple[NumberList, NumberList, NumberList],
+        has_groups: bool = False,
     ) -> None:
         self._catalog = catalog
         self._originals = originals
         self._process = os.getpid()
         self._by = by
         self._on_stale = on_stale
+        self._has_groups = has_groups
         # Of entries; where each item begins among them, and where all end; of files without any.
         self._ids, self._begins, self._empty = listed
 
@@ -132,12 +137,18 @@ class Dataset:
                 raise _changed(nth)
             rows = [by_id[entry_id] for entry_id in ids.tolist()]
             files = known_files(connection, list({row[1] for row in rows}))
-        return self._item(rows, files)
+            groups = _groups_of(connection, rows) if self._has_groups else None
+        return self._item(rows, files, groups)
 
     def __iter__(self) -> Iterator[Item]:
         return (self[nth] for nth in range(len(self)))
 
-    def _item(self, rows: Sequence[Sequence[Any]], files: dict[int, KnownFile]) -> Item:
+    def _item(
+        self,
+        rows: Sequence[Sequence[Any]],
+        files: dict[int, KnownFile],
+        groups: list[tuple[str, ...]] | None,
+    ) -> Item:
         segments, places = places_of(rows)
         originals, on_stale = self._of_this_process(), self._on_stale
         if len(rows) == 1:
@@ -151,7 +162,7 @@ class Dataset:
             of_each = [known[rows[place][1]] for place in kept]
             told = tuple([one[column] for one in of_each] for column in range(3))  # type: ignore[assignment]
         path, image, meta = told
-        return Item(
+        item = Item(
             masks=[masks[place] for place in kept],
             boxes=segments.bbox[kept],
             areas=segments.area[kept],
@@ -161,6 +172,9 @@ class Dataset:
             image=image,
             meta=meta,
         )
+        if groups is not None:
+            item["groups"] = [groups[place] for place in kept]
+        return item
 
     def _without_masks(self, nth: int) -> Item:
         first = nth - (len(self._begins) - 1)
@@ -171,7 +185,7 @@ class Dataset:
             raise _changed(nth)
         path, image, meta = _told(found[file_id])
         none = np.empty(0, np.int64)
-        return Item(
+        item = Item(
             masks=[],
             boxes=none.reshape(0, 4),
             areas=none,
@@ -181,6 +195,9 @@ class Dataset:
             image=image,
             meta=meta,
         )
+        if self._has_groups:
+            item["groups"] = []
+        return item
 
     def _of_this_process(self) -> Originals:
         if self._process != os.getpid():
@@ -195,13 +212,16 @@ class Dataset:
         It is what a ``DataLoader`` takes as ``collate_fn``: masks differ in size and number, and
         so cannot be stacked.
         """
-        return {name: [item[name] for item in items] for name in Item.__annotations__}  # type: ignore[literal-required]
+        has_groups = bool(items) and "groups" in items[0]
+        names = [name for name in Item.__annotations__ if name != "groups" or has_groups]
+        return {name: [item[name] for item in items] for name in names}  # type: ignore[literal-required]
 
     def __reduce__(self) -> tuple[Callable[..., Dataset], tuple[Any, ...]]:
         catalog = self._catalog
         elsewhere = catalog if isinstance(catalog, Elsewhere) else catalog.elsewhere
         listed = (self._ids, self._begins, self._empty)
-        return Dataset, (elsewhere, self._originals, self._by, self._on_stale, listed)
+        of = (elsewhere, self._originals, self._by, self._on_stale, listed, self._has_groups)
+        return Dataset, of
 
     def __repr__(self) -> str:
         return f"<Dataset of {len(self)} by {self._by}, {len(self._ids)} masks>"
@@ -213,10 +233,13 @@ def dataset(
     originals: Originals,
     filters: Filters,
     by: By,
+    groups: bool = False,
 ) -> Dataset:
     """List what a question finds, which is being asked; see `Entries.dataset`."""
     if by not in ("picture", "entry", "individual"):
         raise QueryError(f"by is {by!r}; expected picture, entry or individual")
+    if not isinstance(groups, bool):
+        raise QueryError(f"groups is {groups!r}; expected True or False (`where` chooses groups)")
     ids = question.ids()
     empty = np.empty(0, np.int64)
     begins = np.arange(len(ids) + 1)
@@ -226,7 +249,7 @@ def dataset(
     if by == "picture":
         empty = np.array(files_without_entries(question.connection, filters), np.int64)
     listed = (NumberList(ids), NumberList(begins), NumberList(empty))
-    return Dataset(catalog, originals, by, filters.on_stale, listed)
+    return Dataset(catalog, originals, by, filters.on_stale, listed, groups)
 
 
 def owners_of(connection: Connection, by: str, ids: Ints) -> Ints:
@@ -236,6 +259,20 @@ def owners_of(connection: Connection, by: str, ids: Ints) -> Ints:
         for low in range(0, len(ids), _TOGETHER)
     ]
     return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def _groups_of(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[tuple[str, ...]]:
+    """The groups of each row of ``HIT_COLUMNS``, sorted."""
+    spans: dict[int, tuple[int, int]] = {}
+    for row in rows:
+        low, high = spans.get(row[1], (row[0], row[0]))
+        spans[row[1]] = min(low, row[0]), max(high, row[0])
+    found: dict[int, list[str]] = {row[0]: [] for row in rows}
+    wanted = [(file_id, *span) for file_id, span in spans.items()]
+    for entry_id, name in groups_of_entries(connection, wanted):
+        if entry_id in found:
+            found[entry_id].append(name)
+    return [tuple(sorted(found[row[0]])) for row in rows]
 
 
 def _together(owners: Ints) -> tuple[Ints, Ints]:
