@@ -206,3 +206,43 @@ def test_in_the_shell(fruit, place, capsys):
     assert keys("--not-domain", "", "--not-domain", "hex:ff", "--not-path", "a/*") == asked(
         slow, lambda p, e, g: e.domain in (b"tree", b"bush") and p[0] != "a"
     )
+
+
+UNKNOWN = [
+    ("not_group", "rond", "no group 'rond' in this index; did you mean 'round'?"),
+    ("not_group", ["red", "rond"], "no group 'rond' in this index; did you mean 'round'?"),
+    ("not_domain", b"tre", "no domain 'tre' in this index; did you mean 'tree'?"),
+    ("not_path", "a/3.iid", "no indexed file has a path that fits 'a/3.iid'; did you mean "),
+    ("not_path", ["a/1.iid", "z/*"], "no indexed file has a path that fits 'z/*'; "),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "told"), UNKNOWN)
+def test_what_is_excluded_and_unknown_is_told(fruit, name, value, told, capsys):
+    index, _ = fruit
+    asked = index.entries.where(**{name: value})
+    (line,) = asked.unknown_exclusions(lambda one: repr(one.decode()))
+    assert line.startswith(told)
+    assert line.endswith("(so that leaves nothing out)")
+    assert index.entries.where(not_group="ripe", not_path="b/*").unknown_exclusions() == []
+    db = str(index._catalog.store.location)
+    option = f"--{name.replace('_', '-')}"
+    values = [value] if isinstance(value, (str, bytes)) else value
+    words = [
+        word for one in values for word in (option, one.decode() if isinstance(one, bytes) else one)
+    ]
+    for verb in (["find"], ["find", "--count"], ["at", "1", "1"], ["overlaps"]):
+        assert run(["--db", db, *verb, *words]) == 0
+        assert capsys.readouterr().err == f"iidindex: {line}\n"
+    assert run(["--db", db, "find", "--not-group", "ripe"]) == 0
+    assert capsys.readouterr().err == ""
+    # Where nothing is found, what is asked for and unknown is told instead.
+    assert run(["--db", db, "find", "--group", "nothing", *words]) == 1
+    assert "nothing" in capsys.readouterr().err
+
+
+def test_an_export_tells_it_too(fruit, tmp_path, capsys):
+    index, _ = fruit
+    words = ["--to", "csv", "-o", str(tmp_path / "x.csv"), "--not-group", "rond"]
+    assert run(["--db", str(index._catalog.store.location), "export", *words]) == 0
+    assert "did you mean 'round'? (so that leaves nothing out)" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import click
 from iidindex.cli.bar import Bar
 from iidindex.cli.filter_options import filter_options, narrowed, reading_option
 from iidindex.cli.format_list import formats_told
-from iidindex.cli.hint import hint
+from iidindex.cli.hint import hint, hint_excluded
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, SOME_FAILED, printable
 from iidindex.exchange.exporting import export_formats
@@ -89,6 +89,7 @@ def export(
         if not asked.exists():
             hint(asked)
             return NOTHING_FOUND
+        hint_excluded(asked)
         with Bar("exporting") as bar:
             report = asked.export(output, to, by=by, dry_run=dry_run, progress=bar.show)
     if dry_run:

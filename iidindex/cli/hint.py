@@ -29,3 +29,13 @@ def hint(*questions: Entries, before: str = "") -> None:
     line = ": ".join(filter(None, (before, told)))
     if line:
         click.echo(f"iidindex: {printable(line)}", err=True)
+
+
+def hint_excluded(*questions: Entries) -> None:
+    """Say on standard error what these questions exclude that is nowhere in the index."""
+    told: dict[str, None] = {}
+    with suppress(IIDIndexError):
+        for one in questions:
+            told.update(dict.fromkeys(one.unknown_exclusions(quoted)))
+    for line in told:
+        click.echo(f"iidindex: {printable(line)}", err=True)

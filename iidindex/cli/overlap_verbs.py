@@ -10,7 +10,7 @@ import click
 from iidindex.cli.bar import Bar
 from iidindex.cli.completion import PATH
 from iidindex.cli.filter_options import narrowed, reading_option, selection_options
-from iidindex.cli.hint import hint
+from iidindex.cli.hint import hint, hint_excluded
 from iidindex.cli.opening import open_to_change
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, SOME_FAILED, printable
@@ -79,6 +79,8 @@ def overlaps(
         code = write(found, form, OVERLAP, (*_SHOWN, *_FIGURES), _DOMAINS)
         if code == NOTHING_FOUND:
             hint(*questions)
+        else:
+            hint_excluded(*questions)
         return code
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from iidindex.cli.hint import hint
+from iidindex.cli.hint import hint, hint_excluded
 from iidindex.cli.iidtext import told as told_of
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
@@ -148,6 +148,8 @@ def _tell(answer: Answered, form: Form) -> int:
         code = write(answer.records, form, answer.kind, answer.shown, answer.where_several)
     if code == NOTHING_FOUND:
         hint(*answer.asked)
+    else:
+        hint_excluded(*answer.asked)
     return code
 
 

@@ -405,6 +405,25 @@ class Entries(Tabular):
 
         return why_nothing(self._catalog, self._filters, show)
 
+    def unknown_exclusions(self, show: Callable[[bytes], str] = repr) -> list[str]:
+        """Names that this question excludes, as `not_group` does, and that are nowhere.
+
+        They leave nothing out, which is as it should be, or they are misspelt.
+
+        Parameters
+        ----------
+        show : callable
+            How domains are written.
+
+        Returns
+        -------
+        list of str
+            A line of text for each filter that has one, with what is similar.
+        """
+        from iidindex.query.question.diagnosis import unknown_exclusions
+
+        return unknown_exclusions(self._catalog, self._filters, show)
+
     def __repr__(self) -> str:
         return f"<Entries {self._filters}>"
 

@@ -65,6 +65,29 @@ def why_nothing(catalog: Catalog, filters: Filters, show: Show = repr) -> str | 
         return next((told for check in checks if (told := check()) is not None), None)
 
 
+def unknown_exclusions(catalog: Catalog, filters: Filters, show: Show = repr) -> list[str]:
+    """Names that a question excludes and that no indexed file has, a line for each filter.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    filters : Filters
+    show : callable
+        How domains are written.
+
+    Returns
+    -------
+    list of str
+    """
+    excluding = [name for name in filters.given if FILTERS[name].is_excluding]
+    if not excluding:
+        return []
+    with catalog.reading() as connection:
+        search = _Search(connection, filters, show)
+        found = [search.excluded(name) for name in excluding]
+    return [f"{told} (so that leaves nothing out)" for told in found if told is not None]
+
+
 def _rank(known: Mapping[str, Filter], name: str) -> tuple[int, int]:
     """What is asked of files comes first, and a domain before what is in it."""
     tables = ["files", "iids", "groups", "entries"]
@@ -181,6 +204,17 @@ class _Search:
                 )
                 return f"{reached}; all masks lie in {_where(frame)}{_turned(box, frame)}"
         return self._turned_around()
+
+    def excluded(self, name: str) -> str | None:
+        """The first name that a filter excludes and that is nowhere."""
+        wanted = self.filters.get(name)
+        column = FILTERS[name].known
+        if column is files.c.path:
+            each = (replace(self, filters=Filters({"path": path})).path() for path in wanted)
+            return next(filter(None, each), None)
+        if column is None:
+            return None
+        return self._unknown(name.removeprefix("not_"), wanted, select(column).distinct())
 
     def left_out(self) -> str | None:
         """Whether something fits that is left out, and by what."""
