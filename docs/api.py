@@ -35,6 +35,8 @@ CHAPTERS = {
         "query.linkage.links.Link",
         "query.linkage.sharing.Related",
         "query.linkage.cooccurring.Cooccurrence",
+        "query.comparison.tracks.Tracks",
+        "query.comparison.tracks.Track",
         "query.holdings.inventory.IIDCount",
         "query.holdings.inventory.GroupCount",
         "query.answers.indexed_file.IndexedFile",

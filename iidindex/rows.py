@@ -289,6 +289,17 @@ RELATED = Kind(
 )
 IID_ALONE = Kind("an IID", _iid(lambda iid: iid))
 IID_COUNT = Kind("an IID and how often it is met", (*_IID, *_integers("files", "entries")))
+_TRACK = (
+    *_integers("files", "entries", "gaps", "area_min"),
+    *_plain(Type.REAL, "area_mean"),
+    *_integers("area_max"),
+    *_plain(Type.REAL, "displacement", nullable=True),
+)
+TRACK = Kind("an IID followed by path", (*_IID, *_text("first", "last"), *_TRACK))
+TRACK_BY_METADATA = Kind(
+    "an IID followed by metadata",
+    (*_IID, *_plain(Type.JSON, "first", "last", nullable=True), *_TRACK),
+)
 COOCCURRENCE = Kind("an IID that is together with another", (*_IID, *_integers("count", "pixels")))
 GROUP = Kind("a group", (*_text("name"), *_integers("files", "entries")))
 STEP = Kind(
@@ -323,7 +334,7 @@ _KINDS = {
     kind.name: kind
     for kind in (
         *(FILE_ENTRY, ENTRY, NEAREST, OVERLAP, FILE, LINK, RELATED, IID_ALONE, IID_COUNT),
-        *(COOCCURRENCE, GROUP, STEP, ROOT, PROBLEM, CHANGE),
+        *(TRACK, TRACK_BY_METADATA, COOCCURRENCE, GROUP, STEP, ROOT, PROBLEM, CHANGE),
     )
 }
 

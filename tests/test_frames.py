@@ -38,6 +38,8 @@ def answers(index):
         "related": index.related("2020/a.iid"),
         "cooccurring": index.cooccurring(b"tree"),
         "iids": index.iids(),
+        "tracks": index.tracks(),
+        "tracks by metadata": index.tracks("meta.day"),
         "groups": index.groups(),
         "files": index.files(),
     }
@@ -54,6 +56,7 @@ def nothing(index):
         "links": index.links(b"nobody"),
         "cooccurring": index.cooccurring(b"nobody"),
         "iids": index.iids(prefix=b"nobody"),
+        "tracks": index.tracks(prefix=b"nobody"),
         "files": index.files(state="failed"),
     }
 
@@ -74,6 +77,7 @@ NAMES = [
     "related",
     "cooccurring",
     "iids",
+    "tracks",
     "groups",
     "files",
 ]
@@ -119,6 +123,8 @@ def test_the_schemas():
         (rows.RELATED, [exact, integer, real, exact]),
         (rows.IID_COUNT, [*iid, integer, integer]),
         (rows.GROUP, [exact, integer, integer]),
+        (rows.TRACK, [*iid, exact, exact, *[integer] * 4, real, integer, "double"]),
+        (rows.TRACK_BY_METADATA, [*iid, texts, texts, *[integer] * 4, real, integer, "double"]),
     ]:
         schema = arrow.schema_of(kind)
         told = [f"{field.type}{'' if field.nullable else ' not null'}" for field in schema]

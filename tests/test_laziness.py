@@ -186,4 +186,5 @@ def test_metadata_are_those_of_the_index(tmp_path, reads):
         assert index.files().to_dicts(fields) == wanted[::-1]
         assert index.links(b"tree").to_dicts(fields) == wanted[::-1]
         assert [entry.meta["day"] for entry in hits] == ["a", "b"]
+        assert index.tracks("meta.day", order_by="-files")[0][1:4] == ("a", "b", 2)
     assert reads == []

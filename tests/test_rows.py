@@ -17,6 +17,7 @@ from conftest import write_garden
 from iidindex import IID, QueryError
 from iidindex.cli.main import VERBS, run
 from iidindex.query.answers.indexed_file import IndexedFile
+from iidindex.query.comparison.tracks import Track
 from iidindex.query.holdings.inventory import GroupCount, IIDCount
 from iidindex.query.holdings.verify import Problem
 from iidindex.query.linkage.cooccurring import Cooccurrence
@@ -30,6 +31,8 @@ from iidindex.rows import (
     LINK,
     PROBLEM,
     RELATED,
+    TRACK,
+    TRACK_BY_METADATA,
     FileEntry,
     Type,
 )
@@ -53,6 +56,10 @@ CONTRACT = {
     "links": (["tree"], "path entries area location domain domain_b64"),
     "iids": ([], f"{IIDS} files entries"),
     "groups": ([], "name files entries"),
+    "tracks": (
+        [],
+        f"{IIDS} first last files entries gaps area_min area_mean area_max displacement",
+    ),
     "shared": (["2020/a.iid", "2021/c.iid"], IIDS),
     "related": (["2020/a.iid"], "path shared score location"),
     "cooccur": (["tree"], f"{IIDS} count pixels"),
@@ -117,6 +124,8 @@ def test_answers_can_be_sent_to_another_process(tmp_path, archive):
         index.ingest(archive)
         for answer in (
             index.iids(),
+            index.tracks(),
+            index.tracks("meta.day"),
             index.links(b"tree"),
             index.cooccurring(b"tree"),
             index.files(),
@@ -317,6 +326,8 @@ def test_cells_that_are_no_formulas(tmp_path, capfdbinary):
         (Cooccurrence, COOCCURRENCE),
         (IIDCount, IID_COUNT),
         (GroupCount, GROUP),
+        (Track, TRACK),
+        (Track, TRACK_BY_METADATA),
         (IndexedFile, FILE),
         (Problem, PROBLEM),
     ],
@@ -344,6 +355,7 @@ def test_rows_in_python_are_those_of_the_shell(call, tmp_path):
             "links": index.links(b"tree"),
             "iids": index.iids(),
             "groups": index.groups(),
+            "tracks": index.tracks(),
             "shared": index.shared("2020/a.iid", "2021/c.iid"),
             "related": index.related("2020/a.iid"),
             "cooccur": index.cooccurring(b"tree"),

@@ -47,6 +47,26 @@ def is_among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     return column.op("IN", is_comparison=True)(_Array(bindparam(name)))
 
 
+class Wide(ColumnElement[Any]):
+    """An integer of 64 bits, as all are to SQLite, which takes its time to say so."""
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[int]) -> None:
+        self.column = column
+
+
+@compiles(Wide, "sqlite")
+def _as_it_is(element: Wide, compiler: Any, **options: Any) -> str:
+    column: str = compiler.process(element.column, **options)
+    return column
+
+
+@compiles(Wide)
+def _widened(element: Wide, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(element.column, **options)} AS BIGINT)"
+
+
 class Ordered(Join):
     """A join whose left side SQLite takes first."""
 

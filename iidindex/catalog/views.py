@@ -17,6 +17,43 @@ _OVERLAP = (
     "o.pixels * 1.0 / max(b.area, o.pixels) AS b_in_a"
 )
 
+# Files in order within their roots; individuals in files, in roots, and over all.
+_TRACKS = f"""
+WITH placed AS (
+  SELECT f.id, f.root_id, f.path, r.name,
+         row_number() OVER (PARTITION BY f.root_id ORDER BY f.path) AS place
+  FROM files f JOIN roots r ON r.id = f.root_id WHERE f.state = 'ok'
+), seen AS (
+  SELECT e.iid_id, p.root_id, p.place, p.path, p.name, count(*) AS entries,
+         min(e.area) AS area_min, sum(e.area) AS area_sum, max(e.area) AS area_max,
+         min(e.minr) + max(e.maxr) AS row_twice, min(e.minc) + max(e.maxc) AS col_twice,
+         row_number() OVER (PARTITION BY e.iid_id ORDER BY p.path, p.name) AS nth,
+         row_number() OVER (PARTITION BY e.iid_id ORDER BY p.path DESC, p.name DESC) AS nth_last
+  FROM entries e JOIN placed p ON p.id = e.file_id GROUP BY e.iid_id, e.file_id
+), in_roots AS (
+  SELECT iid_id, max(place) - min(place) + 1 - count(*) AS gaps, count(*) AS files,
+         sum(entries) AS entries, min(area_min) AS area_min, sum(area_sum) AS area_sum,
+         max(area_max) AS area_max,
+         max(CASE nth WHEN 1 THEN path END) AS first,
+         max(CASE nth_last WHEN 1 THEN path END) AS last,
+         max(CASE nth WHEN 1 THEN row_twice END) AS first_row,
+         max(CASE nth WHEN 1 THEN col_twice END) AS first_col,
+         max(CASE nth_last WHEN 1 THEN row_twice END) AS last_row,
+         max(CASE nth_last WHEN 1 THEN col_twice END) AS last_col
+  FROM seen GROUP BY iid_id, root_id
+), whole AS (
+  SELECT iid_id, CAST(max(first) AS TEXT) AS first, CAST(max(last) AS TEXT) AS last,
+         sum(files) AS files, sum(entries) AS entries, sum(gaps) AS gaps,
+         min(area_min) AS area_min, sum(area_sum) * 1.0 / sum(entries) AS area_mean,
+         max(area_max) AS area_max, max(last_row) - max(first_row) AS rows_twice,
+         max(last_col) - max(first_col) AS cols_twice
+  FROM in_roots GROUP BY iid_id
+)
+SELECT {_IID}, w.first, w.last, w.files, w.entries, w.gaps, w.area_min, w.area_mean, w.area_max,
+       sqrt(w.rows_twice * w.rows_twice + w.cols_twice * w.cols_twice) / 2 AS displacement, w.iid_id
+FROM whole w JOIN iids i ON i.id = w.iid_id
+"""  # noqa: S608
+
 # What each view holds, and the statement it stands for. Their columns are a promise.
 VIEWS = {
     "indexed_files": (
@@ -45,6 +82,10 @@ VIEWS = {
         "sum(e.area) AS area, e.file_id, e.iid_id "
         "FROM entries e JOIN iids i ON i.id = e.iid_id JOIN files f ON f.id = e.file_id "
         "JOIN roots r ON r.id = f.root_id WHERE f.state = 'ok' GROUP BY e.iid_id, e.file_id",
+    ),
+    "tracks": (
+        "every IID, from the first of its files to the last, by path",
+        _TRACKS,
     ),
     "overlapping": (
         "every pair of entries that share pixels, of the files whose overlaps are stored",

@@ -93,8 +93,8 @@ def _type_of(filter_: Filter) -> click.ParamType:
     return MetaValue() if isinstance(filter_, Metadata) else click.INT
 
 
-_OPTIONS = [
-    click.option(
+_OPTIONS = {
+    name: click.option(
         f"--{name.replace('_', '-')}",
         name,
         type=_type_of(filter_),
@@ -102,7 +102,7 @@ _OPTIONS = [
         help=filter_.help,
     )
     for name, filter_ in FILTERS.items()
-]
+}
 limit_option = click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
 order_option = click.option(
     "--order-by",
@@ -142,9 +142,18 @@ def filter_options(function: F) -> F:
 
 def selection_options(function: F) -> F:
     """Give a verb the filters alone."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    return filters_named(*_OPTIONS)(function)
+
+
+def filters_named(*names: str) -> Callable[[F], F]:
+    """Give a verb some of the filters."""
+
+    def decorate(function: F) -> F:
+        for name in reversed(names):
+            function = _OPTIONS[name](function)
+        return function
+
+    return decorate
 
 
 def narrowed(

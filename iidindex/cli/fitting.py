@@ -12,6 +12,8 @@ from iidindex.cli.streams import is_terminal
 
 # Between two columns, and beside a heading that is wider than what stands below it.
 _GAP, _PADDING = 2, 2
+# Columns that may be shortened: they hold paths, also where individuals begin and end.
+_PATHS = {"path", "location", "first", "last"}
 # The least of a path that tells something.
 _LEAST = 12
 # What has more digits before the point is not rounded further.
@@ -88,7 +90,7 @@ def fitted(
         return [list(row) for row in cells], _PADDING
     widths = [max(pair) for pair in zip(headings, longest, strict=True)]
     excess = excess_with(0)
-    paths = [nth for nth, name in enumerate(names) if {"path", "location"} & {*name.split("_")}]
+    paths = [nth for nth, name in enumerate(names) if _PATHS & {*name.split("_")}]
     while excess > 0 and paths:
         widest = max(paths, key=widths.__getitem__)
         if widths[widest] <= max(headings[widest], _LEAST):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH, PREFIX
-from iidindex.cli.filter_options import limit_option
+from iidindex.cli.filter_options import filters_named, limit_option
 from iidindex.cli.hint import hint
 from iidindex.cli.iidtext import address_and_domain, told
 from iidindex.cli.opening import open_to_ask
+from iidindex.cli.order_options import least_files_option, named_order
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.questions import Answer, Answered, Question, question
 from iidindex.cli.terminal import NOTHING_FOUND
 from iidindex.errors import SeveralDomainsError
 from iidindex.index import Index
 from iidindex.model import IID
+from iidindex.query.holdings.inventory import ORDERS
 from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED, STEP
 
 _domain = click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
@@ -41,18 +45,23 @@ def links(index: Index, address: bytes | IID, domain: bytes | None) -> Answered:
 @click.command()
 @click.option("--prefix", type=PREFIX, help="What the address begins with.")
 @_domain
+@filters_named("root", "path")
+@least_files_option
+@named_order(ORDERS)
 @limit_option
 @row_options(IID_COUNT)
 @click.pass_obj
-def iids(
-    db: str, /, prefix: bytes | None, domain: bytes | None, limit: int | None, form: Form
-) -> int:
-    """List the individuals, and in how many files and entries they appear."""
+def iids(db: str, /, orders: tuple[str, ...], min_files: int, form: Form, **options: Any) -> int:
+    """List the individuals, and in how many files and entries they appear.
+
+    They come by address, then by domain, unless another order is asked for.
+    """
+    limit = options.pop("limit")
     with open_to_ask(db) as index:
-        found = index.iids(prefix=prefix, domain=domain, limit=limit)
+        found = index.iids(min_files=min_files, order_by=orders, limit=limit, **options)
         code = write(found, form, IID_COUNT, ("domain", "address", "files", "entries"))
         if code == NOTHING_FOUND:
-            hint(index.entries.where(prefix=prefix, domain=domain))
+            hint(index.entries.where(**options))
         return code
 
 

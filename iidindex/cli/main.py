@@ -54,6 +54,7 @@ VERBS = {
     "files": ("file_verbs", "List the indexed files, and those that are missing or failed."),
     "links": ("link_verbs", "List the files in which an individual appears."),
     "iids": ("link_verbs", "List the individuals, and in how many files and entries they appear."),
+    "tracks": ("tracks_verb", "Follow individuals from the first of their files to the last."),
     "groups": ("link_verbs", "List the groups, and how many files and entries they have."),
     "shared": ("link_verbs", "List the individuals that appear in every one of the files named."),
     "related": (

@@ -1,9 +1,9 @@
-"""Questions whose answers can be taken elsewhere: written as files, or handed to training code."""
+"""Questions whose answers go further: followed over files, written, or handed to training code."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from iidindex.query.entries import Entries as Asked
@@ -12,6 +12,7 @@ from iidindex.query.pixels.originals import OnStale
 if TYPE_CHECKING:
     from iidindex.exchange.dataset import By, Dataset
     from iidindex.exchange.export_report import ExportReport
+    from iidindex.query.comparison.tracks import Tracks
 
 
 class Entries(Asked):
@@ -106,6 +107,72 @@ class Entries(Asked):
         question = self.reading(on_stale=on_stale)
         with question._asked() as asked:
             return dataset(asked, self._catalog, self._originals, question._filters, by, groups)
+
+    def tracks(
+        self,
+        by: str = "path",
+        *,
+        min_files: int = 1,
+        order_by: str | Iterable[str] = (),
+        limit: int | None = None,
+        exact: bool = False,
+    ) -> Tracks:
+        """Follow the individuals of the hits from the first of their files to the last.
+
+        Parameters
+        ----------
+        by : str
+            What files are ordered by: ``path``, or what their metadata say, such as
+            ``meta.frame``; see `order_by` for the order of its values. Files that say nothing
+            come last. Where files tie, they come by path, then by the names of their roots.
+        min_files : int
+            Only individuals that are in so many files.
+        order_by : str or iterable of str
+            ``address domain first last files entries gaps area_min area_mean area_max
+            displacement``, with ``-`` for descending; what is unknown comes last. Where individuals
+            tie, and without this, they come by address, then by domain, none first.
+        limit : int, optional
+            How many at the most.
+        exact : bool
+            Measure the displacement between centroids of masks. The originals are read for it: the
+            masks in the first and in the last file of each individual that is in the answer.
+
+        Returns
+        -------
+        Tracks
+            A row for each individual, asked for when they are read: ``iid first last files entries
+            gaps area_min area_mean area_max displacement``. ``count()`` tells how many there are.
+
+        Raises
+        ------
+        QueryError
+            If an argument has not its form, or the question has an order or a limit of its own.
+        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `Entry.mask`, with `exact`, or if the question looks at pixels. Where files are left
+            out (`reading`), displacements from and to them are None.
+
+        Notes
+        -----
+        Files are those that fit what is asked of files: their path, root and metadata. All that is
+        asked of entries and individuals leaves this list as it is, so a file in which no entry of
+        an individual fits is a gap, as is a file without any entry. An individual in several roots
+        has one row: its gaps are those between its first and its last file in each root, added, and
+        ``first`` and ``last`` are those of all its files. Several entries in one file are one
+        appearance, whose box is the one around them all; with `exact`, pixels that they share
+        count each time.
+        """
+        from iidindex.query.comparison.tracks import tracks
+
+        return tracks(
+            self._catalog,
+            self._originals,
+            self._filters,
+            by=by,
+            min_files=min_files,
+            order_by=order_by,
+            limit=limit,
+            exact=exact,
+        )
 
     def to_supervision(self, path: str) -> Any:
         """The hits in one file as ``supervision.Detections``, with masks as its ``CompactMask``.

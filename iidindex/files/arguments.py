@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import SupportsIndex, cast
+from typing import Any, SupportsIndex, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -138,6 +138,30 @@ def check_number(value: object, name: str) -> int | None:
     if not 0 <= number < 2**63:
         raise QueryError(f"{name} is {number}; expected 0 … {2**63 - 1}")
     return number
+
+
+def read_order(given: str | Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Criteria of an order, each of which may have a ``-`` before it.
+
+    Raises
+    ------
+    QueryError
+        If one is not known.
+    """
+    if isinstance(given, str):
+        given = (given,)
+    try:
+        names = tuple(given)
+    except TypeError:
+        raise QueryError(f"order_by must be names, not {given!r:.200}") from None
+    name: Any
+    for name in names:
+        if not isinstance(name, str) or name.removeprefix("-") not in known:
+            raise QueryError(
+                f"order_by is {name!r:.200}; expected one of {', '.join(known)}, with a - before "
+                "it to begin with the largest"
+            )
+    return names
 
 
 def is_one_of(value: object, *known: str) -> bool:

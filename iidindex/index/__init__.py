@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from iidindex.index.comparing import Comparison
 from iidindex.index.linking import Linkage
 from iidindex.index.maintaining import Upkeep
 from iidindex.index.picturing import Pictures
@@ -14,7 +15,7 @@ from iidindex.query.holdings.raw_sql import SQLRows, Value, ask
 from iidindex.query.single_entry import entry_of
 
 
-class Index(Pictures, Linkage, Upkeep):
+class Index(Pictures, Linkage, Comparison, Upkeep):
     """An index over an archive of ``.iid`` files. May be shared by threads.
 
     Parameters
@@ -74,7 +75,7 @@ class Index(Pictures, Linkage, Upkeep):
         ----------
         statement : str
             In SQLite's SQL. The views are ``found indexed_files members appearances
-            overlapping``.
+            tracks overlapping``.
         parameters : mapping, optional
             What ``:name`` in it stands for.
 

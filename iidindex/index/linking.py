@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from iidindex.index.opened import Opened
 from iidindex.model import IID
 from iidindex.query.answers.records import LazyRecords, Records
+from iidindex.query.question.asked import Filters
 from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED
 
 if TYPE_CHECKING:
@@ -195,7 +196,11 @@ class Linkage(Opened):
         self,
         *,
         prefix: bytes | None = None,
-        domain: bytes | None = None,
+        domain: bytes | Iterable[bytes] | None = None,
+        root: str | None = None,
+        path: str | None = None,
+        min_files: int = 1,
+        order_by: str | Iterable[str] = (),
         limit: int | None = None,
     ) -> Records[IIDCount]:
         """IIDs of the archive, and how often each is met.
@@ -204,20 +209,35 @@ class Linkage(Opened):
         ----------
         prefix : bytes, optional
             What the address begins with.
-        domain : bytes, optional
+        domain : bytes, or iterable of them, optional
             ``b""`` for IIDs without a domain; without this, of any domain.
+        root, path : str, optional
+            Only in files of this root, and with this path or pattern, as in `Entries.where`. They
+            are counted in these alone.
+        min_files : int
+            Only IIDs that are in so many files.
+        order_by : str or iterable of str
+            ``address domain files entries``, with ``-`` for descending. Where IIDs tie, and without
+            this, they come by address, then by domain, none first.
         limit : int, optional
             How many at the most.
 
         Returns
         -------
         Records of IIDCount
-            By address, then by domain: ``iid files entries``. They come one after the other as
-            they are iterated over, or made a table of; ``len``, ``[…]`` and ``==`` keep all.
+            ``iid files entries``. They come one after the other as they are iterated over, or made
+            a table of; ``len``, ``[…]`` and ``==`` keep all. With an order by something else than
+            the address, all are counted before the first comes.
+
+        Raises
+        ------
+        QueryError
+            If an argument has not its form.
         """
         from iidindex.query.holdings.inventory import iids
 
-        found = iids(self._catalog, prefix=prefix, domain=domain, limit=limit)
+        filters = Filters().where(prefix=prefix, domain=domain, root=root, path=path)
+        found = iids(self._catalog, filters, min_files=min_files, order_by=order_by, limit=limit)
         return LazyRecords(IID_COUNT, found)
 
     def groups(self) -> Records[GroupCount]:

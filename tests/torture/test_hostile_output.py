@@ -75,6 +75,7 @@ def drawn(verb, output):
 ROWS = [
     ["find"], ["at", 5, 5], ["region", 0, 0, 99, 99], ["nearest", 5, 5, "-k", 9],
     ["overlaps", "all.iid"], ["files"], ["links", "tree"], ["iids"], ["groups"], ["roots"],
+    ["tracks"], ["tracks", "--by", "meta.day", "--exact"],
     ["shared", "all.iid", "all.iid"], ["related", "all.iid"], ["cooccur", "tree"],
     ["chain", "tree", "pond"], ["verify"], ["sql", "SELECT * FROM found"],
     ["sql", f'SELECT address AS "{ESCAPE}", group_concat(domain) AS "=1+1" FROM found'],

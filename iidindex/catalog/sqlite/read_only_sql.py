@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +48,7 @@ def with_views(path: Path, name: str) -> Iterator[Connection]:
             assert isinstance(driver, sqlite3.Connection)
             # The views are of this connection alone; even so they count as writing.
             driver.execute("PRAGMA query_only = OFF")
+            _complete(driver)
             for view, (_, statement) in VIEWS.items():
                 driver.execute(f"CREATE TEMP VIEW {view} AS {statement}")
             driver.execute("PRAGMA query_only = ON")
@@ -73,6 +75,17 @@ def told(error: Exception) -> str | None:
     if "one statement at a time" in reason:
         return "SQL: one statement at a time"
     return f"SQL: {reason}"
+
+
+def _complete(driver: sqlite3.Connection) -> None:
+    """Give it what views need and SQLite may have been built without.
+
+    See https://www.sqlite.org/lang_mathfunc.html.
+    """
+    try:
+        driver.execute("SELECT sqrt(1)")
+    except sqlite3.OperationalError:
+        driver.create_function("sqrt", 1, math.sqrt, deterministic=True)
 
 
 def _allow_all(driver: sqlite3.Connection, *_: object) -> None:

@@ -231,6 +231,11 @@ class LazyRecords(Records[T_co]):
     def _ask(self) -> Iterator[T_co]:
         return self._asking()
 
+    def __iter__(self) -> Iterator[T_co]:
+        # A list that is made of it asks for the length before the first record: that keeps all,
+        # and nothing is to be asked twice.
+        yield from self._ask() if self._kept is None else self._kept
+
     def __reduce__(self) -> tuple[type[Records[T_co]], tuple[Kind, list[T_co]]]:
         # Elsewhere there may be no index to ask.
         return Records, (self._kind, self._all())

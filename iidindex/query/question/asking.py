@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, TypeVar
 
@@ -38,6 +38,7 @@ _SEGMENT = itemgetter(*range(10), 16)
 # which nothing else is kept.
 _ROWS = 1024
 _SEGMENTS = 8192
+_OUTLINES = 1 << 18
 # Values that SQLite takes in one statement.
 _PARAMETERS = 10_000
 
@@ -138,6 +139,25 @@ class Question:
             if left == 0:
                 return
 
+    def outlines(self, with_ids: bool = False) -> Iterator[Ints]:
+        """The hits, one file after the other, some at a time.
+
+        Yields
+        ------
+        ndarray of int64, shape (n, 5) or (n, 4)
+            Rows of ``OUTLINE_COLUMNS``, with or without the ids; `boxes_of` tells their boxes.
+        """
+        width = len(sql.OUTLINE_COLUMNS) - (not with_ids)
+        if self._looked_at:
+            for found in self.segments():
+                rows = sql.outlines_of().run(self.connection, {"ids": found.id})
+                yield _integers(rows, len(sql.OUTLINE_COLUMNS))[:, :width]
+            return
+        statement = sql.outlines(self._shape, self.plan.way, with_ids)
+        with closing(statement.run(self.connection, self._values)) as rows:
+            while len(part := _integers(islice(rows, _OUTLINES), width)):
+                yield part
+
     def _looked_at_segments(self, statement: Statement, size: int) -> Iterator[Segments]:
         with closing(statement.parts(self.connection, self._values, size)) as fetched:
             parts = (Segments.of(rows) for rows in fetched)
@@ -164,6 +184,17 @@ class Question:
         statement = sql.hits(self._shape, self.plan.way)
         text, plan = statement.explained(self.connection, self._values)
         return "\n".join([str(self.plan), "", text, "", *(f"plan: {step}" for step in plan)])
+
+
+def boxes_of(outlines: Ints) -> Ints:
+    """The boxes in rows of ``OUTLINE_COLUMNS``: int64, shape (n, 4)."""
+    shifts = np.array([48, 32, 16, 0])
+    boxes: Ints = (outlines[:, 2, None] >> shifts) & 0xFFFF
+    return boxes
+
+
+def _integers(rows: Iterable[Row], width: int) -> Ints:
+    return np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, width)
 
 
 def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:

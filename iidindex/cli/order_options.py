@@ -1,0 +1,41 @@
+"""The options of verbs that list individuals: in which order, and how many files they need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import click
+
+from iidindex.cli.filter_options import F
+
+least_files_option = click.option(
+    "--min-files",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Only individuals that are in at least so many files.",
+)
+
+
+def named_order(known: Sequence[str]) -> Callable[[F], F]:
+    """Give a verb ``--order-by``, as a tuple named ``orders``."""
+
+    def check(
+        ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        names = tuple(name.strip() for one in value for name in one.split(","))
+        for name in names:
+            if name.removeprefix("-") not in known:
+                told = f"{name!r}: expected one of {', '.join(known)}, or -FIELD for descending"
+                raise click.BadParameter(told, ctx, param)
+        return names
+
+    return click.option(
+        "--order-by",
+        "orders",
+        multiple=True,
+        metavar="FIELD",
+        callback=check,
+        help=f"One of {', '.join(known)}; -FIELD for descending. Repeated, or with commas between "
+        "them: where they tie.",
+    )
