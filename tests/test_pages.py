@@ -90,7 +90,15 @@ def test_the_columns_of_answers_are_on_their_page():
     from iidindex import rows
 
     text = (ROOT / "docs" / "dataframes.md").read_text(encoding="utf-8")
-    for kind in (rows.FILE, rows.LINK, rows.RELATED, rows.IID_COUNT, rows.COOCCURRENCE, rows.GROUP, rows.TRACK):
+    for kind in (
+        rows.FILE,
+        rows.LINK,
+        rows.RELATED,
+        rows.IID_COUNT,
+        rows.COOCCURRENCE,
+        rows.GROUP,
+        rows.TRACK,
+    ):
         assert f"`{' '.join(kind.names)}`" in text, kind.name
 
 

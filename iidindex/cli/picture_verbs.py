@@ -107,6 +107,16 @@ def render(
     help=f"What to write below each tile, a line each: fields as of `find`, also {META}NAME, what "
     "the file's metadata says. By default the path, and what tells apart.",
 )
+@click.option(
+    "--gaps",
+    is_flag=True,
+    help="Show files between the first and the last that lack the individual as empty tiles.",
+)
+@click.option(
+    "--strip",
+    is_flag=True,
+    help="Lay out all tiles in one row, behind the path that the middle of the box takes.",
+)
 @no_image_option
 @style_options
 @reading_option
@@ -128,7 +138,9 @@ def sheet(
     sizes can be compared.
     """
     drawing = _taken(
-        options, "limit", "tile", "margin", "fit", "caption", "alpha", "font", "on_stale"
+        options,
+        *("limit", "tile", "margin", "fit", "caption", "gaps", "strip"),
+        *("alpha", "font", "on_stale"),
     )
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "image")}
     wanted = (named, *address)
@@ -138,7 +150,10 @@ def sheet(
         if not drawn.drawn:
             return nothing_drawn(hits.where(address=wanted))
     more = f"more; raise --limit (at most {MOST_TILES}), or narrow them down with --path"
-    return written(drawn, output, counted(drawn.drawn, "tile"), ("appearance", "appearances"), more)
+    told, nouns = counted(drawn.drawn, "tile"), ("appearance", "appearances")
+    if drawing["gaps"]:
+        told, nouns = f"{told}, {counted(drawn.gaps, 'gap')}", ("tile", "tiles")
+    return written(drawn, output, told, nouns, more)
 
 
 @click.command()

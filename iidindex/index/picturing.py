@@ -119,6 +119,8 @@ class Pictures(Opened):
         fit: bool = False,
         caption: Sequence[str] | None = None,
         image: bool = True,
+        gaps: bool = False,
+        strip: bool = False,
         alpha: float | None = None,
         outlines: bool = True,
         font: str | os.PathLike[str] | None = None,
@@ -149,6 +151,13 @@ class Pictures(Opened):
             metadata, such as ``meta.camera.iso``. Without it the path, and what tells apart.
         image : bool
             Draw over the pictures that the metadata name, as in `render`.
+        gaps : bool
+            Give an empty tile to each file between its first and its last that lacks the
+            individual, as `Entries.tracks` counts them. It must be one individual, and the order
+            that of paths or of one name in metadata, ascending. They count for `limit`.
+        strip : bool
+            Lay all tiles out in one row, in such an order, and draw before them the path of the
+            middle of its boxes, over all files: dark at its beginning, dashed where files lack it.
         alpha, outlines, font, on_stale
             As in `render`.
 
@@ -156,7 +165,8 @@ class Pictures(Opened):
         -------
         Drawing
             ``picture``, uint8 of shape (h, w, 3), without pixels if there is no appearance;
-            ``drawn``, the tiles; ``left_out``, how many appearances are more than `limit`.
+            ``drawn``, the tiles; ``gaps``, those that are empty; ``left_out``, how many appearances
+            and gaps are more than `limit`.
 
         Raises
         ------
@@ -181,6 +191,8 @@ class Pictures(Opened):
             fit=fit,
             caption=caption,
             image=image,
+            gaps=gaps,
+            strip=strip,
             style=Style(alpha, outlines),
             font=None if font is None else as_path(font),
             on_stale=hits.on_stale,

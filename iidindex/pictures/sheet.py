@@ -14,12 +14,13 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError, SeveralDomainsError
 from iidindex.files.arguments import BYTES_LIKE, is_between, several
 from iidindex.masks.cells import Grid
-from iidindex.metadata_names import META
+from iidindex.metadata_names import META, asked_of, value_in
 from iidindex.model import IID, BBox
 from iidindex.pictures.drawing import Drawing
 from iidindex.pictures.fonts import typeface
 from iidindex.pictures.images import Photo, photo_for
 from iidindex.pictures.scene import Style, draw
+from iidindex.pictures.track_tiles import Followed, Gap, follow
 from iidindex.plural import counted
 from iidindex.query.answers.entry import Entry
 from iidindex.query.entries import Entries
@@ -28,13 +29,16 @@ from iidindex.query.linkage.individual import domains_of
 from iidindex.query.pixels.frames import Frame, frames_of
 from iidindex.query.pixels.originals import OnStale, Originals
 from iidindex.query.pixels.segments import Original
-from iidindex.render.contact_sheet import Tile, contact_sheet
+from iidindex.render.colors import color_of
+from iidindex.render.contact_sheet import Tile, contact_sheet, empty_tile
 from iidindex.render.text import Typeface
+from iidindex.render.track_path import path_picture
 from iidindex.rows import ENTRY, Kind, in_cell
 
 # Tiles on one sheet.
 MOST_TILES = 400
 _LETTERS, _HEADING = 12, 18
+_PATH_CAPTION = ("path of its middle",)
 # Pixels around a mask, whatever its size.
 _LEAST_MARGIN = 4
 
@@ -52,6 +56,8 @@ def sheet(
     fit: bool,
     caption: Sequence[str] | None,
     image: bool,
+    gaps: bool,
+    strip: bool,
     style: Style,
     font: str | None,
     on_stale: OnStale,
@@ -67,11 +73,18 @@ def sheet(
     named: list[Any] = [address] if one else list(several(address))
     entries = entries.where(address=named, domain=domain)
     _check_apart(catalog, entries, named)
-    total = entries.count()
-    ordered = entries if entries.is_ordered else entries.order_by("path", "key")
-    chosen = list(ordered.limit(limit))
-    more = total - len(chosen)
-    chosen = _there(originals, chosen, on_stale)
+    track: Followed | None = None
+    slots: list[Entry | Gap]
+    if gaps or strip:
+        track = follow(catalog, originals, entries._filters, limit, gaps)
+        slots, total = track.slots, track.appearances
+        more = total + (track.gaps if gaps else 0) - len(slots)
+    else:
+        total = entries.count()
+        ordered = entries if entries.is_ordered else entries.order_by("path", "key")
+        slots = list(ordered.limit(limit))
+        more = total - len(slots)
+    chosen = _there(originals, [slot for slot in slots if isinstance(slot, Entry)], on_stale)
     if not chosen:
         return Drawing(np.zeros((0, 0, 3), np.uint8), 0)
     with catalog.reading() as connection:
@@ -88,7 +101,7 @@ def sheet(
         else [_fields(entry, told, letters) for entry in chosen]
     )
     photo: Photo | None = None
-    tiles: list[Tile] = []
+    tiles: dict[int, Tile] = {}
     images: dict[str, None] = {}
     missing: dict[str, None] = {}
     for entry, window, lines in zip(chosen, windows, names, strict=True):
@@ -109,11 +122,23 @@ def sheet(
             closed=False,
             on_stale=on_stale,
         )
-        tiles.append(Tile(picture, lines))
+        tiles[entry.id] = Tile(picture, lines)
     heading = typeface(_HEADING, font)
     title = _title(chosen, total, heading, 4 * tile)
-    picture = contact_sheet(tiles, tile, title, letters, heading)
-    return Drawing(picture, len(chosen), more, tuple(images), tuple(missing))
+    empty = empty_tile(tile)
+    laid = [
+        Tile(empty, _of_gap(slot, told, letters)) if isinstance(slot, Gap) else tiles[slot.id]
+        for slot in slots
+        if isinstance(slot, Gap) or slot.id in tiles
+    ]
+    if track is not None and gaps:
+        title = f"{title} · {counted(track.gaps, 'gap')}"
+    if track is not None and strip:
+        path = path_picture(track.boxes, track.is_direct, color_of(chosen[0].iid), tile)
+        laid.insert(0, Tile(path, _PATH_CAPTION))
+    picture = contact_sheet(laid, tile, title, letters, heading, in_one_row=strip)
+    n_gaps = sum(isinstance(slot, Gap) for slot in slots)
+    return Drawing(picture, len(chosen), more, tuple(images), tuple(missing), n_gaps)
 
 
 def _check_apart(catalog: Catalog, hits: Entries, named: Sequence[bytes | IID]) -> None:
@@ -182,13 +207,33 @@ def _fields(entry: Entry, kind: Kind, face: Typeface) -> list[str]:
         if column.name in names:
             lines.append(face.readable(names[column.name]) or f"no {column.name}")
             continue
-        value = in_cell(column.get(entry))
-        shown = "-" if value is None else str(value)
-        # There is one line for each.
-        text = "".join(char if char.isprintable() else " " for char in shown)
-        label = column.name.removeprefix(META)
-        lines.append(face.readable(f"{label} {text}".encode()))
+        lines.append(_line(column.name, column.get(entry), face))
     return lines
+
+
+def _of_gap(gap: Gap, kind: Kind | None, face: Typeface) -> list[str]:
+    """What is written below a file that lacks the individual: what is known of the file."""
+    if kind is None:
+        return [face.readable(os.fsencode(gap.path)), "not here"]
+    lines = []
+    for column in kind.columns:
+        names = asked_of(column.name)
+        if column.name in ("path", "location"):
+            lines.append(face.readable(os.fsencode(getattr(gap, column.name))))
+        elif names is not None:
+            lines.append(_line(column.name, value_in(gap.meta, names), face))
+        else:
+            lines.append("-")
+    return lines
+
+
+def _line(name: str, value: Any, face: Typeface) -> str:
+    """A value and its name."""
+    value = in_cell(value)
+    shown = "-" if value is None else str(value)
+    # There is one line for each.
+    text = "".join(char if char.isprintable() else " " for char in shown)
+    return face.readable(f"{name.removeprefix(META)} {text}".encode())
 
 
 def _title(chosen: Sequence[Entry], total: int, face: Typeface, width: int) -> str:

@@ -17,6 +17,9 @@ _TITLE: Color = (255, 255, 255)
 _CAPTION: Color = (205, 205, 215)
 # Darker than tiles, so that these are seen.
 _BEHIND: Color = (6, 6, 9)
+_ABSENT: Color = (110, 110, 122)
+# Pixels of a dash, and of the space behind it.
+_DASH = 4
 # Width over height of a whole sheet.
 _ASPECT = 1.5
 
@@ -28,8 +31,24 @@ class Tile(NamedTuple):
     caption: Sequence[str]
 
 
+def empty_tile(side: int) -> Picture:
+    """A tile of something that is not there: dark, with a dashed frame."""
+    tile = np.full((side, side, 3), _BEHIND, np.uint8)
+    along = np.arange(side)
+    dashes = along[along // _DASH % 2 == 0]
+    for place in (0, -1):
+        tile[place, dashes] = tile[dashes, place] = _ABSENT
+    return tile
+
+
 def contact_sheet(
-    tiles: Sequence[Tile], side: int, title: str, caption: Typeface, heading: Typeface
+    tiles: Sequence[Tile],
+    side: int,
+    title: str,
+    caption: Typeface,
+    heading: Typeface,
+    *,
+    in_one_row: bool = False,
 ) -> Picture:
     """Lay out tiles in rows.
 
@@ -41,6 +60,7 @@ def contact_sheet(
         Height and width of a tile without its caption, in pixels.
     title : str
     caption, heading : Typeface
+    in_one_row : bool
 
     Returns
     -------
@@ -49,7 +69,7 @@ def contact_sheet(
     n_lines = max(len(tile.caption) for tile in tiles)
     height = side + n_lines * caption.height + _GAP
     across = max(1, min(len(tiles), math.ceil(math.sqrt(len(tiles) * _ASPECT * height / side))))
-    down = math.ceil(len(tiles) / across)
+    down = 1 if in_one_row else math.ceil(len(tiles) / across)
     across = math.ceil(len(tiles) / down)
     top = heading.height + 2 * _GAP
     wide = max(across * (side + _GAP) + _GAP, heading.width(title) + 2 * _GAP)

@@ -1,0 +1,126 @@
+"""What a picture of one individual's track shows: appearances, and files between that lack it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection
+
+from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.lookup import places_of
+from iidindex.errors import QueryError
+from iidindex.metadata_names import META
+from iidindex.query.answers.entry import Chunk, Entry
+from iidindex.query.answers.file_metadata import metadata_of
+from iidindex.query.comparison.file_order import PATH, FileOrder, files_in_order
+from iidindex.query.comparison.spans import Spans
+from iidindex.query.pixels.originals import Originals
+from iidindex.query.pixels.segments import Ints
+from iidindex.query.question import compile as sql
+from iidindex.query.question.asked import Filters
+from iidindex.query.question.asking import Question, boxes_of
+
+
+class Gap(NamedTuple):
+    """A file that lacks the individual, between others that have it."""
+
+    path: str
+    location: str
+    meta: Any
+
+
+class Followed(NamedTuple):
+    """A track as it is drawn.
+
+    Attributes
+    ----------
+    slots : list of Entry or Gap
+        In the order of the files, as many as are wanted.
+    appearances, gaps : int
+        How many there are in all.
+    boxes : ndarray of int64, shape (n, 4)
+        For each file that has the individual, in order, the box around its entries.
+    is_direct : ndarray of bool, shape (n - 1,)
+        Whether the next of these files follows at once, with none between that lacks it.
+    """
+
+    slots: list[Entry | Gap]
+    appearances: int
+    gaps: int
+    boxes: Ints
+    is_direct: npt.NDArray[np.bool_]
+
+
+def order_of(order_by: Sequence[str]) -> str:
+    """By what files are ordered, where entries are.
+
+    Raises
+    ------
+    QueryError
+        If that is no order of files.
+    """
+    first, *others = order_by or (PATH,)
+    if (first != PATH and not first.startswith(META)) or {*others} - {PATH, "key", "id"}:
+        raise QueryError(
+            f"gaps and strips go by {PATH} or by {META}NAME, ascending, and not by "
+            f"{', '.join(order_by)}"
+        )
+    return first
+
+
+def follow(
+    catalog: Catalog, originals: Originals, filters: Filters, limit: int, with_gaps: bool
+) -> Followed:
+    """Follow the one individual of a question through its files.
+
+    Raises
+    ------
+    QueryError
+        If it finds several individuals, or its order is none of files.
+    """
+    by = order_of(filters.order_by)
+    filters = replace(filters, order_by=())
+    with catalog.reading() as connection:
+        order = files_in_order(connection, filters, by)
+        found = list(Question(connection, originals, filters).outlines(with_ids=True))
+        rows = np.concatenate([np.zeros((0, len(sql.OUTLINE_COLUMNS)), np.int64), *found])
+        if len(np.unique(rows[:, 0])) > 1:
+            raise QueryError("gaps and strips are of one individual; name its domain, or fewer")
+        place = order.places_of(rows[:, 1])
+        lacking = _lacking(order, place)
+        ids = np.append(rows[:, 4], np.full(len(lacking), -1))
+        shown = np.append(place, lacking if with_gaps else lacking[:0])
+        chosen = np.lexsort((ids[: len(shown)], order.rank[shown]))[:limit]
+        slots = _slots(connection, catalog, originals, ids[chosen], order.file_id[shown[chosen]])
+        # Of one file each, as places are; in the order over all roots.
+        spans = Spans.of_entries(order.rank[place], place, boxes_of(rows), rows[:, 3])
+        between = np.searchsorted(np.sort(order.rank[lacking]), spans.group)
+        return Followed(slots, len(rows), len(lacking), spans.first_box, np.diff(between) == 0)
+
+
+def _lacking(order: FileOrder, place: Ints) -> Ints:
+    """Places between the first and the last of each root that are none of these."""
+    root = order.root[place]
+    parts = [np.zeros(0, np.int64)]
+    for one in np.unique(root).tolist():
+        own = place[root == one]
+        parts.append(np.setdiff1d(np.arange(own.min(), own.max()), own))
+    return np.concatenate(parts)
+
+
+def _slots(
+    connection: Connection, catalog: Catalog, originals: Originals, ids: Ints, file_ids: Ints
+) -> list[Entry | Gap]:
+    rows = sql.hits_of().run(connection, {"ids": ids[ids >= 0]}).fetchall()
+    chunk = Chunk(catalog, originals, rows, connection)
+    entries = {row[0]: Entry(row, chunk) for row in rows}
+    gaps = file_ids[ids < 0]
+    told = metadata_of(connection, gaps)
+    named = zip(gaps.tolist(), places_of(connection, gaps), strict=True)
+    files = {file_id: Gap(*names, told[file_id].meta) for file_id, names in named}
+    pairs = zip(ids.tolist(), file_ids.tolist(), strict=True)
+    return [files[file_id] if entry < 0 else entries[entry] for entry, file_id in pairs]
