@@ -7,7 +7,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import codec, cold, drawing, exchange, ingest, overlaps, places, plots, questions
+from benchmarks import (
+    codec,
+    cold,
+    drawing,
+    exchange,
+    ingest,
+    overlaps,
+    places,
+    plots,
+    questions,
+    tracks,
+)
 from benchmarks.memory import HERE
 from benchmarks.page import PLOT, everything, page
 from benchmarks.peers import works as peers
@@ -23,6 +34,7 @@ FAMILIES: dict[str, Family] = {
     "ingest": ingest.works,
     "questions": questions.works,
     "places": places.works,
+    "tracks": tracks.works,
     "cold": cold.works,
     "peers": peers.works,
 }

@@ -33,14 +33,21 @@ class Comparison(Opened):
         by : str
             What files are ordered by: ``path``, or what their metadata say, such as
             ``meta.frame``.
-        min_files, order_by, limit, exact
-            As in `Entries.tracks`, which tells what the columns mean.
+        min_files : int
+            Only individuals that are in so many files.
+        order_by : str or iterable of str
+            Columns, with ``-`` for descending.
+        limit : int, optional
+            How many at the most.
+        exact : bool
+            Measure the displacement between centroids of masks, which are read for it.
         FILTERS
 
         Returns
         -------
         Tracks
-            ``iid first last files entries gaps area_min area_mean area_max displacement``.
+            ``iid first last files entries gaps area_min area_mean area_max displacement``:
+            `Entries.tracks` tells what they mean.
 
         Raises
         ------
