@@ -220,6 +220,11 @@ def _step(get: Callable[[IID], Any]) -> Callable[[IID | str], Any]:
     return lambda step: None if isinstance(step, str) else get(step)
 
 
+def _if_any(get: Callable[[bytes], Any], value: bytes | None) -> Any:
+    """What stands for bytes; null for none."""
+    return None if value is None else get(value)
+
+
 def _of_entry(entry: Any, names: tuple[str, ...]) -> Any:
     """What the metadata of an entry's file say under names."""
     return value_in(entry.meta, names)
@@ -326,6 +331,29 @@ PROBLEM = Kind(
     "something that is not as it should be",
     (Column("path", Type.TEXT, attrgetter("location")), *_text("location", "problem")),
 )
+IDENTITY_FAULT = Kind(
+    "a fault of identity",
+    (
+        *_text("fault", "path"),
+        *_integers("key"),
+        *_IID,
+        Column("other", Type.TEXT, lambda fault: _if_any(as_text, fault.other), True),
+        Column("other_b64", Type.TEXT, lambda fault: _if_any(as_base64, fault.other), True),
+        *_text("before", nullable=True),
+        *_plain(Type.REAL, "iou", nullable=True),
+        *_text("location"),
+    ),
+)
+RELATIVE = Kind(
+    "an individual, and whom it descends from",
+    (
+        *_IID,
+        Column("parent", Type.TEXT, lambda one: _if_any(as_text, one.parent), True),
+        Column("parent_b64", Type.TEXT, lambda one: _if_any(as_base64, one.parent), True),
+        *_integers("generation", "children", "files"),
+        *_text("first", "last", "problem", nullable=True),
+    ),
+)
 CHANGE = Kind(
     "what became of a file", (*_text("time", "kind", "path"), *_text("old_path", nullable=True))
 )
@@ -335,6 +363,7 @@ _KINDS = {
     for kind in (
         *(FILE_ENTRY, ENTRY, NEAREST, OVERLAP, FILE, LINK, RELATED, IID_ALONE, IID_COUNT),
         *(TRACK, TRACK_BY_METADATA, COOCCURRENCE, GROUP, STEP, ROOT, PROBLEM, CHANGE),
+        *(IDENTITY_FAULT, RELATIVE),
     )
 }
 

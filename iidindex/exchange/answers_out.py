@@ -6,13 +6,16 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from iidindex.query.answers.records import LazyRecords, Records
 from iidindex.query.entries import Entries as Asked
 from iidindex.query.pixels.originals import OnStale
+from iidindex.rows import IDENTITY_FAULT
 
 if TYPE_CHECKING:
     from iidindex.exchange.dataset import By, Dataset
     from iidindex.exchange.export_report import ExportReport
     from iidindex.query.comparison.tracks import Tracks
+    from iidindex.query.comparison.identity_faults import IdentityFault
 
 
 class Entries(Asked):
@@ -68,6 +71,37 @@ class Entries(Asked):
         return export(
             self, self._catalog, self._originals, self._filters, out, to, dry_run, progress, by
         )
+
+    def identities(
+        self, *, faults: str | Iterable[str] | None = None, by: str = "path", iou: float = 0.0
+    ) -> Records[IdentityFault]:
+        """Faults of identity among the hits, as `Index.identities` tells them.
+
+        Parameters
+        ----------
+        faults : str or iterable of str, optional
+            Some of ``twice domains switched once``; all without it.
+        by : str
+            The order of pictures: ``path``, or ``meta.`` and a name in their metadata.
+        iou : float
+            What both overlaps across must be at least, for individuals to have switched.
+
+        Returns
+        -------
+        Records of IdentityFault
+
+        Raises
+        ------
+        QueryError
+            If an argument has not its form, or the question has a place, an order or a limit.
+        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `Entry.mask`, while ``switched`` is looked for.
+        """
+        from iidindex.query.comparison.identity_faults import identity_faults
+
+        filters = self._filters
+        found = identity_faults(self._catalog, self._originals, filters, faults, by, iou)
+        return LazyRecords(IDENTITY_FAULT, found)
 
     def dataset(
         self, by: By = "picture", *, groups: bool = False, on_stale: OnStale | None = None

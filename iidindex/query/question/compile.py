@@ -177,6 +177,13 @@ def segments_of() -> Select[Any]:
 
 
 @_kept
+def numbers(shape: Shape, way: Way, names: tuple[str, ...]) -> Select[Any]:
+    """Select columns of ``entries``, in the order of ids."""
+    columns = tuple(entries.c[name] for name in names)
+    return _limited(_joined(columns, shape, way).order_by(entries.c.id), shape)
+
+
+@_kept
 def which_exist() -> Select[Any]:
     """Select those of ``ids`` that are of entries."""
     return select(entries.c.id).where(is_among(entries.c.id, "ids"))
