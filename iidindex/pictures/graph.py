@@ -24,11 +24,11 @@ _LABEL_WIDTH = 16
 
 
 def draw_graph(graph: Any, ending: str, *, size: int = 1200, font: str | None = None) -> bytes:
-    """Draw a graph of `Index.link_graph`.
+    """Draw a graph of `Index.link_graph`, or of `Index.lineage_graph`, from top to bottom.
 
     Parameters
     ----------
-    graph : networkx.Graph
+    graph : networkx.Graph or networkx.DiGraph
     ending : {".png", ".svg"}
     size : int
         Width in pixels; the height is three quarters of it.
@@ -97,7 +97,9 @@ def _places(graph: Any, shape: tuple[int, int]) -> Any:
     height, width = shape
     if not len(graph):
         return np.empty((0, 2))
-    if len(graph) <= _EXACT:
+    if graph.is_directed():
+        found = _by_generations(graph)
+    elif len(graph) <= _EXACT:
         found = networkx.kamada_kawai_layout(graph, weight=None)
     else:
         found = networkx.spring_layout(graph, seed=0, weight=None)
@@ -106,6 +108,30 @@ def _places(graph: Any, shape: tuple[int, int]) -> Any:
     room = np.array([width - 3 * _MARGIN, height - 2 * _MARGIN])
     spread = np.where(high > low, (place - low) / np.maximum(high - low, 1e-12), 0.5)
     return spread * room + np.array([1.5 * _MARGIN, _MARGIN])
+
+
+def _by_generations(graph: Any) -> dict[str, tuple[float, float]]:
+    """A generation below the other, and parents above the middle of their children."""
+    column: dict[str, float] = {}
+    met: set[str] = set()
+    n_leaves = 0
+    founders = [name for name, parents in graph.in_degree() if not parents]
+    # In a circle, nobody is first.
+    for begin in [*founders, *graph]:
+        way = [] if begin in met else [(begin, iter(graph[begin]))]
+        met.add(begin)
+        while way:
+            name, children = way[-1]
+            child = next((one for one in children if one not in met), None)
+            if child is not None:
+                met.add(child)
+                way.append((child, iter(graph[child])))
+                continue
+            way.pop()
+            below = [column[one] for one in graph[name] if one in column]
+            column[name] = (min(below) + max(below)) / 2 if below else float(n_leaves)
+            n_leaves += not below
+    return {name: (column[name], data["generation"]) for name, data in graph.nodes(data=True)}
 
 
 def _iid(data: dict[str, Any]) -> IID:

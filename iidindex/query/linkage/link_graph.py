@@ -96,7 +96,7 @@ def link_graph(
     if domain is not None and address is None:
         raise QueryError("a domain is that of an address; name one")
     bounds = _bounds(depth, limit)
-    networkx = _networkx()
+    networkx = networkx_library()
     graph = networkx.Graph()
     with catalog.reading() as connection:
         if address is None and path is None:
@@ -170,13 +170,19 @@ def _add_depth(nodes: Nodes, depth: Ids) -> None:
         attributes["depth"] = away
 
 
-def _networkx() -> ModuleType:
+def networkx_library() -> ModuleType:
+    """Import networkx, which is an extra.
+
+    Raises
+    ------
+    QueryError
+        If it is not installed.
+    """
     try:
         return import_module("networkx")
     except ImportError:
         raise QueryError(
-            "the link graph needs networkx: `pip install networkx`, or "
-            "`pip install 'iidindex[graph]'`"
+            "a graph needs networkx: `pip install networkx`, or `pip install 'iidindex[graph]'`"
         ) from None
 
 
@@ -214,11 +220,12 @@ def _file_nodes(connection: Connection, file_ids: Ids) -> Nodes:
 
 
 def _iid_nodes(connection: Connection, iid_ids: Ids) -> Nodes:
-    return [_iid_node(iid) for iid in iids_of(connection, iid_ids)]
+    return [iid_node(iid) for iid in iids_of(connection, iid_ids)]
 
 
-def _iid_node(iid: IID) -> tuple[str, dict[str, str]]:
-    attributes = {"kind": "iid"}
+def iid_node(iid: IID) -> tuple[str, dict[str, Any]]:
+    """The name and the attributes of the node that stands for an individual."""
+    attributes: dict[str, Any] = {"kind": "iid"}
     for name, value in (("domain", iid.domain or b""), ("address", iid.address)):
         attributes[f"{name}_b64"] = b64encode(value).decode()
         try:
