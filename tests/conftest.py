@@ -66,10 +66,10 @@ def disk(radius):
     return np.hypot(*np.ogrid[-radius : radius + 1, -radius : radius + 1]) <= radius
 
 
-def write_garden(path, shift=0, extra=()):
+def write_garden(path, shift=0, extra=(), **meta):
     """A file of a disk, a rectangle that it overlaps, and an empty mask."""
     file = IIDFile()
-    file.meta.data = {"day": path.stem, "camera": {"iso": 200}}
+    file.meta.data = {"day": path.stem, "camera": {"iso": 200}, **meta}
     file.add(b"tree", b"garden", (100, 50 + shift, 141, 91 + shift), disk(20), ["plants", "tall"])
     file.add(b"pond", b"garden", (120, 0, 180, 200), np.ones((60, 200), bool), "water")
     file.add(b"ghost", b"", (0, 0, 10, 10), np.zeros((10, 10), bool))

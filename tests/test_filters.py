@@ -36,7 +36,9 @@ def test_where_tells_of_every_filter():
     assert "address: bytes | IID | Iterable[bytes | IID] | None = None" in told
 
 
-@pytest.mark.parametrize("verb", ["find", "at", "region", "nearest", "overlaps", "sheet", "heat"])
+@pytest.mark.parametrize(
+    "verb", ["find", "at", "region", "nearest", "overlaps", "identities", "sheet", "heat"]
+)
 def test_every_filter_is_an_option(verb):
     command = cli.get_command(click.Context(cli), verb)
     options = {name: one for one in command.params for name in one.opts}

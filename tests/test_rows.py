@@ -18,21 +18,25 @@ from iidindex import IID, QueryError
 from iidindex.cli.main import VERBS, run
 from iidindex.query.answers.indexed_file import IndexedFile
 from iidindex.query.comparison.tracks import Track
+from iidindex.query.comparison.identity_faults import IdentityFault
 from iidindex.query.holdings.inventory import GroupCount, IIDCount
 from iidindex.query.holdings.verify import Problem
 from iidindex.query.linkage.cooccurring import Cooccurrence
+from iidindex.query.linkage.lineage import Relative
 from iidindex.query.linkage.links import Link
 from iidindex.query.linkage.sharing import Related
 from iidindex.rows import (
     COOCCURRENCE,
     FILE,
     GROUP,
+    IDENTITY_FAULT,
     IID_COUNT,
     LINK,
     PROBLEM,
     RELATED,
     TRACK,
     TRACK_BY_METADATA,
+    RELATIVE,
     FileEntry,
     Type,
 )
@@ -43,6 +47,7 @@ ENTRY = f"{FILE_ENTRY} id location"
 PAIR = " ".join(
     f"{side}_key {' '.join(f'{side}_{name}' for name in IIDS.split())} {side}_area" for side in "ab"
 )
+DESCENT = f"{IIDS} parent parent_b64 generation children files first last problem"
 
 # Version 1. A key that is here stays; new ones come behind the others.
 CONTRACT = {
@@ -64,6 +69,12 @@ CONTRACT = {
     "related": (["2020/a.iid"], "path shared score location"),
     "cooccur": (["tree"], f"{IIDS} count pixels"),
     "chain": (["tree", "hex:ff0062696e"], f"path {IIDS} location"),
+    "identities": (
+        [],
+        f"fault path key {IIDS} other other_b64 before iou location",
+    ),
+    "descendants": (["seed"], DESCENT),
+    "ancestors": (["tree"], DESCENT),
     "roots": ([], "path id name location files"),
     "verify": ([], "path location problem"),
     "changes": ([], "time kind path old_path"),
@@ -104,7 +115,7 @@ def call(tmp_path, archive, capsysbinary, monkeypatch):
         captured = capsysbinary.readouterr()
         return code, captured.out.decode(), captured.err.decode()
 
-    write_garden(archive / "2022" / "d.iid")
+    write_garden(archive / "2022" / "d.iid", parents={"tree": "seed"})
     assert called("ingest", archive)[0] == 0
     with (archive / "2022" / "d.iid").open("ab") as file:
         file.write(b" ")
@@ -330,6 +341,8 @@ def test_cells_that_are_no_formulas(tmp_path, capfdbinary):
         (Track, TRACK_BY_METADATA),
         (IndexedFile, FILE),
         (Problem, PROBLEM),
+        (IdentityFault, IDENTITY_FAULT),
+        (Relative, RELATIVE),
     ],
 )
 def test_every_field_of_a_record_is_a_column(record, kind):
@@ -339,7 +352,17 @@ def test_every_field_of_a_record_is_a_column(record, kind):
     ]
     names = [name for name in kind.names if name in fields]
     assert names == fields
-    assert set(kind.names) - set(fields) <= {"path", "location", "domain", "domain_b64"}
+    beside = {
+        "path",
+        "location",
+        "domain",
+        "domain_b64",
+        "other_b64",
+        "parent_b64",
+        "before",
+        "iou",
+    }
+    assert set(kind.names) - set(fields) <= beside
 
 
 def test_rows_in_python_are_those_of_the_shell(call, tmp_path):

@@ -1,4 +1,4 @@
-"""The graph of individuals and files."""
+"""The graph of individuals and files, or of who descends from whom."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import sys
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.drawing_options import font_option, nothing_drawn, number_option
 from iidindex.cli.iidtext import address_and_domain
+from iidindex.cli.lineage_verbs import meta_key_option
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, printable
+from iidindex.model import IID
 from iidindex.plural import counted
 from iidindex.query.linkage.link_graph import MOST_NODES
 from iidindex.storage.atomic import write_atomically
@@ -39,11 +42,18 @@ _NOT_DRAWN = {".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pdf",
 @click.option("--address", type=ADDRESS, help="Only what lies around this individual.")
 @click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
 @click.option("--path", type=PATH, help="Only what lies around this file.")
+@click.option(
+    "--lineage",
+    type=ADDRESS,
+    help="Only the descendants and ancestors of this individual, from top to bottom.",
+)
+@meta_key_option
 @number_option(
     "--depth",
     click.IntRange(1, 100),
     2,
-    "How many links away from it a node may be; with --project, two lead from one to the next.",
+    "How many links away from it a node may be; with --project, two lead from one to the next. "
+    "With --lineage, generations: all of them without this.",
 )
 @number_option(
     "--limit",
@@ -53,23 +63,37 @@ _NOT_DRAWN = {".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pdf",
 )
 @number_option("--size", click.IntRange(200, 8192), 1200, "Width of a picture in pixels.")
 @font_option
-@click.pass_obj
+@click.pass_context
 def graph(
-    db: str, /, output: str | None, size: int, font: str | None, depth: int, **around: Any
+    ctx: click.Context,
+    /,
+    output: str | None,
+    size: int,
+    font: str | None,
+    lineage: bytes | IID | None,
+    meta_key: str,
+    depth: int,
+    **around: Any,
 ) -> int:
     """Draw the graph of individuals and files, or write it as GraphML.
 
     Files are squares and individuals dots, each in the colour that it has on every picture.
-    With --address or --path, only what lies around them is drawn.
+    With --address or --path, only what lies around them is drawn; with --lineage, who descends
+    from whom.
     """
-    if around["domain"] is not None and around["address"] is None:
-        raise click.UsageError("--domain is that of --address; name one")
+    around["address"] = _named(lineage, around)
     if around["address"] is not None:
         around["address"], around["domain"] = address_and_domain(
             around["address"], around["domain"]
         )
-    with open_to_ask(db) as index:
-        found = index.link_graph(depth=depth, **around)
+    with open_to_ask(ctx.obj) as index:
+        if lineage is None:
+            found = index.link_graph(depth=depth, **around)
+        else:
+            is_given = ctx.get_parameter_source("depth") is not ParameterSource.DEFAULT
+            del around["project"], around["path"]
+            generations = depth if is_given else None
+            found = index.lineage_graph(**around, depth=generations, meta_key=meta_key)
         if not len(found):
             hits = index.entries.where(address=around["address"], domain=around["domain"])
             return nothing_drawn(hits)
@@ -89,6 +113,19 @@ def graph(
             err=True,
         )
     return DONE
+
+
+def _named(lineage: bytes | IID | None, around: dict[str, Any]) -> bytes | IID | None:
+    """The individual that is named by one of the options."""
+    if lineage is not None:
+        for name in ("address", "path", "project"):
+            if around[name] is not None:
+                raise click.UsageError(f"--lineage stands alone; leave out --{name}")
+        return lineage
+    named: bytes | IID | None = around["address"]
+    if around["domain"] is not None and named is None:
+        raise click.UsageError("--domain is that of --address or --lineage; name one")
+    return named
 
 
 def _encoded(found: Any, output: str | None, size: int, font: str | None) -> bytes:

@@ -55,6 +55,7 @@ VERBS = {
     "links": ("link_verbs", "List the files in which an individual appears."),
     "iids": ("link_verbs", "List the individuals, and in how many files and entries they appear."),
     "tracks": ("tracks_verb", "Follow individuals from the first of their files to the last."),
+    "identities": ("identity_verbs", "List faults of identity: who seems to be named wrongly."),
     "groups": ("link_verbs", "List the groups, and how many files and entries they have."),
     "shared": ("link_verbs", "List the individuals that appear in every one of the files named."),
     "related": (
@@ -66,6 +67,14 @@ VERBS = {
         "List the individuals that appear together with another, most often first.",
     ),
     "chain": ("link_verbs", "Find the shortest chain of files that leads from individual A to B."),
+    "descendants": (
+        "lineage_verbs",
+        "List the individuals that descend from another, generation by generation.",
+    ),
+    "ancestors": (
+        "lineage_verbs",
+        "List the individuals that another descends from, generation by generation.",
+    ),
     "graph": ("graph_verbs", "Draw the graph of individuals and files, or write it as GraphML."),
     "sql": ("sql", "Answer a question in SQL, over the index opened read-only."),
     "show": ("show", "Show what is in a .iid file; needs no index."),
@@ -139,8 +148,9 @@ def cli(ctx: click.Context, db: str, debug: bool) -> None:
     `iid:Z2FyZGVu.dHJlZQ`, domain and address in base64url without padding, is one exactly.
 
     Exit codes: 0 found or done, 1 nothing found, 2 wrong use or error, 3 an original has
-    changed since it was indexed or is damaged, 4 done but some files could not be read, 5 the
-    index was made by another version, 6 all files of a place are gone, 130 interrupted.
+    changed since it was indexed or is damaged, or identities are wrong, 4 done but some files
+    could not be read, 5 the index was made by another version, 6 all files of a place are gone,
+    130 interrupted.
     """
     ctx.obj = db
     ctx.meta["iidindex.debug"] = debug

@@ -16,6 +16,8 @@ _IN_THE_SHELL = (
 
 # Exit codes.
 DONE, NOTHING_FOUND, ERROR, STALE, SOME_FAILED, SCHEMA, GONE, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
+# What was looked at is not as it should be: of `verify`, originals; of `identities`, names.
+FAULTS_FOUND = STALE
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 
 from iidindex.index.comparing import Comparison
+from iidindex.index.identity_questions import IdentityQuestions
 from iidindex.index.linking import Linkage
 from iidindex.index.maintaining import Upkeep
 from iidindex.index.picturing import Pictures
@@ -15,7 +16,7 @@ from iidindex.query.holdings.raw_sql import SQLRows, Value, ask
 from iidindex.query.single_entry import entry_of
 
 
-class Index(Pictures, Linkage, Comparison, Upkeep):
+class Index(Pictures, Linkage, Comparison, IdentityQuestions, Upkeep):
     """An index over an archive of ``.iid`` files. May be shared by threads.
 
     Parameters

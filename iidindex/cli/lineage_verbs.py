@@ -1,0 +1,95 @@
+"""Verbs that ask who descends from whom."""
+
+from __future__ import annotations
+
+import click
+
+from iidindex.cli.completion import ADDRESS, DOMAIN
+from iidindex.cli.iidtext import address_and_domain
+from iidindex.cli.questions import Answer, Answered, Question, question
+from iidindex.cli.terminal import printable
+from iidindex.errors import QueryError
+from iidindex.index import Index
+from iidindex.model import IID
+from iidindex.query.linkage.lineage import Relatives
+from iidindex.query.linkage.parents import PARENTS, names_in_key
+from iidindex.rows import RELATIVE
+
+
+def _read_key(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    try:
+        names_in_key(value)
+    except QueryError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+    return value
+
+
+_domain = click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
+_depth = click.option("--depth", type=click.IntRange(min=1), help="At most so many generations.")
+meta_key_option = click.option(
+    "--meta-key",
+    default=PARENTS,
+    show_default=True,
+    metavar="NAME",
+    callback=_read_key,
+    help="Where the metadata of files map children to parents; a dot leads deeper.",
+)
+
+
+@click.command(cls=Question)
+@click.argument("address", type=ADDRESS)
+@_domain
+@_depth
+@meta_key_option
+@question(RELATIVE)
+def descendants(
+    index: Index,
+    address: bytes | IID,
+    domain: bytes | None,
+    depth: int | None,
+    meta_key: str,
+) -> Answered:
+    """List the individuals that descend from another, generation by generation.
+
+    Files say in their metadata who is whose parent: {"parents": {"5": "2"}}. Who has several
+    parents has a row for each.
+    """
+    address, domain = address_and_domain(address, domain)
+    found = index.descendants(address, domain=domain, depth=depth, meta_key=meta_key)
+    return _answer(index, found, address, domain, meta_key)
+
+
+@click.command(cls=Question)
+@click.argument("address", type=ADDRESS)
+@_domain
+@_depth
+@meta_key_option
+@question(RELATIVE)
+def ancestors(
+    index: Index,
+    address: bytes | IID,
+    domain: bytes | None,
+    depth: int | None,
+    meta_key: str,
+) -> Answered:
+    """List the individuals that another descends from, generation by generation.
+
+    Files say in their metadata who is whose parent: {"parents": {"5": "2"}}. Who has several
+    parents has a row for each.
+    """
+    address, domain = address_and_domain(address, domain)
+    found = index.ancestors(address, domain=domain, depth=depth, meta_key=meta_key)
+    return _answer(index, found, address, domain, meta_key)
+
+
+def _answer(
+    index: Index, found: Relatives, address: bytes, domain: bytes | None, meta_key: str
+) -> Answer:
+    if not found.told:
+        line = f"no file's metadata tell parents under '{meta_key}'; --meta-key names another place"
+        click.echo(f"iidindex: {printable(line)}", err=True)
+    asked = [index.entries.where(address=address, domain=domain)]
+    shown = ["domain", "address", "parent", "generation", "children", "files", "first", "last"]
+    # Shown where there is any, as a rule there is none.
+    shown += ["problem"] if any(one.problem for one in found) else []
+    return Answer(found, RELATIVE, shown, asked, where_several=("domain",))
