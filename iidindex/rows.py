@@ -256,7 +256,7 @@ NEAREST = Kind(
     "an entry and its distance", (*ENTRY.columns, *_plain(Type.REAL, "distance")), _of_entry
 )
 OVERLAP = Kind(
-    "a pair of entries that share pixels",
+    "a pair of entries that share pixels, or nearly do",
     (
         Column("path", Type.TEXT, attrgetter("a.path")),
         *_of_pair("a"),
@@ -264,6 +264,9 @@ OVERLAP = Kind(
         *_integers("pixels"),
         *_plain(Type.REAL, "iou", "a_in_b", "b_in_a"),
         Column("location", Type.TEXT, attrgetter("a.location")),
+        *_integers("distance"),
+        Column("b_path", Type.TEXT, attrgetter("b.path")),
+        Column("b_location", Type.TEXT, attrgetter("b.location")),
     ),
     lambda overlap, names: _of_entry(overlap.a, names),
 )
@@ -357,13 +360,22 @@ RELATIVE = Kind(
 CHANGE = Kind(
     "what became of a file", (*_text("time", "kind", "path"), *_text("old_path", nullable=True))
 )
+DIFFERENCE = Kind(
+    "how an individual differs between two surveys",
+    (
+        *_IID,
+        *_text("change"),
+        *_plain(Type.REAL, "iou"),
+        *_plain(Type.INTEGER, "area_a", "area_b", nullable=True),
+    ),
+)
 
 _KINDS = {
     kind.name: kind
     for kind in (
         *(FILE_ENTRY, ENTRY, NEAREST, OVERLAP, FILE, LINK, RELATED, IID_ALONE, IID_COUNT),
         *(TRACK, TRACK_BY_METADATA, COOCCURRENCE, GROUP, STEP, ROOT, PROBLEM, CHANGE),
-        *(IDENTITY_FAULT, RELATIVE),
+        *(IDENTITY_FAULT, RELATIVE, DIFFERENCE),
     )
 }
 

@@ -64,7 +64,7 @@ def test_other_names_are_refused_with_a_hint(index, name, hint):
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda index: index.overlaps(min_iou=0.5), "Index.overlaps() got an unexpected keyword"),
+        (lambda index: index.overlaps(colour=1), "Index.overlaps() got an unexpected keyword"),
         (lambda index: index.links(), "Index.links() missing 1 required positional argument"),
         (lambda index: index.ingest(colour=1), "Index.ingest() got an unexpected keyword"),
         (lambda index: index.render(colour=1), "Index.render() got an unexpected keyword"),

@@ -56,7 +56,7 @@ CONTRACT = {
     "region": ([100, 50, 141, 91], ENTRY),
     "nearest": ([70, 99, "-k", 2], f"{ENTRY} distance"),
     "show": (["archive/2020/a.iid"], FILE_ENTRY),
-    "overlaps": ([], f"path {PAIR} pixels iou a_in_b b_in_a location"),
+    "overlaps": ([], f"path {PAIR} pixels iou a_in_b b_in_a location distance b_path b_location"),
     "files": ([], "path location state reason entries size"),
     "links": (["tree"], "path entries area location domain domain_b64"),
     "iids": ([], f"{IIDS} files entries"),

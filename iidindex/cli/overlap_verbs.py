@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import chain, islice
 from typing import Any
 
 import click
@@ -13,17 +15,32 @@ from iidindex.cli.filter_options import narrowed, reading_option, selection_opti
 from iidindex.cli.hint import hint, hint_excluded
 from iidindex.cli.opening import open_to_change
 from iidindex.cli.output import Form, row_options, write
+from iidindex.cli.pair_options import pair_options
+from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, SOME_FAILED, printable
 from iidindex.query.entries import Entries
+from iidindex.query.overlaps.overlap import Overlaps
 from iidindex.rows import OVERLAP
 
 _DOMAINS = ("a_domain", "b_domain")
-_SHOWN = ("path", "a_key", "b_key", "a_domain", "a_address", "b_domain", "b_address")
+_SHOWN = ("a_key", "b_key", "a_domain", "a_address", "b_domain", "b_address")
 _FIGURES = ("pixels", "iou")
+# What is asked of pairs, as `Entries.overlaps` has it.
+_PAIRS = (
+    *("between", "a_group", "b_group", "min_iou", "a_in_b", "b_in_a"),
+    *("within", "order_by", "limit"),
+)
 
 
 @click.command()
 @click.argument("paths", nargs=-1, type=PATH)
+@pair_options
+@click.option(
+    "--across",
+    is_flag=True,
+    help="Lay two files on one another: a is of the first of two PATHS, b of the second.",
+)
+@click.option("--count", "only_count", is_flag=True, help="Write only how many there are.")
 @selection_options
 @reading_option
 @click.option("--store", is_flag=True, help="Keep the pairs in the index, and write nothing.")
@@ -47,21 +64,35 @@ def overlaps(
     store: bool,
     dry_run: bool,
     jobs: int | None,
+    across: bool,
+    only_count: bool,
     form: Form,
-    **filters: Any,
+    **options: Any,
 ) -> int:
     """List the pairs of entries of a file that share pixels.
 
-    Of the files named by PATHS, or of all files; with filters, between the entries that fit.
+    Of the files named by PATHS, or of all files; with filters, between the entries that fit. Where
+    something else is asked of a than of b, two entries that both fit both are two pairs.
     """
-    if paths and filters["path"] is not None:
+    given = {name: options.pop(name) for name in _PAIRS}
+    # What may be repeated is empty if it was not given.
+    wanted = {name: value for name, value in given.items() if value not in (None, ())}
+    if paths and options["path"] is not None:
         raise click.UsageError("name files as PATHS or with --path, not both")
     if dry_run and not store:
         raise click.UsageError("--dry-run goes with --store; without it, nothing is changed")
+    if store and (wanted or across or only_count):
+        raise click.UsageError("--store keeps all pairs of whole files; ask for some without it")
+    if across:
+        if len(paths) != 2:
+            raise click.UsageError(f"--across takes two PATHS, not {len(paths)}")
+        wanted["across"], paths = paths, ()
+    if len(paths) > 1 and "order_by" in wanted:
+        raise click.UsageError("--order-by takes one PATH, which may be a pattern")
     with open_to_change(db, dry_run=dry_run or not store) as index:
         questions = [
-            narrowed(index.entries, **filters | {"path": path})
-            for path in paths or (filters["path"],)
+            narrowed(index.entries, **options | {"path": path})
+            for path in paths or (options["path"],)
         ]
         if dry_run:
             # Two questions may lead to one file.
@@ -70,18 +101,36 @@ def overlaps(
             write(sorted(files), form, lists[0].kind, ("path", "entries", "location"))
             return DONE
         if store:
-            with Bar("counting") as bar:
-                for question in questions:
-                    going_on = question.reading(on_stale="warn")
-                    going_on.overlaps(store=True, jobs=jobs, progress=bar.show)
-            return _left_out(questions)
-        found = (pair for question in questions for pair in question.overlaps(jobs=jobs))
-        code = write(found, form, OVERLAP, (*_SHOWN, *_FIGURES), _DOMAINS)
+            return _store(questions, jobs)
+        answers = [question.overlaps(jobs=jobs, **wanted) for question in questions]
+        code = _count(answers, wanted) if only_count else _list(answers, wanted, form)
         if code == NOTHING_FOUND:
             hint(*questions)
         else:
             hint_excluded(*questions)
         return code
+
+
+def _store(questions: Sequence[Entries], jobs: int | None) -> int:
+    with Bar("counting") as bar:
+        for question in questions:
+            going_on = question.reading(on_stale="warn")
+            going_on.overlaps(store=True, jobs=jobs, progress=bar.show)
+    return _left_out(questions)
+
+
+def _count(answers: Sequence[Overlaps], wanted: Mapping[str, Any]) -> int:
+    number = min(sum(one.count() for one in answers), wanted.get("limit", sys.maxsize))
+    require_output()
+    click.echo(number)
+    return DONE if number else NOTHING_FOUND
+
+
+def _list(answers: Sequence[Overlaps], wanted: Mapping[str, Any], form: Form) -> int:
+    found = islice(chain.from_iterable(answers), wanted.get("limit"))
+    files = ("path", "b_path") if "across" in wanted else ("path",)
+    figures = (*_FIGURES, "distance") if "within" in wanted else _FIGURES
+    return write(found, form, OVERLAP, (*files, *_SHOWN, *figures), _DOMAINS)
 
 
 def _left_out(questions: Sequence[Entries]) -> int:

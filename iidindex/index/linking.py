@@ -304,6 +304,16 @@ class Linkage(Opened):
         self,
         path: str | None = None,
         *,
+        between: tuple[bytes, bytes] | None = None,
+        a_group: str | Iterable[str] | None = None,
+        b_group: str | Iterable[str] | None = None,
+        min_iou: float | None = None,
+        a_in_b: tuple[float | None, float | None] | None = None,
+        b_in_a: tuple[float | None, float | None] | None = None,
+        within: int | None = None,
+        order_by: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        across: tuple[str, str] | None = None,
         store: bool = False,
         jobs: int | None = None,
         progress: Callable[[Any], object] | None = None,
@@ -314,6 +324,8 @@ class Linkage(Opened):
         ----------
         path : str, optional
             Of files, as in `Entries.where`; without it, of the whole archive.
+        between, a_group, b_group, min_iou, a_in_b, b_in_a, within, order_by, limit, across
+            What is asked of the pairs, as in `Entries.overlaps`.
         store : bool
             Keep them in the catalogue, as in `Entries.overlaps`.
         jobs : int, optional
@@ -322,4 +334,18 @@ class Linkage(Opened):
             Called while they are stored, as in `Entries.overlaps`.
         """
         question = self.entries if path is None else self.entries.where(path=path)
-        return question.overlaps(store=store, jobs=jobs, progress=progress)
+        return question.overlaps(
+            between=between,
+            a_group=a_group,
+            b_group=b_group,
+            min_iou=min_iou,
+            a_in_b=a_in_b,
+            b_in_a=b_in_a,
+            within=within,
+            order_by=order_by,
+            limit=limit,
+            across=across,
+            store=store,
+            jobs=jobs,
+            progress=progress,
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -296,6 +296,16 @@ class Entries(Tabular):
     def overlaps(
         self,
         *,
+        between: tuple[bytes, bytes] | None = None,
+        a_group: str | Iterable[str] | None = None,
+        b_group: str | Iterable[str] | None = None,
+        min_iou: float | None = None,
+        a_in_b: tuple[float | None, float | None] | None = None,
+        b_in_a: tuple[float | None, float | None] | None = None,
+        within: int | None = None,
+        order_by: str | Iterable[str] | None = None,
+        limit: int | None = None,
+        across: tuple[str, str] | None = None,
         store: bool = False,
         jobs: int | None = None,
         progress: Callable[[Any], object] | None = None,
@@ -304,6 +314,23 @@ class Entries(Tabular):
 
         Parameters
         ----------
+        between : (bytes, bytes), optional
+            The domain of `a` and that of `b`; ``b""`` for none.
+        a_group, b_group : str or iterable of str, optional
+            `a` is in any of these groups; `b` is in any of those.
+        min_iou : float, optional
+            The least intersection over union.
+        a_in_b, b_in_a : (float, float), optional
+            Least and largest fraction of one that lies in the other, both included; None for open.
+        within : int, optional
+            Find pairs, too, that are so many pixels apart at the most. Pixels that touch, also at
+            a corner, are 1 apart: it is the larger of rows and columns (Chebyshev distance).
+        order_by : str or iterable of str, optional
+            ``pixels iou a_in_b b_in_a distance a_area b_area``, with ``-`` for descending.
+        limit : int, optional
+            So many at the most.
+        across : (str, str), optional
+            Two files that are laid on one another: `a` is of the first, `b` of the second.
         store : bool
             Keep the overlaps in the catalogue, in the table ``overlaps``: of whole files only,
             so ask by `path`, `root` or `meta`. They are then not counted again until an
@@ -317,22 +344,29 @@ class Entries(Tabular):
         Returns
         -------
         Overlaps
-            An iterator of `Overlap`, ``a b pixels iou a_in_b b_in_a`` with ``a.key < b.key``;
-            by file, then by keys. It has the methods for data frames, too.
+            An iterator of `Overlap`, ``a b pixels iou a_in_b b_in_a distance``; by file, then by
+            keys. ``a.key < b.key``, unless different things are asked of `a` and `b`: then two
+            entries that both fit both are two pairs. ``count`` tells how many there are, and it
+            has the methods for data frames.
 
         Raises
         ------
         QueryError
-            If the question has an order or a limit, or less than whole files is to be stored.
+            If the question has an order or a limit, an argument has not its form, or less than
+            whole files is to be stored.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.
         """
         from iidindex.query.overlaps import counting, storing
+        from iidindex.query.overlaps.pair_filters import PairFilters
 
+        wanted = PairFilters.read(
+            between, (a_group, b_group), min_iou, (a_in_b, b_in_a), within, order_by, limit, across
+        )
         filters = self._filters.reading(None, jobs)
         if store:
             storing.store(self._catalog, self._originals, filters, progress)
-        return counting.overlaps(self._catalog, self._originals, filters)
+        return counting.overlaps(self._catalog, self._originals, filters, wanted)
 
     def files_without_overlaps(self) -> Records[IndexedFile]:
         """The files that ``overlaps(store=True)`` would count: those whose overlaps it lacks.

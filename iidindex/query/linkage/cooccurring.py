@@ -29,7 +29,8 @@ from iidindex.errors import QueryError
 from iidindex.files.arguments import check_number, is_one_of
 from iidindex.model import IID
 from iidindex.query.linkage.individual import one_individual
-from iidindex.query.overlaps.counting import kept_files, with_kept
+from iidindex.query.overlaps.counting import with_kept
+from iidindex.query.overlaps.merging import kept_files
 from iidindex.query.overlaps.pairs import NOTHING, count_pairs, whole_files
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Ints, Segments

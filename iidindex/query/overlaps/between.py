@@ -63,7 +63,12 @@ class Laid(NamedTuple):
 
 
 def laid_together(
-    connection: Connection, originals: Originals, a: Filters, b: Filters, pictures: Pictures
+    connection: Connection,
+    originals: Originals,
+    a: Filters,
+    b: Filters,
+    pictures: Pictures,
+    within: int = 0,
 ) -> Generator[Laid, None, None]:
     """Count the pixels that entries of one side share with those of the other.
 
@@ -75,6 +80,8 @@ def laid_together(
     a, b : Filters
         What is asked of the entries of each side. How originals are read is said by `a`.
     pictures : Pictures
+    within : int
+        As in `count_pairs`.
 
     Yields
     ------
@@ -100,7 +107,7 @@ def laid_together(
             files = files_of(connection, segments.file_id)
             picture = np.concatenate([waiting.a.picture, waiting.b.picture])
             n_a = len(waiting.a.segments)
-            yield waiting, (originals, files, segments, picture, n_a, a.on_stale)
+            yield waiting, (originals, files, segments, picture, n_a, a.on_stale, within)
 
     for (some, one, other), pairs in in_order(_count, tasks(), a.jobs):
         yield Laid(some, one.segments, other.segments, one.picture, other.picture, pairs)
@@ -165,9 +172,10 @@ def _count(
     picture: Ints,
     n_a: int,
     on_stale: OnStale,
+    within: int,
 ) -> Pairs:
     """Count the pairs of the first `n_a` segments and the others, by rows of either."""
     is_a = np.arange(len(segments)) < n_a
-    pairs = count_pairs(originals, files, segments, on_stale, is_a, picture)
+    pairs = count_pairs(originals, files, segments, on_stale, is_a, picture, within)
     pairs = pairs.among(segments.id[pairs.a] != segments.id[pairs.b])
     return pairs._replace(b=pairs.b - n_a)

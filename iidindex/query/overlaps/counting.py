@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -10,17 +10,17 @@ import numpy as np
 from sqlalchemy import Connection
 
 from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.dialect import Text
 from iidindex.catalog.lookup import blocks, numbers
 from iidindex.errors import QueryError
 from iidindex.processes import in_order
 from iidindex.query.answers.entry import Chunk
+from iidindex.query.overlaps.merging import merged
 from iidindex.query.overlaps.overlap import Overlaps
 from iidindex.query.overlaps.pair_columns import OverlapsOfFiles
-from iidindex.query.overlaps.pairs import (
-    Pairs,
-    count_up_to_error,
-    whole_files,
-)
+from iidindex.query.overlaps.pair_filters import PLAIN, Measured, PairFilters
+from iidindex.query.overlaps.pairs import Pairs, count_up_to_error, whole_files
+from iidindex.query.overlaps.sided import pairs_across, sided_pairs
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Ints, Segments
 from iidindex.query.question import compile as sql
@@ -32,11 +32,13 @@ from iidindex.query.question.shape import shape_of, values_of
 _PAIRS = 1 << 18
 _SEGMENTS = 8192
 
-_KEPT_FILES = "SELECT file_id FROM overlap_files"
+_AREAS = Text("SELECT e.area FROM {rows} {then} entries e ON e.id = {value} ORDER BY {nth}")
 _KEPT = "SELECT a_id, b_id, pixels FROM overlaps WHERE a_id BETWEEN ? AND ?"
 
 
-def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Overlaps:
+def overlaps(
+    catalog: Catalog, originals: Originals, filters: Filters, wanted: PairFilters = PLAIN
+) -> Overlaps:
     """Count the shared pixels of entries that fit, file by file.
 
     Parameters
@@ -44,11 +46,13 @@ def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Overla
     catalog : Catalog
     originals : Originals
     filters : Filters
+    wanted : PairFilters
+        What is asked of the pairs.
 
     Returns
     -------
     Overlaps
-        An iterator of `Overlap`: by file, then by the keys of `a` and `b`.
+        An iterator of `Overlap`: by file, then by the keys of `a` and `b`, if no order is wanted.
 
     Raises
     ------
@@ -60,43 +64,137 @@ def overlaps(catalog: Catalog, originals: Originals, filters: Filters) -> Overla
     Notes
     -----
     Small files are taken together, some MiB of them, so that what has to be done for each is
-    done for all. In memory are the bytes of those masks whose boxes meet, and their pairs.
+    done for all. In memory are the bytes of those masks whose boxes meet, and their pairs. An
+    order takes ten numbers for each pair that fits, or for as many as are wanted.
     """
     check_order(filters)
-    return Overlaps(_of_files(catalog, originals, filters))
+
+    def pairs(connection: Connection) -> Iterator[Ints]:
+        return _narrowed(connection, _found(connection, originals, filters, wanted), wanted)
+
+    return told_of(catalog, originals, pairs)
 
 
 def check_order(filters: Filters) -> None:
     """Refuse a question that has an order or a limit of its own."""
     if filters.order_by or filters.near is not None or filters.limit is not None:
-        raise QueryError("overlaps come file by file; leave order_by, limit and nearest out")
+        raise QueryError(
+            "overlaps come file by file; leave order_by, limit and nearest out, or give an order "
+            "and a limit to overlaps itself"
+        )
 
 
-def _of_files(
-    catalog: Catalog, originals: Originals, filters: Filters
-) -> Generator[OverlapsOfFiles, None, None]:
-    with catalog.reading() as connection:
-        for found in _found(connection, originals, filters):
-            for low in range(0, len(found), _PAIRS):
-                a, b, pixels = found[low : low + _PAIRS].T
-                ids, nth = np.unique(np.concatenate([a, b]), return_inverse=True)
-                rows = sql.hits_of().run(connection, {"ids": ids}).fetchall()
-                chunk = Chunk(catalog, originals, rows, connection)
-                a, b = nth.reshape(2, -1)
-                yield OverlapsOfFiles(connection, chunk, rows, a, b, pixels)
+def told_of(
+    catalog: Catalog, originals: Originals, pairs: Callable[[Connection], Iterator[Ints]]
+) -> Overlaps:
+    """Pairs of ids with the entries that they stand for, which are looked up as they come.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    originals : Originals
+    pairs : callable
+        Gives rows of two ids, shared pixels, and the distance, if that is not 0; some at a time.
+    """
+
+    def parts() -> Generator[OverlapsOfFiles, None, None]:
+        with catalog.reading() as connection, closing(_closable(pairs(connection))) as every:
+            for found in every:
+                for low in range(0, len(found), _PAIRS):
+                    a, b, pixels, *others = found[low : low + _PAIRS].T
+                    distance = others[0] if others else np.zeros(len(a), np.int64)
+                    ids, nth = np.unique(np.concatenate([a, b]), return_inverse=True)
+                    rows = sql.hits_of().run(connection, {"ids": ids}).fetchall()
+                    chunk = Chunk(catalog, originals, rows, connection)
+                    a, b = nth.reshape(2, -1)
+                    yield OverlapsOfFiles(connection, chunk, rows, a, b, pixels, distance)
+
+    def number() -> int:
+        with catalog.reading() as connection:
+            return sum(map(len, pairs(connection)))
+
+    return Overlaps(parts(), number)
+
+
+def _closable(parts: Iterator[Ints]) -> Generator[Ints, None, None]:
+    yield from parts
 
 
 def _found(
-    connection: Connection, originals: Originals, filters: Filters
+    connection: Connection, originals: Originals, filters: Filters, wanted: PairFilters
+) -> Iterator[Ints]:
+    """Rows of two ids, their pixels, and perhaps their distance, in the order of the ids."""
+    sides = wanted.sides(filters)
+    if sides is None:
+        return _of_one_side(connection, originals, wanted.common(filters), wanted.within)
+    if wanted.across is not None:
+        return pairs_across(connection, originals, *sides, wanted.across, wanted.within)
+    return sided_pairs(connection, originals, *sides, wanted.within)
+
+
+def _of_one_side(
+    connection: Connection, originals: Originals, filters: Filters, within: int
 ) -> Generator[Ints, None, None]:
-    """Rows of two ids and their pixels, in the order of the ids, some at a time."""
     shape = shape_of(filters)
-    is_whole = shape.is_of_whole_files
-    asked = replace(filters, stored=False) if is_whole else filters
+    # What is kept are pairs that share pixels.
+    is_kept = shape.is_of_whole_files and not within
+    asked = replace(filters, stored=False) if is_kept else filters
     question = Question(connection, originals, asked)
-    with closing(counted_files(question, originals)) as counted:
-        new = ((int(one.id[-1]), np.column_stack(pairs[:3])) for one, pairs in counted)
-        yield from _merged(new, _kept_pairs(connection, filters) if is_whole else iter(()))
+    with closing(counted_files(question, originals, within)) as counted:
+        new = ((int(one.id[-1]), np.column_stack(pairs.columns)) for one, pairs in counted)
+        yield from merged(new, _kept_pairs(connection, filters) if is_kept else iter(()))
+
+
+def _narrowed(connection: Connection, parts: Iterator[Ints], wanted: PairFilters) -> Iterator[Ints]:
+    """Those of the pairs that fit, in the order that is wanted, and no more than are."""
+    if not wanted.needs_areas:
+        return _first(parts, wanted.limit)
+    fitting = _fitting(connection, parts, wanted)
+    if not wanted.order_by:
+        return _first((np.column_stack(pairs[:4]) for pairs in fitting), wanted.limit)
+    return _in_order(fitting, wanted)
+
+
+def _first(parts: Iterator[Ints], limit: int | None) -> Iterator[Ints]:
+    if limit is None:
+        yield from parts
+        return
+    while limit and (part := next(parts, None)) is not None:
+        yield part[:limit]
+        limit -= min(limit, len(part))
+
+
+def _fitting(
+    connection: Connection, parts: Iterator[Ints], wanted: PairFilters
+) -> Iterator[Measured]:
+    for found in parts:
+        for low in range(0, len(found), _PAIRS):
+            a, b, pixels, *others = found[low : low + _PAIRS].T
+            distance = others[0] if others else np.zeros(len(a), np.int64)
+            ids, nth = np.unique(np.concatenate([a, b]), return_inverse=True)
+            areas = numbers(connection, _AREAS, ids)[:, 0][nth].reshape(2, -1)
+            pairs = Measured(a, b, pixels, distance, *areas)
+            yield pairs.take(wanted.fit(pairs))
+
+
+def _in_order(parts: Iterator[Measured], wanted: PairFilters) -> Iterator[Ints]:
+    """All at once, for the last may be the first; of those that cannot be wanted, none is kept."""
+    waiting: list[Measured] = []
+    number = 0
+
+    def leading() -> Measured:
+        every = Measured(*map(np.concatenate, zip(*waiting, strict=True)))
+        # Pairs that tie keep their order: those that came before are among the first.
+        return every.take(wanted.ordered(every))
+
+    for part in parts:
+        waiting.append(part)
+        number += len(part.a)
+        if wanted.limit is not None and number > wanted.limit + _PAIRS:
+            waiting = [leading()]
+            number = len(waiting[0].a)
+    if waiting:
+        yield np.column_stack(leading()[:4])
 
 
 def _kept_pairs(connection: Connection, filters: Filters) -> Iterator[Ints]:
@@ -110,35 +208,8 @@ def _kept_pairs(connection: Connection, filters: Filters) -> Iterator[Ints]:
         yield from blocks(connection, _KEPT, low, high)
 
 
-def _merged(new: Iterator[tuple[int, Ints]], kept: Iterator[Ints]) -> Generator[Ints, None, None]:
-    """Rows of two kinds in one order.
-
-    Parameters
-    ----------
-    new : iterator of (int, ndarray)
-        With each, the id that none of those that come later falls below.
-    kept : iterator of ndarray
-    """
-    waiting = next(kept, None)
-    for end, rows in new:
-        while waiting is not None and waiting[0, 0] <= end:
-            cut = int(np.searchsorted(waiting[:, 0], end, side="right"))
-            is_all = cut == len(waiting)
-            # Of a later part of what is kept, some may come before some of the new ones.
-            until = int(waiting[-1, 0]) if is_all else end
-            split = int(np.searchsorted(rows[:, 0], until, side="right"))
-            both = np.concatenate([rows[:split], waiting[:cut]])
-            yield both[np.lexsort((both[:, 1], both[:, 0]))]
-            rows = rows[split:]
-            waiting = next(kept, None) if is_all else waiting[cut:]
-        yield rows
-    while waiting is not None:
-        yield waiting
-        waiting = next(kept, None)
-
-
 def counted_files(
-    question: Question, originals: Originals
+    question: Question, originals: Originals, within: int = 0
 ) -> Generator[tuple[Segments, Pairs], None, None]:
     """The hits of some files after others, and the ids of those that overlap, in their order."""
     connection, filters = question.connection, question.filters
@@ -146,18 +217,13 @@ def counted_files(
     def tasks() -> Iterator[tuple[Segments, tuple[object, ...]]]:
         for segments in whole_files(question.segments()):
             files = files_of(connection, segments.file_id)
-            yield segments, (originals, files, segments, filters.on_stale)
+            yield segments, (originals, files, segments, filters.on_stale, within)
 
     for segments, found in in_order(count_up_to_error, tasks(), filters.jobs):
         pairs = with_kept(connection, segments, segments, found)
         yield segments, pairs
         if pairs.error is not None:
             raise pairs.error
-
-
-def kept_files(connection: Connection) -> Ints:
-    """The files whose overlaps are in the catalogue."""
-    return numbers(connection, _KEPT_FILES)[:, 0]
 
 
 def with_kept(connection: Connection, segments: Segments, new: Segments, found: Pairs) -> Pairs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from iidindex.masks.measure import Overlap as Figures
@@ -16,12 +16,21 @@ if TYPE_CHECKING:
     import pyarrow
 
 
-class Overlap(NamedTuple):
-    """Two entries of one file that share pixels, the one with the smaller key first."""
-
+class _Pair(NamedTuple):
     a: Entry
     b: Entry
     pixels: int
+
+
+class Overlap(_Pair):
+    """Two entries that share pixels, or are near each other: ``a``, ``b``, and shared ``pixels``.
+
+    Of one file, the one with the smaller key comes first, unless each is asked for something
+    else. Beside the tuple, ``distance`` tells how far apart they are, in pixels: 0 where they
+    share any, 1 where they touch, also at a corner.
+    """
+
+    distance: int = 0
 
     @property
     def iou(self) -> float:
@@ -49,20 +58,28 @@ class Overlaps(Tabular, Iterator[Overlap]):
     The methods that give all rows at once give those that are left.
     """
 
-    def __init__(self, parts: Generator[OverlapsOfFiles, None, None]) -> None:
+    def __init__(
+        self, parts: Generator[OverlapsOfFiles, None, None], number: Callable[[], int]
+    ) -> None:
         self._parts = parts
+        self._number = number
+        self._is_asked = False
         self._current: OverlapsOfFiles | None = None
         self._told = 0
         self._pairs = self._tell()
 
     def _tell(self) -> Iterator[Overlap]:
+        self._is_asked = True
         for found in self._parts:
             self._current, self._told = found, 0
             _, chunk, rows, *pairs = found
             entries = [Entry(row, chunk) for row in rows]
-            for a, b, pixels in zip(*(column.tolist() for column in pairs), strict=True):
+            for a, b, pixels, distance in zip(*(column.tolist() for column in pairs), strict=True):
                 self._told += 1
-                yield Overlap(entries[a], entries[b], pixels)
+                pair = Overlap(entries[a], entries[b], pixels)
+                if distance:
+                    pair.distance = distance
+                yield pair
 
     def __iter__(self) -> Self:
         return self
@@ -70,8 +87,18 @@ class Overlaps(Tabular, Iterator[Overlap]):
     def __next__(self) -> Overlap:
         return next(self._pairs)
 
+    def count(self) -> int:
+        """How many are left; entries are not looked up. None is left then."""
+        if not self._is_asked:
+            self.close()
+            return self._number()
+        left = 0 if self._current is None else len(self._current.pixels) - self._told
+        self._current, self._pairs = None, iter(())
+        return left + sum(len(part.pixels) for part in self._parts)
+
     def close(self) -> None:
         """Count no more."""
+        self._is_asked = True
         self._current, self._pairs = None, iter(())
         self._parts.close()
 
@@ -79,7 +106,7 @@ class Overlaps(Tabular, Iterator[Overlap]):
         return OVERLAP
 
     def _batches(self, kind: Kind) -> Iterator[pyarrow.RecordBatch]:
-
+        self._is_asked = True
         left = None if self._current is None else self._current.after(self._told)
         self._current, self._pairs = None, iter(())
         return batches_of_overlaps(kind, self._left(left))

@@ -29,10 +29,12 @@ class OverlapsOfFiles(NamedTuple):
     a: Ints
     b: Ints
     pixels: Ints
+    distance: Ints
 
     def after(self, number: int) -> Self:
         """Without the first so many."""
-        return self._replace(a=self.a[number:], b=self.b[number:], pixels=self.pixels[number:])
+        left = {name: getattr(self, name)[number:] for name in ("a", "b", "pixels", "distance")}
+        return self._replace(**left)
 
 
 def batches_of_overlaps(kind: Kind, parts: Iterable[OverlapsOfFiles]) -> Iterator[pa.RecordBatch]:
@@ -84,6 +86,7 @@ class PairColumns:
             for side in (3, 4)
         )
         self._pixels = np.concatenate([one.pixels for one in parts])
+        self._distance = np.concatenate([one.distance for one in parts])
         places, nth = np.unique(np.concatenate([a, b]), return_inverse=True)
         rows = list(chain.from_iterable(one.rows for one in parts))
         self._entries = EntryColumns(
@@ -97,7 +100,10 @@ class PairColumns:
         if name == "pixels":
             return self._pa.array(self._pixels)
         if name in ("iou", "a_in_b", "b_in_a"):
-            return self._pa.array(self._pixels / self._whole(name))
+            # A fraction of nothing is 0.
+            return self._pa.array(self._pixels / np.maximum(self._whole(name), 1))
+        if name == "distance":
+            return self._pa.array(self._distance)
         if name in ("path", "location") or name.startswith(META):
             return self._of("a", name)
         side, _, name = name.partition("_")

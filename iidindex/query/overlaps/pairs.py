@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from iidindex.errors import IIDIndexError
 from iidindex.masks.boxes import BoxIndex
+from iidindex.masks.gaps import grown, near
 from iidindex.masks.intersections import overlapping
 from iidindex.masks.regions import Regions, join
 from iidindex.query.pixels.originals import OnStale, Originals
@@ -29,7 +30,8 @@ class Pairs(NamedTuple):
     """Pairs that overlap, as columns of int64: rows or ids of two entries, and shared pixels.
 
     ``unread`` are ids of files that could not be read, or come behind one that could not; what
-    was wrong with that one is the ``error``, if it is to be one.
+    was wrong with that one is the ``error``, if it is to be one. ``distance`` is how far apart
+    they are, where pairs were asked for that are near.
     """
 
     a: Ints
@@ -37,10 +39,17 @@ class Pairs(NamedTuple):
     pixels: Ints
     unread: Ints
     error: IIDIndexError | None = None
+    distance: Ints | None = None
 
     def among(self, chosen: Bools) -> Pairs:
         """Some of the pairs."""
-        return self._replace(a=self.a[chosen], b=self.b[chosen], pixels=self.pixels[chosen])
+        some = self._replace(a=self.a[chosen], b=self.b[chosen], pixels=self.pixels[chosen])
+        return some if self.distance is None else some._replace(distance=self.distance[chosen])
+
+    @property
+    def columns(self) -> list[Ints]:
+        """Both sides and the pixels, and the distance, if there is one."""
+        return [*self[:3], *(() if self.distance is None else (self.distance,))]
 
 
 NOTHING = np.empty(0, np.int64)
@@ -75,25 +84,35 @@ def _portions(segments: Segments) -> Iterator[Segments]:
 
 
 def count_up_to_error(
-    originals: Originals, files: Mapping[int, Original], segments: Segments, on_stale: OnStale
+    originals: Originals,
+    files: Mapping[int, Original],
+    segments: Segments,
+    on_stale: OnStale,
+    within: int = 0,
 ) -> Pairs:
     """Count as `count_pairs`, file by file if something is wrong with one, up to that one."""
     try:
-        return count_pairs(originals, files, segments, on_stale)
+        return count_pairs(originals, files, segments, on_stale, within=within)
     except IIDIndexError:
         opens = np.flatnonzero(np.diff(segments.file_id)) + 1
-    counted: list[Pairs] = [Pairs(NOTHING, NOTHING, NOTHING, NOTHING)]
+    counted: list[Pairs] = [_none(NOTHING, within)]
     error = None
     for rows in np.split(np.arange(len(segments)), opens):
         try:
-            found = count_pairs(originals, files, segments.take(rows), on_stale)
+            found = count_pairs(originals, files, segments.take(rows), on_stale, within=within)
         except IIDIndexError as problem:
             error = problem
             counted.append(counted[0]._replace(unread=np.unique(segments.file_id[rows[0] :])))
             break
         counted.append(found._replace(a=rows[found.a], b=rows[found.b]))
     a, b, pixels, unread = (np.concatenate([one[nth] for one in counted]) for nth in range(4))
-    return Pairs(a, b, pixels, unread, error)
+    distance = [one.distance for one in counted if one.distance is not None]
+    return Pairs(a, b, pixels, unread, error, np.concatenate(distance) if distance else None)
+
+
+def _none(unread: Ints, within: int) -> Pairs:
+    """No pairs."""
+    return Pairs(NOTHING, NOTHING, NOTHING, unread, None, NOTHING if within else None)
 
 
 def count_pairs(
@@ -103,6 +122,7 @@ def count_pairs(
     on_stale: OnStale,
     is_own: Bools | None = None,
     picture: Ints | None = None,
+    within: int = 0,
 ) -> Pairs:
     """Count the shared pixels of every two segments of one picture that overlap.
 
@@ -118,6 +138,8 @@ def count_pairs(
     picture : ndarray of int64, shape (n,), optional
         The number of the picture in which each lies; without this, that of its file. In one
         picture, the segments of several files are laid on one another.
+    within : int
+        Find pairs, too, that are so many pixels apart at the most, as `near` says.
 
     Returns
     -------
@@ -127,10 +149,10 @@ def count_pairs(
     # Pictures laid one below the other, so that masks of two do not meet.
     number = segments.file_id if picture is None else picture
     _, nth_picture = np.unique(number, return_inverse=True)
-    down = nth_picture[:, np.newaxis] * np.array([_ROWS, 0, _ROWS, 0])
+    down = nth_picture[:, np.newaxis] * (np.array([1, 0, 1, 0]) * (_ROWS + within))
     # What meets nothing need not be read.
     meet = np.zeros(len(segments), np.bool_)
-    for i, j in BoxIndex(segments.bbox + down).pairs():
+    for i, j in BoxIndex(grown(segments.bbox + down, within)).pairs():
         across = slice(None) if is_own is None else is_own[i] != is_own[j]
         meet[i[across]] = True
         meet[j[across]] = True
@@ -139,12 +161,16 @@ def count_pairs(
         meet[rows] = False
     unread = np.unique(segments.file_id[meet])
     if not parts:
-        return Pairs(NOTHING, NOTHING, NOTHING, unread)
+        return _none(unread, within)
     owner = np.concatenate([rows[table.segment] for rows, table in parts])
     found = [table.regions for _, table in parts]
     joined = found[0] if len(found) == 1 else join(found)
     regions = Regions(joined.data, joined.start, joined.bbox + down[owner])
-    pairs = Pairs(*overlapping(regions, owner, is_own), unread)
+    if within:
+        a, b, pixels, distance = near(regions, owner, within, is_own)
+        pairs = Pairs(a, b, pixels, unread, None, distance)
+    else:
+        pairs = Pairs(*overlapping(regions, owner, is_own), unread)
     if len(unread):
         # Nothing of a file is believed of which a part is not.
         bad = np.isin(segments.file_id, unread)

@@ -105,6 +105,11 @@ class Question:
         statement = sql.integers(self._shape, self.plan.way)
         return statement.integers(self.connection, self._values, len(sql.INTEGER_COLUMNS))
 
+    def file_ids(self) -> Ints:
+        """The ids of the files of the hits, ascending; by boxes alone, pixels are not looked at."""
+        found = sql.files_of_hits(self._shape, self.plan.way).run(self.connection, self._values)
+        return np.sort(np.fromiter(chain.from_iterable(found), np.int64))
+
     def rows(self) -> Iterator[list[Row]]:
         """The hits as rows of ``HIT_COLUMNS``, some at a time."""
         left = self.filters.limit

@@ -142,6 +142,12 @@ def ids(shape: Shape, way: Way) -> Select[Any]:
 
 
 @_kept
+def files_of_hits(shape: Shape, way: Way) -> Select[Any]:
+    """Select the ids of the files of what `hits` selects, each once, in no order."""
+    return _joined((entries.c.file_id,), shape, way).distinct()
+
+
+@_kept
 def segments(shape: Shape, way: Way) -> Select[Any]:
     """Select the columns of ``SEGMENT_COLUMNS``, in the order of ids."""
     return _limited(_joined(SEGMENT_COLUMNS, shape, way).order_by(entries.c.id), shape)
