@@ -29,6 +29,7 @@ CHAPTERS = {
         "query.answers.entry.Entry",
         "query.overlaps.overlap.Overlap",
         "query.overlaps.overlap.Overlaps",
+        "query.comparison.differences.Difference",
         "query.holdings.raw_sql.SQLRows",
         "query.answers.records.Records",
         "query.answers.records.Tabular",

@@ -37,7 +37,11 @@ def test_where_tells_of_every_filter():
 
 
 @pytest.mark.parametrize(
-    "verb", ["find", "at", "region", "nearest", "overlaps", "identities", "sheet", "heat"]
+    "verb",
+    [
+        *("find", "at", "region", "nearest", "overlaps", "duplicates", "compare", "identities"),
+        *("sheet", "heat"),
+    ],
 )
 def test_every_filter_is_an_option(verb):
     command = cli.get_command(click.Context(cli), verb)

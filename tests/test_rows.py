@@ -48,6 +48,7 @@ PAIR = " ".join(
     f"{side}_key {' '.join(f'{side}_{name}' for name in IIDS.split())} {side}_area" for side in "ab"
 )
 DESCENT = f"{IIDS} parent parent_b64 generation children files first last problem"
+FIGURES = "pixels iou a_in_b b_in_a location distance b_path b_location"
 
 # Version 1. A key that is here stays; new ones come behind the others.
 CONTRACT = {
@@ -56,7 +57,9 @@ CONTRACT = {
     "region": ([100, 50, 141, 91], ENTRY),
     "nearest": ([70, 99, "-k", 2], f"{ENTRY} distance"),
     "show": (["archive/2020/a.iid"], FILE_ENTRY),
-    "overlaps": ([], f"path {PAIR} pixels iou a_in_b b_in_a location distance b_path b_location"),
+    "overlaps": ([], f"path {PAIR} {FIGURES}"),
+    "duplicates": (["--iou", 0], f"path {PAIR} {FIGURES}"),
+    "compare": (["2020/a.iid", "2020/b.iid"], f"{IIDS} change iou area_a area_b"),
     "files": ([], "path location state reason entries size"),
     "links": (["tree"], "path entries area location domain domain_b64"),
     "iids": ([], f"{IIDS} files entries"),
@@ -127,7 +130,7 @@ def narrowed(verb, arguments):
     return [verb, *arguments, *(["--path", "202[01]/*"] if verb in SPATIAL else [])]
 
 
-SPATIAL = {"at", "region", "nearest", "overlaps"}
+SPATIAL = {"at", "region", "nearest", "overlaps", "duplicates"}
 
 
 def test_answers_can_be_sent_to_another_process(tmp_path, archive):
@@ -374,6 +377,8 @@ def test_rows_in_python_are_those_of_the_shell(call, tmp_path):
             "region": near.region((100, 50, 141, 91)),
             "nearest": near.nearest(70, 99, k=2),
             "overlaps": near.overlaps(),
+            "duplicates": index.duplicates(near, iou=0),
+            "compare": index.compare("2020/a.iid", "2020/b.iid"),
             "files": index.files(),
             "links": index.links(b"tree"),
             "iids": index.iids(),

@@ -9,6 +9,7 @@ from iidindex.index.comparing import Comparison
 from iidindex.index.identity_questions import IdentityQuestions
 from iidindex.index.linking import Linkage
 from iidindex.index.maintaining import Upkeep
+from iidindex.index.pair_questions import PairQuestions
 from iidindex.index.picturing import Pictures
 from iidindex.model import IID
 from iidindex.query.answers.entry import Entry
@@ -16,7 +17,7 @@ from iidindex.query.holdings.raw_sql import SQLRows, Value, ask
 from iidindex.query.single_entry import entry_of
 
 
-class Index(Pictures, Linkage, Comparison, IdentityQuestions, Upkeep):
+class Index(Pictures, Linkage, PairQuestions, Comparison, IdentityQuestions, Upkeep):
     """An index over an archive of ``.iid`` files. May be shared by threads.
 
     Parameters

@@ -7,7 +7,9 @@ from types import FunctionType
 from typing import Any, Self
 
 from iidindex.catalog.catalogue import Catalog
+from iidindex.errors import QueryError
 from iidindex.exchange.answers_out import Entries
+from iidindex.query.entries import Entries as Asked
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.question.asked import Filters
 
@@ -35,6 +37,13 @@ class Opened:
     def entries(self) -> Entries:
         """All entries of all files, to be narrowed down by ``where at region …``."""
         return Entries(self._catalog, self._originals, Filters())
+
+    def _among(self, entries: Asked | None) -> Asked:
+        """What is asked for, or all."""
+        if not isinstance(entries, (Asked, type(None))):
+            told = f"{type(entries).__name__}: {entries!r:.200}"
+            raise QueryError(f"entries must be a question, index.entries.where(…), not {told}")
+        return self.entries if entries is None else entries
 
     def close(self) -> None:
         """Close the database and all originals."""

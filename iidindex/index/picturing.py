@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from iidindex.errors import QueryError
 from iidindex.index.opened import Opened
 from iidindex.model import IID, BBox, BBoxLike
 from iidindex.query.entries import Entries
@@ -20,12 +19,6 @@ if TYPE_CHECKING:
 
 class Pictures(Opened):
     """Masks, drawn and numbered."""
-
-    def _among(self, entries: Entries | None) -> Entries:
-        if not isinstance(entries, (Entries, type(None))):
-            told = f"{type(entries).__name__}: {entries!r:.200}"
-            raise QueryError(f"entries must be a question, index.entries.where(…), not {told}")
-        return self.entries if entries is None else entries
 
     def render(
         self,

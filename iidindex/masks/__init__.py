@@ -9,6 +9,9 @@
 ``tiles``          masks whose regions share pixels, made countable
 ``intersections``  overlap of all masks of a picture
 ``cells``          how many pixels of masks fall into each cell of a grid
-``distance``       how far masks lie from each other
+``distance``       how far masks lie from a pixel
+``gaps``           which masks touch, or nearly do
+``unions``         several masks as one, and the tight box around it
+``digests``        equal pixels, however they are cut into regions
 ``batching``       work in portions of bounded size
 """

@@ -74,8 +74,9 @@ def drawn(verb, output):
 
 ROWS = [
     ["find"], ["at", 5, 5], ["region", 0, 0, 99, 99], ["nearest", 5, 5, "-k", 9],
-    ["overlaps", "all.iid"], ["files"], ["links", "tree"], ["iids"], ["groups"], ["roots"],
-    ["tracks"], ["tracks", "--by", "meta.day", "--exact"],
+    ["overlaps", "all.iid"], ["overlaps", "all.iid", "all.iid", "--across", "--within", 2],
+    ["duplicates", "--iou", 0], ["compare", "all.iid", "all.iid"], ["files"], ["links", "tree"],
+    ["iids"], ["groups"], ["roots"], ["tracks"], ["tracks", "--by", "meta.day", "--exact"],
     ["shared", "all.iid", "all.iid"], ["related", "all.iid"], ["cooccur", "tree"],
     ["chain", "tree", "pond"], ["identities"], ["descendants", "pond"],
     ["ancestors", "tree"], ["verify"], ["sql", "SELECT * FROM found"],

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 from sqlalchemy import Connection
 
+from iidindex.catalog.dialect import Text
+from iidindex.catalog.lookup import numbers
 from iidindex.catalog.statement import Statement
 from iidindex.model import IID, BBox, FileStamp
 from iidindex.processes import in_order
@@ -41,6 +43,12 @@ _SEGMENTS = 8192
 _OUTLINES = 1 << 18
 # Values that SQLite takes in one statement.
 _PARAMETERS = 10_000
+
+
+_WITH_IDS = Text(
+    "SELECT e.id, e.file_id, e.key, e.minr, e.minc, e.maxr, e.maxc, e.area, e.offset, e.length, "
+    "e.checksum FROM {rows} {then} entries e ON e.id = {value} ORDER BY {nth}"
+)
 
 
 class Question:
@@ -212,6 +220,11 @@ def boxes_of(outlines: Ints) -> Ints:
 
 def _integers(rows: Iterable[Row], width: int) -> Ints:
     return np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, width)
+
+
+def segments_with(connection: Connection, ids: Ints) -> Segments:
+    """The entries with these ids, in the order in which they are given."""
+    return Segments.of(numbers(connection, _WITH_IDS, ids).tolist())
 
 
 def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:
