@@ -308,6 +308,23 @@ TRACK_BY_METADATA = Kind(
     "an IID followed by metadata",
     (*_IID, *_plain(Type.JSON, "first", "last", nullable=True), *_TRACK),
 )
+_QUALITY = (
+    *_integers("pictures", "matched", "only_a", "only_b"),
+    *_plain(Type.REAL, "precision", "recall", "f1", "sq", "rq", "pq", nullable=True),
+)
+AGREEMENT = Kind(
+    "how two sides agree on a picture",
+    (
+        *_text("path_a", "path_b", nullable=True),
+        *_integers("matched", "only_a", "only_b", "split", "merged"),
+        *_plain(Type.REAL, "mean_iou", "pq", nullable=True),
+        *_text("location_a", "location_b", nullable=True),
+    ),
+)
+AGREEMENT_IN_ALL = Kind("how two sides agree on all pictures", _QUALITY)
+AGREEMENT_IN_GROUP = Kind(
+    "how two sides agree on a group", (*_text("group", nullable=True), *_QUALITY)
+)
 COOCCURRENCE = Kind("an IID that is together with another", (*_IID, *_integers("count", "pixels")))
 GROUP = Kind("a group", (*_text("name"), *_integers("files", "entries")))
 STEP = Kind(
@@ -375,7 +392,7 @@ _KINDS = {
     for kind in (
         *(FILE_ENTRY, ENTRY, NEAREST, OVERLAP, FILE, LINK, RELATED, IID_ALONE, IID_COUNT),
         *(TRACK, TRACK_BY_METADATA, COOCCURRENCE, GROUP, STEP, ROOT, PROBLEM, CHANGE),
-        *(IDENTITY_FAULT, RELATIVE, DIFFERENCE),
+        *(IDENTITY_FAULT, RELATIVE, DIFFERENCE, AGREEMENT, AGREEMENT_IN_ALL, AGREEMENT_IN_GROUP),
     )
 }
 

@@ -20,6 +20,8 @@ Ids: TypeAlias = npt.NDArray[np.int64]
 
 # Rows of a large answer that are held at a time.
 BLOCK = 1 << 20
+# From so many entries on, their groups are read by `many_numbers`.
+_MANY = 100_000
 
 # From each id to its rows, and the rows in the order of the ids.
 FILES_OF_IIDS = Text(
@@ -38,6 +40,13 @@ _IIDS = Text(
 _PLACES = Text(
     "SELECT f.path, roots.location, roots.name FROM {rows} {then} files f ON f.id = {value} "
     "{then} roots ON roots.id = f.root_id ORDER BY {nth}"
+)
+# From a file to its groups to their members, in a range of ids.
+_MEMBERS = Text(
+    "SELECT m.entry_id, g.group_id FROM {rows} {then} file_groups g ON g.file_id = {values[0]} "
+    "{then} entry_groups m ON m.group_id = g.group_id "
+    "AND m.entry_id BETWEEN {values[1]} AND {values[2]}",
+    width=3,
 )
 _GROUP_NAMES = Text("SELECT g.name FROM {rows} {then} groups g ON g.id = {value} ORDER BY {nth}")
 
@@ -130,6 +139,23 @@ def roots_and_paths(connection: Connection, file_ids: Ids) -> list[tuple[str, by
 def group_names(connection: Connection, ids: Ids) -> list[str]:
     """Names of groups, in the order of their ids."""
     return [row[0] for row in asked(connection, _GROUP_NAMES, [ids])]
+
+
+def members_of(connection: Connection, file_ids: Ids, ids: Ids) -> Ids:
+    """Rows of an entry and a group it is in, of entries by their files and ids.
+
+    Others of the same files, between the first and the last of these, may be among them.
+    """
+    if not len(ids):
+        return np.empty((0, 2), np.int64)
+    order = np.lexsort((ids, file_ids))
+    file_ids, ids = file_ids[order], ids[order]
+    first = np.flatnonzero(np.diff(file_ids, prepend=-1))
+    last = np.append(first[1:], len(ids)) - 1
+    spans = np.column_stack([file_ids[first], ids[first], ids[last]])
+    if len(ids) < _MANY:
+        return numbers(connection, _MEMBERS, spans)
+    return many_numbers(connection, _MEMBERS, 2, spans)
 
 
 def leading(keys: list[npt.NDArray[np.float64]] | list[Ids], number: int | None) -> Ids:

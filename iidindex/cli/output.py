@@ -70,10 +70,13 @@ report_option = click.option(
 )
 
 
-def row_options(kind: Kind | None = None) -> Callable[[F], F]:
+def row_options(
+    kind: Kind | None = None, kind_of: Callable[[Mapping[str, Any]], Kind] | None = None
+) -> Callable[[F], F]:
     """Give a verb that writes rows of this kind the options for it, as a `Form` named ``form``.
 
-    Without a kind, which columns there are turns out when they are written.
+    Without a kind, which columns there are turns out when they are written. Where eager options
+    choose another kind, `kind_of` tells it by their values.
     """
     has_paths = kind is None or "path" in kind.names
     known = "" if kind is None else f", of {', '.join(kind.names)}"
@@ -89,7 +92,9 @@ def row_options(kind: Kind | None = None) -> Callable[[F], F]:
         click.option(
             "--fields",
             metavar="A,B,…",
-            callback=lambda ctx, param, value: read_fields(kind, ctx, param, value),
+            callback=lambda ctx, param, value: read_fields(
+                kind_of(ctx.params) if kind_of else kind, ctx, param, value
+            ),
             help=f"The columns to write, in this order{known}.",
         ),
         click.option(

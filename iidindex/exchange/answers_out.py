@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from iidindex.query.answers.records import LazyRecords, Records
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iidindex.exchange.export_report import ExportReport
     from iidindex.query.comparison.tracks import Tracks
     from iidindex.query.comparison.identity_faults import IdentityFault
+    from iidindex.query.comparison.agreement import Agreement
 
 
 class Entries(Asked):
@@ -102,6 +103,87 @@ class Entries(Asked):
         filters = self._filters
         found = identity_faults(self._catalog, self._originals, filters, faults, by, iou)
         return LazyRecords(IDENTITY_FAULT, found)
+
+    def agreement(
+        self,
+        a: bytes | str | None = None,
+        b: bytes | str | None = None,
+        *,
+        paths: Sequence[str] | None = None,
+        pair: str = "path",
+        iou: float = 0.5,
+        order_by: str | Sequence[str] = (),
+        limit: int | None = None,
+    ) -> Agreement:
+        """How well two sides agree on the masks of the same pictures, A taken for the truth.
+
+        In each picture, masks of A and B are matched one to one by their IoU (shared pixels over
+        those of both together), greedily from the best pair down; where pairs tie, lower keys come
+        first. An entry without a match counts: in A it was missed, in B it is one too many. A mask
+        without a pixel has no match.
+
+        Parameters
+        ----------
+        a, b : bytes or str, optional
+            Two domains; ``b""`` or ``""`` for none given. Without `paths`, every file that fits
+            what is asked of files is a picture, also if it is empty on both sides.
+        paths : sequence of two str, optional
+            Files of A and files of B: patterns, as in `where`; directories with ``/`` behind them,
+            for all that is below; or names of roots. A picture that has a file on one side only
+            counts, too: all of its entries are without a match.
+        pair : str
+            Which of these files are of one picture. ``path``: what the wildcards stand for, from
+            the first to the last, is the same: ``a/x.iid`` and ``b/x.iid`` for ``("a/*", "b/*")``,
+            ``x_anna.iid`` and ``x_ben.iid`` for ``("*_anna.iid", "*_ben.iid")``. ``stem``: the
+            file's name is, whatever the directory; what a pattern has behind its last wildcard is
+            not part of it, nor is ``.iid``. ``meta.`` and a name, such as ``meta.image``: the
+            metadata say the same there; a file that says nothing is alone.
+        iou : float
+            No pair with less is a match, 0 … 1.
+        order_by : str or sequence of str
+            ``path_a path_b matched only_a only_b split merged mean_iou pq``, with ``-`` for
+            descending; what is unknown comes last. ``pq`` begins with the worst pictures, also
+            those without a match. Without it, pictures come by root and path of A, then those that
+            B has alone.
+        limit : int, optional
+            How many pictures at the most; it changes no total.
+
+        Returns
+        -------
+        Agreement
+            A row for each picture, asked for when they are read: ``path_a path_b matched only_a
+            only_b split merged mean_iou``, and ``pq location_a location_b``. ``total()`` has all
+            pictures together, ``by_group()`` a row for each group, ``only_a() only_b() split()
+            merged() matched()`` list entries.
+
+        Raises
+        ------
+        QueryError
+            If an argument has not its form, the question has an order or a limit, or two files of
+            one side are paired with the same one.
+        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `Entry.mask`. Where files are left out (`reading`), so are their pictures.
+
+        Notes
+        -----
+        Masks whose boxes meet none of the other side's are not read. Memory holds two numbers for
+        each file, eight for each picture if they are ordered, and the masks of some thousand small
+        pictures or of one large one.
+        """
+        from iidindex.query.comparison.agreement import agreement
+
+        return agreement(
+            self._catalog,
+            self._originals,
+            self._filters,
+            a,
+            b,
+            paths=paths,
+            pair=pair,
+            iou=iou,
+            order_by=order_by,
+            limit=limit,
+        )
 
     def dataset(
         self, by: By = "picture", *, groups: bool = False, on_stale: OnStale | None = None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from iidindex.index.comparing import Comparison
 from iidindex.index.identity_questions import IdentityQuestions
+from iidindex.index.agreeing import AgreementQuestions
 from iidindex.index.linking import Linkage
 from iidindex.index.maintaining import Upkeep
 from iidindex.index.pair_questions import PairQuestions
@@ -17,7 +18,9 @@ from iidindex.query.holdings.raw_sql import SQLRows, Value, ask
 from iidindex.query.single_entry import entry_of
 
 
-class Index(Pictures, Linkage, PairQuestions, Comparison, IdentityQuestions, Upkeep):
+class Index(
+    Pictures, Linkage, PairQuestions, AgreementQuestions, Comparison, IdentityQuestions, Upkeep
+):
     """An index over an archive of ``.iid`` files. May be shared by threads.
 
     Parameters

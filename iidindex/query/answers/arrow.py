@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import Connection
 
-from iidindex.catalog.dialect import Text
-from iidindex.catalog.lookup import group_names, many_numbers, numbers
+from iidindex.catalog.lookup import group_names, members_of
 from iidindex.errors import QueryError
 from iidindex.metadata_names import asked_of, value_in
 from iidindex.query.answers.file_metadata import Told, metadata_of
-from iidindex.query.pixels.segments import Ints
 from iidindex.query.question.asking import Row, original
 from iidindex.rows import Column, Kind, Type, as_text
 
@@ -28,16 +26,6 @@ if TYPE_CHECKING:
 # Rows of a batch: many enough that making it costs little beside them, and few enough to stay
 # in the processor's cache.
 BATCH_ROWS = 4096
-# From so many entries on, their groups are read as pages of a table.
-_MANY = 100_000
-
-# From a file to its groups to their members, in a range of ids.
-_MEMBERS = Text(
-    "SELECT m.entry_id, g.group_id FROM {rows} {then} file_groups g ON g.file_id = {values[0]} "
-    "{then} entry_groups m ON m.group_id = g.group_id "
-    "AND m.entry_id BETWEEN {values[1]} AND {values[2]}",
-    width=3,
-)
 
 
 def library(name: str, extra: str) -> Any:
@@ -235,7 +223,7 @@ def group_lists(connection: Connection, file_id: Ints, ids: Ints) -> Any:
         return pa.array([], pa.list_(pa.string()))
     order = np.argsort(ids)
     sorted_ids = ids[order]
-    member, group = _members(connection, file_id[order], sorted_ids).T
+    member, group = members_of(connection, file_id[order], sorted_ids).T
     place = np.minimum(np.searchsorted(sorted_ids, member), len(ids) - 1)
     is_hit = sorted_ids[place] == member
     row, group = order[place[is_hit]], group[is_hit]
@@ -247,18 +235,6 @@ def group_lists(connection: Connection, file_id: Ints, ids: Ints) -> Any:
     np.cumsum(np.bincount(row, minlength=len(ids)), out=offsets[1:])
     values = as_texts(texts).take(pa.array(nth[by_row]))
     return pa.ListArray.from_arrays(pa.array(offsets), values)
-
-
-def _members(connection: Connection, file_id: Ints, ids: Ints) -> Ints:
-    """Members of groups, and their groups, among entries whose ids are sorted."""
-    order = np.argsort(file_id, kind="stable")
-    file_id, ids = file_id[order], ids[order]
-    first = np.flatnonzero(np.diff(file_id, prepend=-1))
-    last = np.append(first[1:], len(ids)) - 1
-    spans = np.column_stack([file_id[first], ids[first], ids[last]])
-    if len(ids) < _MANY:
-        return numbers(connection, _MEMBERS, spans)
-    return many_numbers(connection, _MEMBERS, 2, spans)
 
 
 def table_of_values(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> pa.Table:

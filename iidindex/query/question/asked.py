@@ -135,6 +135,13 @@ class Filters:
             chosen = tuple(sorted(set(self.files).intersection(chosen)))
         return replace(self, files=chosen)
 
+    def of_files(self) -> Self:
+        """What is asked of files alone."""
+        given = {
+            name: value for name, value in self.given.items() if FILTERS[name].asks_of == "files"
+        }
+        return type(self)(given=given, files=self.files)
+
     def reading(self, on_stale: OnStale | None, jobs: int | None) -> Self:
         """Say how originals are read; None leaves it as it is."""
         if not is_one_of(on_stale, "error", "skip", "warn"):
