@@ -19,6 +19,11 @@ from iidindex.cli.main import VERBS, run
 from iidindex.query.answers.indexed_file import IndexedFile
 from iidindex.query.comparison.tracks import Track
 from iidindex.query.comparison.identity_faults import IdentityFault
+from iidindex.query.comparison.agreement_figures import (
+    GroupAgreement,
+    PictureAgreement,
+    TotalAgreement,
+)
 from iidindex.query.holdings.inventory import GroupCount, IIDCount
 from iidindex.query.holdings.verify import Problem
 from iidindex.query.linkage.cooccurring import Cooccurrence
@@ -26,6 +31,9 @@ from iidindex.query.linkage.lineage import Relative
 from iidindex.query.linkage.links import Link
 from iidindex.query.linkage.sharing import Related
 from iidindex.rows import (
+    AGREEMENT,
+    AGREEMENT_IN_ALL,
+    AGREEMENT_IN_GROUP,
     COOCCURRENCE,
     FILE,
     GROUP,
@@ -60,6 +68,10 @@ CONTRACT = {
     "overlaps": ([], f"path {PAIR} {FIGURES}"),
     "duplicates": (["--iou", 0], f"path {PAIR} {FIGURES}"),
     "compare": (["2020/a.iid", "2020/b.iid"], f"{IIDS} change iou area_a area_b"),
+    "agree": (
+        ["garden", "extra"],
+        "path_a path_b matched only_a only_b split merged mean_iou pq location_a location_b",
+    ),
     "files": ([], "path location state reason entries size"),
     "links": (["tree"], "path entries area location domain domain_b64"),
     "iids": ([], f"{IIDS} files entries"),
@@ -130,7 +142,7 @@ def narrowed(verb, arguments):
     return [verb, *arguments, *(["--path", "202[01]/*"] if verb in SPATIAL else [])]
 
 
-SPATIAL = {"at", "region", "nearest", "overlaps", "duplicates"}
+SPATIAL = {"at", "region", "nearest", "overlaps", "duplicates", "agree"}
 
 
 def test_answers_can_be_sent_to_another_process(tmp_path, archive):
@@ -343,6 +355,9 @@ def test_cells_that_are_no_formulas(tmp_path, capfdbinary):
         (Track, TRACK),
         (Track, TRACK_BY_METADATA),
         (IndexedFile, FILE),
+        (PictureAgreement, AGREEMENT),
+        (TotalAgreement, AGREEMENT_IN_ALL),
+        (GroupAgreement, AGREEMENT_IN_GROUP),
         (Problem, PROBLEM),
         (IdentityFault, IDENTITY_FAULT),
         (Relative, RELATIVE),
@@ -379,6 +394,7 @@ def test_rows_in_python_are_those_of_the_shell(call, tmp_path):
             "overlaps": near.overlaps(),
             "duplicates": index.duplicates(near, iou=0),
             "compare": index.compare("2020/a.iid", "2020/b.iid"),
+            "agree": near.agreement("garden", "extra"),
             "files": index.files(),
             "links": index.links(b"tree"),
             "iids": index.iids(),

@@ -53,6 +53,14 @@ SELECT {_IID}, w.first, w.last, w.files, w.entries, w.gaps, w.area_min, w.area_m
        sqrt(w.rows_twice * w.rows_twice + w.cols_twice * w.cols_twice) / 2 AS displacement, w.iid_id
 FROM whole w JOIN iids i ON i.id = w.iid_id
 """  # noqa: S608
+_PAIRS = (
+    f"SELECT {_PATH}, a.key AS a_key, b.key AS b_key, CAST(p.domain AS TEXT) AS a_domain, "  # noqa: S608
+    "CAST(p.address AS TEXT) AS a_address, CAST(q.domain AS TEXT) AS b_domain, "
+    f"CAST(q.address AS TEXT) AS b_address, a.area AS a_area, b.area AS b_area, {_OVERLAP}, "
+    "o.a_id, o.b_id, a.file_id FROM overlaps o JOIN entries a ON a.id = o.a_id "
+    "JOIN entries b ON b.id = o.b_id JOIN iids p ON p.id = a.iid_id "
+    "JOIN iids q ON q.id = b.iid_id JOIN files f ON f.id = a.file_id WHERE f.state = 'ok'"
+)
 
 # What each view holds, and the statement it stands for. Their columns are a promise.
 VIEWS = {
@@ -89,11 +97,12 @@ VIEWS = {
     ),
     "overlapping": (
         "every pair of entries that share pixels, of the files whose overlaps are stored",
-        f"SELECT {_PATH}, a.key AS a_key, b.key AS b_key, CAST(p.domain AS TEXT) AS a_domain, "  # noqa: S608
-        "CAST(p.address AS TEXT) AS a_address, CAST(q.domain AS TEXT) AS b_domain, "
-        f"CAST(q.address AS TEXT) AS b_address, a.area AS a_area, b.area AS b_area, {_OVERLAP}, "
-        "o.a_id, o.b_id, a.file_id FROM overlaps o JOIN entries a ON a.id = o.a_id "
-        "JOIN entries b ON b.id = o.b_id JOIN iids p ON p.id = a.iid_id "
-        "JOIN iids q ON q.id = b.iid_id JOIN files f ON f.id = a.file_id WHERE f.state = 'ok'",
+        _PAIRS,
+    ),
+    "matches": (
+        "every such pair that is of two domains, with an IoU of at least 0.5",
+        # The same in whole numbers: pixels / (a + b - pixels) >= 1 / 2.
+        f"{_PAIRS} AND p.domain <> q.domain AND 3 * o.pixels >= "
+        "max(a.area, o.pixels) + max(b.area, o.pixels)",
     ),
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from iidindex.cli.completion import ADDRESS, PATH
+from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.drawing_options import (
     crop_option,
     font_option,
@@ -54,6 +54,20 @@ from iidindex.storage.atomic import write_atomically
 )
 @crop_option
 @click.option("--no-labels", is_flag=True, help="Write no addresses.")
+@click.option(
+    "--compare",
+    nargs=2,
+    type=DOMAIN,
+    metavar="A B",
+    help="Draw where two domains agree: A tinted, B outlined, with a legend.",
+)
+@click.option(
+    "--iou",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    help="With --compare: the least IoU of a match.",
+)
 @style_options
 @reading_option
 @selection_options
@@ -70,13 +84,17 @@ def render(
         raise click.UsageError("--image and --no-image exclude each other")
     if options["path"] is not None:
         raise click.UsageError("name the file as PATH, not with --path")
-    drawing = _taken(options, "size", "zoom", "crop", "alpha", "font", "on_stale")
+    if options["compare"] is not None and options["domain"]:
+        raise click.UsageError("name the domains with --compare or with --domain, not both")
+    if options["compare"] is not None and options["no_outlines"]:
+        raise click.UsageError("--compare draws outlines; leave --no-outlines out")
+    drawing = _taken(options, "size", "zoom", "crop", "alpha", "font", "on_stale", "compare", "iou")
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "labels")}
     with open_to_ask(db) as index:
         hits = narrowed(index.entries, **options)
         drawn = index.render(file, hits, image=not no_image if image is None else image, **drawing)
         if not drawn.drawn:
-            return nothing_drawn(hits)
+            return nothing_drawn(hits.where(domain=drawing["compare"]))
     over = "".join(f" over {printable(name)}" for name in drawn.images)
     more = "found no room; --zoom, --size or --crop makes some"
     return written(

@@ -80,7 +80,7 @@ class Index(
         ----------
         statement : str
             In SQLite's SQL. The views are ``found indexed_files members appearances
-            tracks overlapping``.
+            tracks overlapping matches``.
         parameters : mapping, optional
             What ``:name`` in it stands for.
 

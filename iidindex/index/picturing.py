@@ -33,6 +33,8 @@ class Pictures(Opened):
         outlines: bool = True,
         labels: bool = True,
         font: str | os.PathLike[str] | None = None,
+        compare: tuple[bytes | str, bytes | str] | None = None,
+        iou: float = 0.5,
         on_stale: OnStale | None = None,
     ) -> Drawing:
         """Draw the masks of one file, each in its IID's colour, over the file's picture.
@@ -59,6 +61,12 @@ class Pictures(Opened):
         outlines, labels : bool
         font : path-like, optional
             A font file for the labels.
+        compare : (bytes or str, bytes or str), optional
+            Two domains, A and B: draw where they agree, as `agreement` matches them. A is tinted, B
+            outlined: in sky blue where they match, in vermillion what A has alone, in yellow what B
+            has alone. A legend below the picture counts them; labels name those without a match.
+        iou : float
+            With `compare`, the least IoU of a match.
         on_stale : {"error", "skip", "warn"}, optional
             As in `Entries.reading`; that of `entries` without this.
 
@@ -85,6 +93,11 @@ class Pictures(Opened):
         from iidindex.pictures.scene import Style
 
         hits = self._among(entries).reading(on_stale=on_stale)
+        compared = None
+        if compare is not None:
+            from iidindex.pictures.disagreement import compared_as
+
+            compared = compared_as(compare, iou, outlines)
         return render(
             self._catalog,
             self._originals,
@@ -97,6 +110,7 @@ class Pictures(Opened):
             style=Style(alpha, outlines),
             labels=labels,
             font=None if font is None else as_path(font),
+            compared=compared,
             on_stale=hits.on_stale,
         )
 

@@ -7,8 +7,7 @@ import numpy.typing as npt
 
 from iidindex.masks.blocks import Columns, columns, count_shared, words_needed, words_shared
 from iidindex.masks.boxes import BoxIndex
-from iidindex.masks.measure import areas
-from iidindex.masks.regions import Regions, join
+from iidindex.masks.regions import Regions, join, packed_sizes
 from iidindex.masks.tiles import disjoint, reduce_by
 from iidindex.masks.windows import count_common
 
@@ -69,7 +68,7 @@ def _count(regions: Regions, owner: Ints, side: Bools | None) -> tuple[Ints, Int
     if len(regions) > _MANY:
         # Regions that hold no pixel can be so many, and all in one place, that there is no
         # end of pairs.
-        filled = areas(regions) > 0
+        filled = _has_bits(regions)
         regions, owner = regions[filled], owner[filled]
     n = int(owner.max(initial=0)) + 1
     codes: list[Ints] = []
@@ -102,3 +101,19 @@ def _count(regions: Regions, owner: Ints, side: Bools | None) -> tuple[Ints, Int
     if len(codes) > 1:
         code, total = reduce_by(np.add, np.concatenate(codes), np.concatenate(sums))
     return code // n, code % n, total
+
+
+def _has_bits(regions: Regions) -> Bools:
+    """Which regions have a byte that is not zero, as all have that have a pixel."""
+    n_bytes = packed_sizes(regions.bbox)
+    # In the order of their bytes, so that these are looked through once.
+    filled = np.flatnonzero(n_bytes)
+    filled = filled[np.argsort(regions.start[filled], kind="stable")]
+    found = np.zeros(len(regions), np.bool_)
+    if len(filled):
+        start = regions.start[filled]
+        edges = np.column_stack([start, start + n_bytes[filled]]).ravel()
+        # The last one may end where the data do.
+        data = np.append(regions.data, np.uint8(0))
+        found[filled] = np.bitwise_or.reduceat(data, edges)[::2] > 0
+    return found

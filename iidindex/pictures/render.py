@@ -10,6 +10,7 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError
 from iidindex.masks.cells import Grid
 from iidindex.model import BBox
+from iidindex.pictures.disagreement import Compared, disagreement, legend_of
 from iidindex.pictures.drawing import Drawing
 from iidindex.pictures.fonts import typeface
 from iidindex.pictures.images import Photo, photo_for
@@ -21,7 +22,8 @@ from iidindex.query.pixels.frames import Frame, largest
 from iidindex.query.pixels.originals import OnStale, Originals
 from iidindex.query.single_entry import hits_in_file
 from iidindex.render.canvas import Marks, Picture
-from iidindex.render.colors import colors_of
+from iidindex.render.colors import Colors, colors_of
+from iidindex.render.legend import with_legend
 from iidindex.render.text import Label, Typeface, write_labels
 
 # Of a label, in letters' heights.
@@ -42,22 +44,46 @@ def render(
     style: Style,
     labels: bool = True,
     font: str | None = None,
+    compared: Compared | None = None,
     on_stale: OnStale = "error",
 ) -> Drawing:
     """Draw the entries of one file; see `Index.render`."""
     check_size(size)
     check_size(zoom, "zoom", 64)
-    _, frame, hits = hits_in_file(catalog, entries, path)
+    if compared is not None:
+        entries = entries.where(domain=compared[:2])
+    span, frame, hits = hits_in_file(catalog, entries, path)
     photo = None if image is False else _photo(frame, hits, image)
     window = _window(frame, hits, photo, crop)
     zoom = max(1, min(zoom, size // max(window.height, window.width)))
     grid = Grid.over(window, size)
+    found = None
+    if compared is not None:
+        found = disagreement(
+            catalog, originals, entries.filters, span.file_id, hits, compared, on_stale
+        )
     picture, marks = draw(
-        originals, hits, grid, photo, style, zoom=zoom, closed=crop is None, on_stale=on_stale
+        originals,
+        hits,
+        grid,
+        photo,
+        style,
+        look=None if found is None else found.look,
+        zoom=zoom,
+        closed=crop is None,
+        on_stale=on_stale,
     )
     left_out = 0
-    if labels:
-        picture, left_out = _labelled(picture, marks, hits, font)
+    if labels and found is None:
+        colors = colors_of(hit.iid for hit in hits)
+        picture, left_out = _labelled(picture, marks, hits, colors, font)
+    elif labels and found is not None:
+        # Who agrees needs no name, and would have two.
+        alone = Marks(*(column[found.alone[marks.owner]] for column in marks))
+        picture, left_out = _labelled(picture, alone, hits, found.look.colors, font)
+    if found is not None and compared is not None:
+        face = typeface(letter_size(picture), font)
+        picture = with_legend(picture, legend_of(compared, found.counts, face), face)
     images = () if photo is None else (photo.path,)
     # What the metadata name was looked for only if no other image was named, nor none.
     missing = () if image is not True or frame.missing_image is None else (frame.missing_image,)
@@ -90,18 +116,18 @@ def _window(frame: Frame, hits: Sequence[Entry], photo: Photo | None, crop: BBox
 
 
 def _labelled(
-    picture: Picture, marks: Marks, hits: Sequence[Entry], font: str | None
+    picture: Picture, marks: Marks, hits: Sequence[Entry], colors: Colors, font: str | None
 ) -> tuple[Picture, int]:
     face = typeface(letter_size(picture), font)
     chosen = [hits[owner] for owner in marks.owner.tolist()]
-    colors = colors_of(entry.iid for entry in chosen).tolist()
+    named = colors[marks.owner].tolist()
     area = np.array([entry.area for entry in chosen], np.int64)
     words = []
     for nth in np.lexsort((marks.owner, -area)).tolist():
         (row, col), box = marks.anchor[nth].tolist(), tuple(marks.bbox[nth].tolist())
         text = label_of(chosen[nth].iid.address, face)
         if text:
-            words.append(Label(text, (row, col), box, tuple(colors[nth])))
+            words.append(Label(text, (row, col), box, tuple(named[nth])))
     picture, written = write_labels(picture, words, face)
     return picture, len(words) - written
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from iidindex.errors import QueryError
 from iidindex.files.arguments import is_between
@@ -17,7 +19,7 @@ from iidindex.query.pixels.originals import OnStale, Originals
 from iidindex.query.pixels.segments import Ints, Original
 from iidindex.query.pixels.sift import regions_of
 from iidindex.render.canvas import Canvas, Marks, Picture
-from iidindex.render.colors import BACKGROUND, colors_of
+from iidindex.render.colors import BACKGROUND, Colors, colors_of
 
 # Strength of tints over an image, and where there is none.
 _OVER_IMAGE, _OVER_NOTHING = 0.4, 0.7
@@ -44,6 +46,20 @@ class Style:
             raise QueryError(f"alpha is {self.alpha!r}; expected 0 … 1")
 
 
+class Look(NamedTuple):
+    """How each of some masks is drawn, other than in the colour of its IID.
+
+    Attributes
+    ----------
+    colors : ndarray of uint8, shape (n, 3)
+    filled : ndarray of bool, shape (n,)
+        Whether it is tinted, or has an outline instead.
+    """
+
+    colors: Colors
+    filled: npt.NDArray[np.bool_]
+
+
 def draw(
     originals: Originals,
     entries: Sequence[Entry],
@@ -51,6 +67,7 @@ def draw(
     photo: Photo | None,
     style: Style,
     *,
+    look: Look | None = None,
     zoom: int = 1,
     closed: bool = True,
     on_stale: OnStale = "error",
@@ -65,6 +82,8 @@ def draw(
         The window, and its cells.
     photo : Photo, optional
     style : Style
+    look : Look, optional
+        Of each entry.
     zoom : int
         Pixels of the picture along each side of a cell.
     closed : bool
@@ -79,14 +98,21 @@ def draw(
     """
     canvas = Canvas(grid, zoom)
     width = max(1, round(max(canvas.shape) / _SIDE_PER_OUTLINE)) if style.outlines else 0
-    colors = colors_of(entry.iid for entry in entries)
+    colors = colors_of(entry.iid for entry in entries) if look is None else look.colors
     segments = segments_of(entries)
     files = {entry.file_id: Original(entry.location, entry.stamp) for entry in entries}
     seen = [Marks(np.empty(0, np.int64), *(np.empty((0, n), np.int64) for n in (2, 4)))]
     within = _meeting(segments.bbox, grid.bbox)
     for rows, table in regions_of(originals, files, segments, within, on_stale):
         for found in cell_counts(table.regions, table.segment, grid, zoom=zoom):
-            marks = canvas.add(found, colors[rows], segments.area[rows], width=width, closed=closed)
+            marks = canvas.add(
+                found,
+                colors[rows],
+                segments.area[rows],
+                width=width,
+                closed=closed,
+                filled=None if look is None else look.filled[rows],
+            )
             seen.append(marks._replace(owner=rows[marks.owner]))
     if photo is None:
         base = np.full((*canvas.shape, 3), BACKGROUND, np.uint8)

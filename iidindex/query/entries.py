@@ -171,6 +171,11 @@ class Entries(Tabular):
         """What is done about files that have changed; see `reading`."""
         return self._filters.on_stale
 
+    @property
+    def filters(self) -> Filters:
+        """What is asked, for those who answer other questions about the same entries."""
+        return self._filters
+
     def _with(self, filters: Filters) -> Self:
         return type(self)(self._catalog, self._originals, filters)
 

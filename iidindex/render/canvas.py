@@ -67,7 +67,14 @@ class Canvas:
         self._outline = _Top(n)
 
     def add(
-        self, found: CellCounts, colors: Colors, area: Ints, *, width: int, closed: bool = True
+        self,
+        found: CellCounts,
+        colors: Colors,
+        area: Ints,
+        *,
+        width: int,
+        closed: bool = True,
+        filled: npt.NDArray[np.bool_] | None = None,
     ) -> Marks:
         """Draw masks.
 
@@ -82,13 +89,16 @@ class Canvas:
             Of the outlines, which lie inside the masks, in pixels of the picture; 0 for none.
         closed : bool
             Whether outlines go along the edge of the picture where a mask meets it.
+        filled : ndarray of bool, shape (n,), optional
+            Which masks are tinted and have no outline; the others have an outline and no tint.
+            Without it, all have both.
         """
         owner, cell, part = self._enlarged(found)
-        np.add.at(self._covered, cell, part)
-        for channel in range(3):
-            np.add.at(self._color[channel], cell, part * colors[owner, channel])
-        first = self._top.put(owner, cell, colors, area)
-        self._top_part[cell[first]] = part[first]
+        if filled is None:
+            self._tint(owner, cell, part, colors, area)
+        else:
+            chosen = filled[owner]
+            self._tint(owner[chosen], cell[chosen], part[chosen], colors, area)
         opens = np.flatnonzero(np.diff(owner, prepend=-1))
         most = np.maximum.reduceat(part, opens)
         n_cells = np.diff(opens, append=len(owner))
@@ -97,8 +107,17 @@ class Canvas:
         owner, cell = owner[inside], cell[inside]
         if width:
             edge = _edge(owner, cell, self.shape, width, closed)
+            if filled is not None:
+                edge &= ~filled[owner]
             self._outline.put(owner[edge], cell[edge], colors, area)
         return _marks(owner, cell, self.shape[1])
+
+    def _tint(self, owner: Ints, cell: Ints, part: Floats, colors: Colors, area: Ints) -> None:
+        np.add.at(self._covered, cell, part)
+        for channel in range(3):
+            np.add.at(self._color[channel], cell, part * colors[owner, channel])
+        first = self._top.put(owner, cell, colors, area)
+        self._top_part[cell[first]] = part[first]
 
     def _enlarged(self, found: CellCounts) -> tuple[Ints, Ints, Floats]:
         """Owner, pixel of the picture and covered part, by owner and pixel."""

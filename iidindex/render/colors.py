@@ -17,6 +17,13 @@ Floats = npt.NDArray[np.float64]
 
 BACKGROUND: Color = (18, 18, 24)
 
+# What two sides agree on, what the first has alone, and what the second: sky blue, vermillion and
+# yellow of Okabe and Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/. Of all
+# threes of their colours, these lie farthest apart for those who lack one kind of cones, too.
+AGREED: Color = (86, 180, 233)
+ONLY_A: Color = (213, 94, 0)
+ONLY_B: Color = (240, 228, 66)
+
 # Hues, and for each of them lightnesses that show on black and on white.
 _HUES = 256
 _LIGHTNESS = (0.60, 0.70, 0.80)

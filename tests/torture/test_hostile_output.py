@@ -81,7 +81,8 @@ ROWS = [
     ["chain", "tree", "pond"], ["identities"], ["descendants", "pond"],
     ["ancestors", "tree"], ["verify"], ["sql", "SELECT * FROM found"],
     ["sql", f'SELECT address AS "{ESCAPE}", group_concat(domain) AS "=1+1" FROM found'],
-    ["sql", "SELECT * FROM files"],
+    ["sql", "SELECT * FROM files"], ["agree", "", "@d"], ["agree", "", "@d", "--list", "only_a"],
+    ["agree", "", "@d", "--by", "group"], ["agree", "", "@d", "--total"],
 ]  # fmt: skip
 FORMS = [
     ["--format", "table"], ["--format", "json"], ["--format", "jsonl"], ["--format", "csv"],
@@ -300,7 +301,8 @@ def test_every_verb_is_tried_here(place):
     tried = [
         *ROWS, ["ingest", ESCAPE], ["status"], ["relocate", ESCAPE, ESCAPE], ["doctor"],
         ["doctor", "--format", "json"], ["prune", "--dry-run"], ["prune", "--root", ESCAPE],
-        ["changes"], ["changes", "--since", ESCAPE],
+        ["changes"], ["changes", "--since", ESCAPE], ["agree", ESCAPE, f"{ESCAPE}2"],
+        ["agree", "--paths", ESCAPE, f"{ESCAPE}2"], ["agree", "a", "b", "--pair", ESCAPE],
         ["migrate", "--dry-run"], ["optimize"], ["graph"], ["show", ESCAPE],
         ["mask", ESCAPE, 0, "-o", png], ["mask", "all.iid", 99, "-o", png],
         ["render", ESCAPE, "-o", png], ["render", "bare.iid", "-o", png],

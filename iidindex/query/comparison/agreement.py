@@ -264,7 +264,7 @@ def agreement(
         raise QueryError(f"iou is {iou!r:.200}; expected a number from 0 to 1")
     sides = [filters, filters]
     if a is not None and b is not None:
-        named = [_domain(one) for one in (a, b)]
+        named = [domain_of(one) for one in (a, b)]
         if named[0] == named[1] and paths is None:
             raise QueryError(f"both domains are {named[0]!r}; name two")
         sides = [filters.where(domain=one) for one in named]
@@ -301,7 +301,8 @@ def read_order(order_by: str | Sequence[str], known: Sequence[str]) -> tuple[str
     return tuple(names)
 
 
-def _domain(given: bytes | str) -> bytes:
+def domain_of(given: bytes | str) -> bytes:
+    """A domain as bytes, which may be named by text."""
     return given.encode("utf-8", "surrogateescape") if isinstance(given, str) else given
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, Select, select
 
 from iidindex.catalog.schema import files, roots
+from iidindex.catalog.statement import Statement
 from iidindex.errors import QueryError
 from iidindex.metadata_names import META, asked_of, value_in
 from iidindex.query.overlaps.between import NO_FILE, Pictures
@@ -154,9 +155,7 @@ def _side(
     return list(found), found
 
 
-def _listed(
-    connection: Connection, filters: Filters, with_meta: bool = False
-) -> Sequence[_File] | Any:
+def _listed(connection: Connection, filters: Filters, with_meta: bool = False) -> Iterator[_File]:
     """The files that fit, by root and path."""
     shape = shape_of(filters)
     columns = (files.c.id, files.c.path, roots.c.location)
@@ -166,8 +165,9 @@ def _listed(
         .where(*of_files(shape))
         .order_by(files.c.root_id, files.c.path)
     )
-    for number, path, root, *meta in connection.execute(statement, values_of(filters)):
-        yield _File(number, path, location_of(root, path), *(meta or [None]))
+    for number, path, root, *meta in Statement(statement).run(connection, values_of(filters)):
+        inside = os.fsdecode(path)
+        yield _File(number, inside, location_of(os.fsdecode(root), inside), *(meta or [None]))
 
 
 def _fixed(pattern: str) -> _Fixed:

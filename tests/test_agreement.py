@@ -1,0 +1,595 @@
+"""How well two sides agree on the same pictures, against plain loops and pycocotools."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import brute
+import iidindex
+from iidindex import IIDFile, QueryError, SourceError, StaleFileError
+from iidindex.cli.main import run
+from iidindex.masks.matching import matched
+from iidindex.query.overlaps import between
+from strategies import placed_masks
+
+GROUPS = (None, "cell", "nucleus")
+
+
+def square(size=10):
+    return np.ones((size, size), bool)
+
+
+def write(path, masks, **meta):
+    """A file of masks: ``(domain, bbox, mask, *groups)``."""
+    file = IIDFile()
+    file.meta.data = meta
+    for number, (domain, bbox, mask, *groups) in enumerate(masks):
+        file.add(b"%d" % number, domain, bbox, mask, [one for one in groups if one])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file.save(path)
+
+
+# ------------------------------------------------------------------ the slow truth
+
+
+def greedy(a, b, least):
+    """Matches of two lists of entries, one after the other: (iou, entry, entry)."""
+    pairs = []
+    for one in a:
+        for other in b:
+            if brute.meet(one.bbox, other.bbox):
+                pixels = np.count_nonzero(one.crop(other.bbox) & other.crop(one.bbox))
+                if pixels:
+                    iou = pixels / (one.area + other.area - pixels)
+                    pairs.append((-iou, one.key, other.key, int(pixels)))
+    found, taken_a, taken_b = [], set(), set()
+    for iou, one, other, _ in sorted(pairs):
+        if -iou >= least and one not in taken_a and other not in taken_b:
+            found.append((one, other, -iou))
+            taken_a.add(one)
+            taken_b.add(other)
+    areas = ({entry.key: entry.area for entry in a}, {entry.key: entry.area for entry in b})
+    held = {0: {}, 1: {}}
+    for _, one, other, pixels in pairs:
+        if 2 * pixels >= areas[1][other]:
+            held[0].setdefault(one, []).append(other)
+        if 2 * pixels >= areas[0][one]:
+            held[1].setdefault(other, []).append(one)
+    split, merged = (
+        sorted(key for key, others in held[side].items() if len(others) > 1) for side in (0, 1)
+    )
+    return found, split, merged
+
+
+def row_of(a, b, least):
+    found, split, merged = greedy(a, b, least)
+    total = sum(iou for *_, iou in found)
+    n = len(found)
+    half = n + (len(a) - n + len(b) - n) / 2
+    return {
+        "matched": n,
+        "only_a": len(a) - n,
+        "only_b": len(b) - n,
+        "split": len(split),
+        "merged": len(merged),
+        "mean_iou": total / n if n else None,
+        "pq": total / half if half else None,
+    }
+
+
+def close(found, expected):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        if isinstance(value, float):
+            assert math.isclose(found[name], value, rel_tol=1e-12), name
+        else:
+            assert found[name] == value, name
+
+
+@st.composite
+def pictures(draw):
+    """For each picture, the masks of two domains and of a third that plays no part."""
+    return [
+        draw(
+            st.lists(
+                st.tuples(
+                    st.sampled_from([b"anna", b"ben", b"other"]),
+                    placed_masks(max_side=8),
+                    st.sets(st.sampled_from(GROUPS), max_size=2),
+                ),
+                max_size=7,
+            )
+        )
+        for _ in range(draw(st.integers(1, 4)))
+    ]
+
+
+@settings(max_examples=25)
+@given(pictures(), st.sampled_from([0.0, 0.2, 0.5, 1.0]), st.sampled_from([1, 8192]))
+def test_two_domains_as_plain_loops(tmp_path_factory, drawn, least, most):
+    place = tmp_path_factory.mktemp("agreement")
+    for nth, masks in enumerate(drawn):
+        listed = [(domain, *placed, *groups) for domain, placed, groups in masks]
+        write(place / "pictures" / f"{nth}.iid", listed)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(between, "_ENTRIES", most)
+    try:
+        with iidindex.open(place / "x.db", create=True) as index:
+            index.ingest(place / "pictures")
+            check(index, place / "pictures", len(drawn), least)
+    finally:
+        patch.undo()
+
+
+def check(index, place, n, least):
+    found = index.agreement(b"anna", "ben", iou=least)
+    files = [brute.read_path(place / f"{nth}.iid") for nth in range(n)]
+    sides = [
+        [[one for one in file.entries if one.domain == domain] for domain in (b"anna", b"ben")]
+        for file in files
+    ]
+    expected = [row_of(a, b, least) for a, b in sides]
+    rows = found.to_dicts()
+    assert [row["path_a"] for row in rows] == [row["path_b"] for row in rows]
+    assert [row["path_a"] for row in rows] == [f"{nth}.iid" for nth in range(n)]
+    for row, wanted in zip(rows, expected, strict=True):
+        close({name: row[name] for name in wanted}, wanted)
+    assert found.to_arrow().to_pylist() == rows
+    close(found.total()._asdict(), total_of(expected))
+    matches, split, merged = zip(*(greedy(a, b, least) for a, b in sides), strict=True)
+    paths = [f"{nth}.iid" for nth in range(n)]
+    told = [(pair.a.path, pair.a.key, pair.b.key) for pair in found.matched()]
+    assert told == [
+        (path, *pair[:2]) for path, of in zip(paths, matches, strict=True) for pair in sorted(of)
+    ]
+    for which, per_picture in (("split", split), ("merged", merged)):
+        told = [(entry.path, entry.key) for entry in getattr(found, which)()]
+        assert told == [
+            (path, key) for path, keys in zip(paths, per_picture, strict=True) for key in keys
+        ]
+    for which, side in (("only_a", 0), ("only_b", 1)):
+        told = [(entry.path, entry.key) for entry in getattr(found, which)()]
+        assert told == [
+            (path, entry.key)
+            for path, of, both in zip(paths, matches, sides, strict=True)
+            for entry in both[side]
+            if entry.key not in {pair[side] for pair in of}
+        ]
+    by_group = {row.pop("group"): row for row in found.by_group().to_dicts()}
+    members = {
+        group: [[chosen(entries, file, group) for entries in both] for both, file in found_in]
+        for group in GROUPS
+        for found_in in [list(zip(sides, files, strict=True))]
+    }
+    known = {group: [both for both in of if both[0] or both[1]] for group, of in members.items()}
+    assert by_group.keys() == {group for group, of in known.items() if of}
+    for group, row in by_group.items():
+        close(row, total_of([row_of(a, b, least) for a, b in known[group]]))
+
+
+def chosen(entries, file, group):
+    """Those of a group, or those in none."""
+    if group is not None:
+        return [entry for entry in entries if entry.key in file.groups.get(group, ())]
+    grouped = {key for keys in file.groups.values() for key in keys}
+    return [entry for entry in entries if entry.key not in grouped]
+
+
+def total_of(rows):
+    n, only_a, only_b = (sum(row[name] for row in rows) for name in ("matched", "only_a", "only_b"))
+    ious = sum(row["mean_iou"] * row["matched"] for row in rows if row["matched"])
+    every = n + (only_a + only_b) / 2
+    return {
+        "pictures": len(rows),
+        "matched": n,
+        "only_a": only_a,
+        "only_b": only_b,
+        "precision": n / (n + only_b) if n + only_b else None,
+        "recall": n / (n + only_a) if n + only_a else None,
+        "f1": n / every if every else None,
+        "sq": ious / n if n else None,
+        "rq": n / every if every else None,
+        "pq": ious / every if every else None,
+    }
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from([0.1, 0.25, 0.5, 0.9])),
+        unique_by=lambda pair: pair[:2],
+    ),
+    st.sampled_from([0.0, 0.25, 0.5]),
+)
+def test_rounds_match_as_one_by_one(pairs, least):
+    a, b, iou = (
+        (np.array(column) for column in zip(*pairs, strict=True))
+        if pairs
+        else [np.empty(0, np.int64)] * 3
+    )
+    expected, taken = [], set()
+    for value, one, other, nth in sorted((-pair[2], *pair[:2], n) for n, pair in enumerate(pairs)):
+        if -value >= least and not {("a", one), ("b", other)} & taken:
+            expected.append(nth)
+            taken |= {("a", one), ("b", other)}
+    assert matched(a, b, iou, least).tolist() == sorted(expected)
+
+
+def test_as_pycocotools(tmp_path):
+    coco = pytest.importorskip("pycocotools.mask")
+    rng = np.random.default_rng(5)
+    encoded, masks = ([], []), []
+    for nth in range(60):
+        size, at = rng.integers(5, 25), rng.integers(0, 60, 2)
+        mask = rng.random((size, size)) < 0.8
+        mask[0], mask[:, 0] = True, True
+        domain = nth % 2
+        top, left = at.tolist()
+        masks.append(((b"anna", b"ben")[domain], (top, left, top + size, left + size), mask))
+        frame = np.zeros((90, 90), np.uint8, order="F")
+        frame[top : top + size, left : left + size] = mask
+        encoded[domain].append(coco.encode(frame))
+    write(tmp_path / "a" / "1.iid", masks)
+    iou = coco.iou(*encoded, [0] * len(encoded[1]))
+    least = 0.1
+    left, expected = iou.copy(), []
+    while left.max() >= least:
+        one, other = np.unravel_index(np.argmax(left), left.shape)
+        expected.append((2 * int(one), 2 * int(other) + 1, left[one, other]))
+        left[one], left[:, other] = 0, 0
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path / "a")
+        found = index.agreement("anna", "ben", iou=least)
+        told = [(pair.a.key, pair.b.key, pair.iou) for pair in found.matched()]
+        assert told == sorted(expected)
+        assert len(told) > 3
+        assert found[0].mean_iou == pytest.approx(np.mean([pair[2] for pair in expected]))
+
+
+# ------------------------------------------------------------------ by hand
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """Write files and ask an index of them."""
+    monkeypatch.chdir(tmp_path)
+    opened = []
+
+    def asked(**files):
+        for name, masks in files.items():
+            write(tmp_path / "archive" / f"{name.replace('__', '/')}.iid", masks)
+        index = iidindex.open(tmp_path / "iidindex.db", create=True)
+        opened.append(index)
+        index.ingest(tmp_path / "archive")
+        return index
+
+    yield asked
+    for index in opened:
+        index.close()
+
+
+def shell(capsys, *words):
+    code = run([*words, *(["--format", "json"] if "--format" not in words else [])])
+    out, err = capsys.readouterr()
+    return code, json.loads(out) if out.startswith("[") else out, err
+
+
+def test_split_and_merged(ask, capsys):
+    whole, halves = (0, 0, 10, 10), [(0, 0, 10, 5), (0, 5, 10, 10)]
+    half = np.ones((10, 5), bool)
+    index = ask(
+        split=[(b"a", whole, square()), *((b"b", box, half) for box in halves)],
+        merged=[(b"b", whole, square()), *((b"a", box, half) for box in halves)],
+        # Each of the two lies in it with four of its nine columns.
+        neither=[
+            (b"a", whole, square()),
+            (b"b", (0, -5 + 5, 10, 4), np.ones((10, 4), bool)),
+            (b"b", (0, 6, 10, 15), np.ones((10, 9), bool)),
+        ],
+    )
+    rows = {row.path_a: row for row in index.agreement("a", "b")}
+    assert rows["split.iid"][2:8] == (1, 0, 1, 1, 0, 0.5)
+    assert rows["merged.iid"][2:8] == (1, 1, 0, 0, 1, 0.5)
+    assert rows["neither.iid"][2:8] == (0, 1, 2, 0, 0, None)
+    code, listed, _ = shell(capsys, "agree", "a", "b", "--list", "split", "--fields", "path,key")
+    assert (code, listed) == (0, [{"path": "split.iid", "key": 0}])
+    code, listed, _ = shell(
+        capsys, "agree", "a", "b", "--list", "matched", "--fields", "path,b_key"
+    )
+    assert listed == [{"path": "merged.iid", "b_key": 0}, {"path": "split.iid", "b_key": 1}]
+
+
+def test_ties_go_to_lower_keys(ask):
+    half = np.ones((10, 5), bool)
+    index = ask(
+        one=[
+            (b"b", (0, 5, 10, 10), half),
+            (b"b", (0, 0, 10, 5), half),
+            (b"a", (0, 0, 10, 10), square()),
+        ]
+    )
+    (pair,) = index.agreement("a", "b").matched()
+    assert (pair.a.key, pair.b.key) == (2, 0)
+
+
+def test_the_best_pair_is_taken_before_what_would_match_more(ask):
+    """A chain in which only the middle pair is a match: greedy, not optimal."""
+    strip = np.ones((1, 10), bool)
+    index = ask(
+        one=[
+            (b"a", (0, 0, 1, 10), strip),
+            (b"b", (0, 3, 1, 13), strip),
+            (b"a", (0, 5, 1, 15), strip),
+            (b"b", (0, 8, 1, 18), strip),
+        ]
+    )
+    told = [(one.a.key, one.b.key) for one in index.agreement("a", "b", iou=0.5).matched()]
+    assert told == [(2, 1)]
+    assert index.agreement("a", "b", iou=0.5).total()[:4] == (1, 1, 1, 1)
+
+
+def test_a_mask_without_pixels_has_no_match(ask):
+    nothing = np.zeros((3, 3), bool)
+    index = ask(one=[(b"a", (0, 0, 3, 3), nothing), (b"b", (0, 0, 3, 3), nothing)])
+    assert index.agreement("a", "b", iou=0).total()[:4] == (1, 0, 1, 1)
+
+
+def test_worst_pictures_first(ask, capsys):
+    box, other = (0, 0, 10, 10), (40, 40, 50, 50)
+    index = ask(
+        good=[(b"a", box, square()), (b"b", box, square())],
+        missed=[(b"a", box, square())],
+        empty=[],
+        fair=[(b"a", box, square()), (b"b", box, square()), (b"b", other, square())],
+    )
+    paths = [row.path_a for row in index.agreement("a", "b", order_by="pq")]
+    assert paths == ["missed.iid", "fair.iid", "good.iid", "empty.iid"]
+    paths = [row.path_a for row in index.agreement("a", "b", order_by="-path_b", limit=2)]
+    assert paths == ["missed.iid", "good.iid"]
+    code, rows, _ = shell(capsys, "agree", "a", "b", "--order-by", "pq", "--limit", "1")
+    assert (code, [row["path_a"] for row in rows]) == (0, ["missed.iid"])
+    told = index.agreement("a", "b", order_by=["-only_b", "mean_iou", "path_a"])
+    assert [row.path_a for row in told] == ["fair.iid", "good.iid", "empty.iid", "missed.iid"]
+    assert index.agreement("a", "b").total().pictures == 4
+    assert index.agreement("a", "b", limit=1).total().pictures == 4
+    groups = index.agreement("a", "b").by_group(order_by="-matched", limit=1)
+    assert [(row.group, row.pictures) for row in groups] == [(None, 3)]
+
+
+# ------------------------------------------------------------------ two files of one picture
+
+
+def pair_up(ask, *names):
+    box = (0, 0, 10, 10)
+    return ask(**{name: [(b"d", box, square())] for name in names})
+
+
+@pytest.mark.parametrize(
+    ("names", "paths", "pair", "expected"),
+    [
+        (
+            ("a__1", "a__2", "b__2", "b__3"),
+            ("a/*", "b/*"),
+            "path",
+            [("a/1.iid", None), ("a/2.iid", "b/2.iid"), (None, "b/3.iid")],
+        ),
+        (("a__x__1", "b__x__1"), ("a/", "b/*.iid"), "path", [("a/x/1.iid", "b/x/1.iid")]),
+        (("x_anna", "x_ben"), ("*_anna.iid", "*_ben.iid"), "path", [("x_anna.iid", "x_ben.iid")]),
+        (("u__anna", "u__ben"), ("*/anna.iid", "*/ben.iid"), "path", [("u/anna.iid", "u/ben.iid")]),
+        (
+            ("a__p__1", "b__q__r__1"),
+            ("a/*", "b/*"),
+            "stem",
+            [("a/p/1.iid", "b/q/r/1.iid")],
+        ),
+        (
+            ("a__p__1_gt", "b__1"),
+            ("a/*_gt.iid", "b/*"),
+            "stem",
+            [("a/p/1_gt.iid", "b/1.iid")],
+        ),
+        (("one", "two"), ("one.iid", "two.iid"), "path", [("one.iid", "two.iid")]),
+    ],
+)
+def test_pairs_of_files(ask, names, paths, pair, expected):
+    index = pair_up(ask, *names)
+    found = index.agreement(paths=paths, pair=pair)
+    assert [row[:2] for row in found] == expected
+    assert found.total().matched == sum(None not in row for row in expected)
+    assert found.total().only_a == sum(row[1] is None for row in expected)
+    assert found.total().only_b == sum(row[0] is None for row in expected)
+
+
+def test_pairs_by_metadata(tmp_path):
+    box = (0, 0, 10, 10)
+    for name, meta in {
+        "a/1": {"photo": {"id": 7}},
+        "a/2": {"photo": {"id": "7"}},
+        "a/3": {},
+        "b/x": {"photo": {"id": 7.0}},
+        "b/y": {"photo": None},
+    }.items():
+        write(tmp_path / "archive" / f"{name}.iid", [(b"d", box, square())], **meta)
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(tmp_path / "archive")
+        found = index.agreement(paths=("a/", "b/"), pair="meta.photo.id")
+        assert [row[:2] for row in found] == [
+            ("a/1.iid", "b/x.iid"),
+            ("a/2.iid", None),
+            ("a/3.iid", None),
+            (None, "b/y.iid"),
+        ]
+
+
+def test_roots_and_places_on_the_disk(tmp_path):
+    box = (0, 0, 10, 10)
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        for root in ("anna", "ben"):
+            write(tmp_path / root / "1.iid", [(b"d", box, square())])
+            index.ingest(tmp_path / root)
+        for paths in (
+            ("anna", "ben"),
+            (f"{tmp_path}/anna/", f"{tmp_path}/ben/"),
+            (f"{tmp_path}/anna/*", "ben"),
+        ):
+            (row,) = index.agreement(paths=paths)
+            assert (row.path_a, row.path_b, row.matched) == ("1.iid", "1.iid", 1)
+            assert (row.location_a, row.location_b) == (
+                f"{tmp_path}/anna/1.iid",
+                f"{tmp_path}/ben/1.iid",
+            )
+
+
+def test_two_files_of_one_picture_are_refused(ask, capsys):
+    index = pair_up(ask, "a__p__1", "a__q__1", "b__1")
+    with pytest.raises(QueryError, match=r"a/p/1\.iid and .*a/q/1\.iid are both of one picture"):
+        list(index.agreement(paths=("a/", "b/"), pair="stem"))
+    code, out, err = shell(capsys, "agree", "--paths", "a/", "b/", "--pair", "stem")
+    assert (code, out) == (2, "")
+    assert "a/q/1.iid" in err
+
+
+def test_a_file_on_both_sides_needs_two_domains(ask):
+    index = pair_up(ask, "a__1", "a__2")
+    with pytest.raises(QueryError, match=r"a/1\.iid is on both sides"):
+        list(index.agreement(paths=("a/*", "*")))
+    box = (0, 0, 10, 10)
+    index = ask(a__1=[(b"x", box, square()), (b"y", box, square())], a__2=[])
+    rows = [row[:4] for row in index.agreement("x", "y", paths=("a/*", "a/*"))]
+    assert rows == [("a/1.iid", "a/1.iid", 1, 0), ("a/2.iid", "a/2.iid", 0, 0)]
+
+
+# ------------------------------------------------------------------ what may go wrong
+
+
+def test_filters_are_of_both_sides(ask, capsys):
+    small, large = (0, 0, 10, 10), (20, 20, 50, 50)
+    index = ask(
+        one=[
+            (b"a", small, square(), "cell"),
+            (b"b", small, square(), "cell"),
+            (b"a", large, square(30)),
+        ],
+        two=[(b"", small, square()), (b"b", small, square())],
+    )
+    assert index.agreement("a", "b").total()[:4] == (2, 1, 1, 1)
+    assert index.agreement("a", "b", area=(None, 100)).total()[:4] == (2, 1, 0, 1)
+    assert index.agreement("a", "b", group="cell", path="one*").total()[:4] == (1, 1, 0, 0)
+    assert index.agreement("", b"b", path="two*").total()[:4] == (1, 1, 0, 0)
+    assert shell(capsys, "agree", "", "b", "--path", "two*", "--total")[1][0]["matched"] == 1
+    within = index.entries.region((0, 0, 5, 5))
+    assert within.agreement("a", "b").total()[:4] == (2, 1, 0, 1)
+
+
+def test_a_changed_file_is_left_out_with_its_picture(ask, tmp_path):
+    box = (0, 0, 10, 10)
+    index = ask(**{name: [(b"a", box, square()), (b"b", box, square())] for name in "pqr"})
+    with (tmp_path / "archive" / "q.iid").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(StaleFileError, match=r"q\.iid"):
+        index.agreement("a", "b").total()
+    with pytest.warns(UserWarning, match=r"q\.iid"):
+        found = index.agreement("a", "b", on_stale="warn").to_dicts()
+    assert [(row["path_a"], row["matched"]) for row in found] == [("p.iid", 1), ("r.iid", 1)]
+    skipping = index.agreement("a", "b", on_stale="skip")
+    assert skipping.total()[:4] == (2, 2, 0, 0)
+    assert skipping.by_group()[0][:5] == (None, 2, 2, 0, 0)
+    assert (list(skipping.only_a()), list(skipping.only_b())) == ([], [])
+    (tmp_path / "archive" / "q.iid").unlink()
+    with pytest.raises(SourceError):
+        list(index.agreement("a", "b"))
+
+
+def test_jobs_change_nothing(ask):
+    box = (0, 0, 10, 10)
+    index = ask(**{name: [(b"a", box, square()), (b"b", box, square())] for name in "pqr"})
+    assert index.agreement("a", "b", jobs=2) == index.agreement("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({}, "two domains, or paths"),
+        ({"a": "x"}, "name two domains, or none"),
+        ({"a": "x", "b": b"x"}, "both domains"),
+        ({"a": "x", "b": 3}, "domain must be bytes"),
+        ({"paths": "ab"}, "paths is 'ab'"),
+        ({"paths": ("a",)}, "paths is"),
+        ({"paths": ("a", "b"), "path": "c"}, "not both"),
+        ({"paths": ("a", "b"), "pair": "name"}, "pair is 'name'"),
+        ({"paths": ("a", "b"), "pair": "meta."}, "pair is 'meta.'"),
+        ({"a": "x", "b": "y", "iou": 1.5}, "iou is 1.5"),
+        ({"a": "x", "b": "y", "iou": "a"}, "iou is 'a'"),
+        ({"a": "x", "b": "y", "order_by": "worst"}, "order_by is 'worst'"),
+        ({"a": "x", "b": "y", "limit": -1}, "limit is -1"),
+    ],
+)
+def test_wrong_arguments(index, arguments, told):
+    with pytest.raises(QueryError, match=told):
+        list(index.agreement(**arguments))
+
+
+def test_a_question_of_its_own(index):
+    for question in (
+        index.entries.limit(3),
+        index.entries.order_by("path"),
+        index.entries.after(3),
+        index.entries.nearest(3, 3),
+    ):
+        with pytest.raises(QueryError, match="leave"):
+            question.agreement("a", "b")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a"],
+        ["a", "b", "c"],
+        [],
+        ["a", "b", "--domain", "c"],
+        ["a", "b", "--paths", "c", "d", "--path", "e"],
+        ["a", "b", "--total", "--by", "group"],
+        ["a", "b", "--total", "--limit", "3"],
+        ["a", "b", "--list", "split", "--order-by", "path_a"],
+        ["a", "b", "--order-by", "worst"],
+        ["a", "b", "--by", "group", "--order-by", "path_a"],
+        ["a", "b", "--iou", "2"],
+    ],
+)
+def test_wrong_use_in_the_shell(ask, capsys, words):
+    pair_up(ask, "one")
+    code, out, err = shell(capsys, "agree", *words)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err
+
+
+def test_unknown_domains_are_told(ask, capsys):
+    pair_up(ask, "one")
+    code, rows, err = shell(capsys, "agree", "d", "ben", "--total")
+    assert (code, rows[0]["only_a"]) == (0, 1)
+    assert "no domain 'ben'" in err
+    assert shell(capsys, "agree", "d", "ben", "--path", "none*", "--total")[:2] == (1, [])
+
+
+def test_hostile_names(tmp_path, capsysbinary, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    domains = [b"\xff\x00\n", b"\x1b[31m"]
+    write(
+        tmp_path / "archive" / "\udcff\n.iid",
+        [(domain, (0, 0, 10, 10), square(), "g\t\x1b") for domain in domains],
+    )
+    with iidindex.open("iidindex.db", create=True) as index:
+        index.ingest("archive")
+        (row,) = index.agreement(*domains)
+        assert (row.path_a, row.matched) == ("\udcff\n.iid", 1)
+        assert index.agreement(*domains).to_arrow().num_rows == 1
+    named = ["hex:ff000a", "hex:1b5b33316d"]
+    for more in ([], ["--total"], ["--by", "group"], ["--list", "matched"], ["--list", "only_a"]):
+        for form in ("table", "json", "jsonl", "csv"):
+            code = run(["agree", *named, *more, "--format", form])
+            out = capsysbinary.readouterr().out
+            assert code == (1 if "only_a" in more else 0)
+            assert b"\x1b" not in out or form == "csv"
