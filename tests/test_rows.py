@@ -17,13 +17,13 @@ from conftest import write_garden
 from iidindex import IID, QueryError
 from iidindex.cli.main import VERBS, run
 from iidindex.query.answers.indexed_file import IndexedFile
-from iidindex.query.comparison.tracks import Track
-from iidindex.query.comparison.identity_faults import IdentityFault
 from iidindex.query.comparison.agreement_figures import (
     GroupAgreement,
     PictureAgreement,
     TotalAgreement,
 )
+from iidindex.query.comparison.identity_faults import IdentityFault
+from iidindex.query.comparison.tracks import Track
 from iidindex.query.holdings.inventory import GroupCount, IIDCount
 from iidindex.query.holdings.verify import Problem
 from iidindex.query.linkage.cooccurring import Cooccurrence
@@ -42,9 +42,9 @@ from iidindex.rows import (
     LINK,
     PROBLEM,
     RELATED,
+    RELATIVE,
     TRACK,
     TRACK_BY_METADATA,
-    RELATIVE,
     FileEntry,
     Type,
 )

@@ -14,9 +14,9 @@ from iidindex.rows import IDENTITY_FAULT
 if TYPE_CHECKING:
     from iidindex.exchange.dataset import By, Dataset
     from iidindex.exchange.export_report import ExportReport
-    from iidindex.query.comparison.tracks import Tracks
-    from iidindex.query.comparison.identity_faults import IdentityFault
     from iidindex.query.comparison.agreement import Agreement
+    from iidindex.query.comparison.identity_faults import IdentityFault
+    from iidindex.query.comparison.tracks import Tracks
 
 
 class Entries(Asked):

@@ -31,7 +31,7 @@ from iidindex.catalog.schema import files, roots
 from iidindex.catalog.statement import Statement
 from iidindex.errors import ExchangeError
 from iidindex.exchange.export_report import ExportReport
-from iidindex.exchange.lake_rows import SORTINGS, PartRows
+from iidindex.exchange.lake_rows import NUMBERS, SORTINGS, PartRows
 from iidindex.exchange.sink import Guard, LocalSink
 from iidindex.query.answers.arrow import library
 from iidindex.query.entries import Entries
@@ -135,7 +135,9 @@ def export_lake(
         report.entries = sum(part.entries for part in kept)
         for some in _portions(wanted.take(~np.isin(wanted.key, known))):
             part = replace(filters, order_by=(), limit=None, near=None).in_files(some.id.tolist())
-            rows = PartRows(connection, Question(connection, originals, part).integers(), chosen)
+            # By boxes: which masks hold the pixels asked for is known by now.
+            asked = Question(connection, originals, part, looked_at=())
+            rows = PartRows(connection, asked.all_numbers(*NUMBERS), chosen)
             name = lake.name_of(some.key)
             report.parts_written += 1
             report.entries += len(rows)

@@ -30,6 +30,10 @@ _PATHS = Text(
     "{then} roots r ON r.id = f.root_id ORDER BY {nth}"
 )
 
+_COORDINATES = ("minr", "minc", "maxr", "maxc")
+# What is read of each entry.
+NUMBERS = ("id", "file_id", "iid_id", "key", *_COORDINATES, "area", "offset", "length")
+
 # By what the rows of each are sorted, for the reader of a file.
 SORTINGS = {
     "iid": "domain address root path key",
@@ -45,7 +49,7 @@ class PartRows:
     connection : Connection
         In a transaction.
     found : ndarray of int64, shape (n, 11)
-        Rows of ``INTEGER_COLUMNS``, in the order of ids.
+        Rows of `NUMBERS`, in the order of ids.
     chosen : ndarray of int64, optional
         The ids of those that are wanted, sorted; without this, all are.
     """
@@ -56,7 +60,7 @@ class PartRows:
             found = found[np.isin(found[:, 0], chosen)]
         ids, file_id, iid_id, *numbers = found.T
         self._length = len(ids)
-        names = ("key", "minr", "minc", "maxr", "maxc", "area", "offset", "length")
+        names = NUMBERS[3:]
         self._numbers: dict[str, npt.NDArray[np.integer]] = {
             name: column.astype(np.int32 if name in _COORDINATES else np.int64)
             for name, column in zip(names, numbers, strict=True)
@@ -145,9 +149,6 @@ class PartRows:
         rank = np.empty(len(first), np.int64)
         rank[order.to_numpy()] = np.arange(len(first))
         return rank
-
-
-_COORDINATES = ("minr", "minc", "maxr", "maxc")
 
 
 def _texts(values: Any) -> Any:

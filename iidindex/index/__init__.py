@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from iidindex.index.agreeing import AgreementQuestions
 from iidindex.index.comparing import Comparison
 from iidindex.index.identity_questions import IdentityQuestions
-from iidindex.index.agreeing import AgreementQuestions
 from iidindex.index.linking import Linkage
 from iidindex.index.maintaining import Upkeep
 from iidindex.index.pair_questions import PairQuestions

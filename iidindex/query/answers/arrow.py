@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy import Connection
 
-from iidindex.catalog.lookup import group_names, members_of
+from iidindex.catalog.lookup import Ids, group_names, members_of
 from iidindex.errors import QueryError
 from iidindex.metadata_names import asked_of, value_in
 from iidindex.query.answers.file_metadata import Told, metadata_of
@@ -216,7 +216,7 @@ _MAKERS: dict[str, Callable[[EntryColumns], Any]] = {
 }
 
 
-def group_lists(connection: Connection, file_id: Ints, ids: Ints) -> Any:
+def group_lists(connection: Connection, file_id: Ids, ids: Ids) -> Any:
     """The names of the groups of entries, as an Arrow array of lists in their order."""
     pa = library("pyarrow", "arrow")
     if not len(ids):

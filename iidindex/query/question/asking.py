@@ -105,13 +105,11 @@ class Question:
             return np.array([row[0] for rows in self.rows() for row in rows], np.int64)
         return concatenate(self.segments()).id
 
-    def integers(self) -> Ints:
-        """All hits at once, as rows of ``INTEGER_COLUMNS``, in the order of ids.
-
-        By their boxes: no pixel is looked at.
-        """
-        statement = sql.integers(self._shape, self.plan.way)
-        return statement.integers(self.connection, self._values, len(sql.INTEGER_COLUMNS))
+    def all_numbers(self, *names: str) -> Ints:
+        """Columns of ``entries`` of all hits at once, in the order of ids; as `numbers`."""
+        assert not self._looked_at
+        statement = sql.numbers(self._shape, self.plan.way, names)
+        return statement.integers(self.connection, self._values, len(names))
 
     def file_ids(self) -> Ints:
         """The ids of the files of the hits, ascending; by boxes alone, pixels are not looked at."""

@@ -74,8 +74,6 @@ HIT_COLUMNS = (
 )
 # Those of them that say where a segment lies.
 SEGMENT_COLUMNS = (*HIT_COLUMNS[:10], entries.c.checksum)
-# All integers of an entry that others can use.
-INTEGER_COLUMNS = (*HIT_COLUMNS[:2], entries.c.iid_id, *HIT_COLUMNS[2:10])
 
 
 def _box_in_one() -> ColumnElement[Any]:
@@ -151,12 +149,6 @@ def files_of_hits(shape: Shape, way: Way) -> Select[Any]:
 def segments(shape: Shape, way: Way) -> Select[Any]:
     """Select the columns of ``SEGMENT_COLUMNS``, in the order of ids."""
     return _limited(_joined(SEGMENT_COLUMNS, shape, way).order_by(entries.c.id), shape)
-
-
-@_kept
-def integers(shape: Shape, way: Way) -> Select[Any]:
-    """Select the columns of ``INTEGER_COLUMNS``, in the order of ids."""
-    return _limited(_joined(INTEGER_COLUMNS, shape, way).order_by(entries.c.id), shape)
 
 
 @_kept
