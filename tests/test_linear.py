@@ -7,14 +7,16 @@ import sqlite3
 import sys
 import tracemalloc
 from contextlib import closing
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 
 import iidindex
 from effort import calls_of, effort, traced
-from iidindex import IIDFile
+from iidindex import IIDFile, import_archive
 from iidindex.catalog import lookup
 from iidindex.cli.main import run
 from iidindex.query.answers import arrow
@@ -556,3 +558,23 @@ def test_pictures_that_are_called_alike(tmp_path):
         "/x.png": None,
     }
     assert {name: folder.picture_of(name) for name in wanted} == wanted
+
+
+def test_an_import_of_many_small_files(tmp_path):
+    spent = []
+    for number in (FEW // 3, MANY // 3):
+        place = tmp_path / f"in{number}"
+        place.mkdir()
+        for one in range(number):
+            plane = np.zeros((8, 8), np.uint8)
+            plane[1:4, 2:6] = 7
+            plane[5:7, 1:3] = one % 200 + 8
+            Image.fromarray(plane).save(place / f"{one:03}.png")
+        reports = []
+        for _ in range(2):  # into nothing, and over what is there
+            job = partial(import_archive, place, tmp_path / f"out{number}", jobs=1)
+            spent.append(calls_of(lambda job=job, told=reports: told.append(job())))
+        assert [(one.pictures, one.unchanged) for one in reports] == [(number, 0), (number,) * 2]
+    first, again, *many = spent
+    assert many[0] <= TIMES * first
+    assert many[1] <= TIMES * again
