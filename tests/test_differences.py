@@ -99,7 +99,7 @@ def told(found):
     return [(one.iid.domain or b"", one.iid.address, *one[1:]) for one in found]
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(surveys(), st.sampled_from([1, 3000, 8 << 20]))
 def test_as_plain_loops(tmp_path_factory, made, most):
     place = tmp_path_factory.mktemp("surveys")

@@ -58,7 +58,7 @@ def keys(pairs):
     return [(pair.a.path, pair.a.key, pair.b.path, pair.b.key, pair.pixels) for pair in pairs]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(archives(), st.sampled_from([1, 8 << 20]), st.sampled_from([0.9, 0.3, 1, 0]))
 def test_as_plain_loops(tmp_path_factory, files, most, iou):
     at = tmp_path_factory.mktemp("twice")
@@ -92,7 +92,7 @@ def test_as_plain_loops(tmp_path_factory, files, most, iou):
         patch.undo()
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(masks(max_side=20), masks(max_side=20), st.integers(0, 70), st.integers(0, 70))
 def test_digests_tell_masks_apart(one, other, row, col):
     key = (3, 5, 7, 11)

@@ -74,6 +74,8 @@ UNKNOWN = [
     (["chain", "tre", "tree"], "no address 'tre'"),
     (["iids", "--prefix", "x"], "no address begins with 'x'"),
     (["overlaps", "2020/a.iid", "--group", "plant"], "no group 'plant'"),
+    (["overlaps", "--a-group", "plant"], "no group 'plant'"),
+    (["overlaps", "--between", "garden", "gardem"], "no domain 'gardem'"),
     (["overlaps", "d.iid"], "no indexed file has a path that fits 'd.iid'"),
     (["graph", "--address", "tre"], "nothing fits, so nothing was drawn: no address 'tre'"),
     (["sheet", "tre", "-o", "x.png"], "nothing fits, so nothing was drawn: no address 'tre'"),

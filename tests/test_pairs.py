@@ -139,7 +139,7 @@ def told(pairs):
     ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(archives(), st.lists(questions, min_size=1, max_size=4), st.sampled_from([(), (0,), (0, 1)]))
 def test_as_plain_loops(tmp_path_factory, archive, asked, stored):
     place = tmp_path_factory.mktemp("pairs")
@@ -168,7 +168,7 @@ def test_as_plain_loops(tmp_path_factory, archive, asked, stored):
         patch.undo()
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(archives().filter(lambda files: len(files) > 1), st.sampled_from([None, 1, 5]))
 def test_across_two_files(tmp_path_factory, archive, within):
     place = tmp_path_factory.mktemp("across")

@@ -105,10 +105,19 @@ def overlaps(
         answers = [question.overlaps(jobs=jobs, **wanted) for question in questions]
         code = _count(answers, wanted) if only_count else _list(answers, wanted, form)
         if code == NOTHING_FOUND:
-            hint(*questions)
+            hint(*questions, *_named(index.entries, wanted))
         else:
             hint_excluded(*questions)
         return code
+
+
+def _named(entries: Entries, wanted: Mapping[str, Any]) -> list[Entries]:
+    """Questions by the groups and domains of either side, any of which may be unknown."""
+    groups = (*wanted.get("a_group", ()), *wanted.get("b_group", ()))
+    return [
+        *(entries.where(group=name) for name in groups),
+        *(entries.where(domain=name) for name in wanted.get("between", ())),
+    ]
 
 
 def _store(questions: Sequence[Entries], jobs: int | None) -> int:
