@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,12 +15,12 @@ from iidindex.errors import QueryError
 from iidindex.masks.regions import Bool2D
 from iidindex.model import BBox, BBoxLike
 from iidindex.query.answers.entry import Chunk, Entry
+from iidindex.query.answers.hit_columns import columns_of
 from iidindex.query.answers.records import Records, Tabular
 from iidindex.query.pixels.originals import OnStale, Originals
-from iidindex.query.pixels.segments import Segments
 from iidindex.query.pixels.sift import read_masks
 from iidindex.query.question.asked import Filters
-from iidindex.query.question.asking import Question, original, places_of
+from iidindex.query.question.asking import Question, places_of
 from iidindex.query.question.filters import Where, with_filters
 from iidindex.query.question.nearest import NearestQuestion
 from iidindex.rows import ENTRY, FILE, NEAREST, Kind
@@ -238,22 +237,7 @@ class Entries(Tabular):
         """
         with self._asked() as question:
             rows = [row for part in question.rows() for row in part]
-        segments = Segments.of([(*row[:10], row[16]) for row in rows])
-        columns: dict[str, npt.NDArray[Any]] = {
-            "id": segments.id,
-            "path": _objects([os.fsdecode(row[12]) for row in rows]),
-            "location": _objects([original(row[12:]).location for row in rows]),
-            "key": segments.key,
-            "domain": _objects([row[10] for row in rows]),
-            "address": _objects([row[11] for row in rows]),
-            "bbox": segments.bbox,
-            "area": segments.area,
-            "offset": segments.offset,
-            "length": segments.length,
-        }
-        if self._filters.near is not None:
-            columns["distance"] = np.array([row[17] for row in rows], np.float64)
-        return columns
+        return columns_of(rows, has_distance=self._filters.near is not None)
 
     def __iter__(self) -> Iterator[Entry]:
         with self._asked() as question:
@@ -351,8 +335,7 @@ class Entries(Tabular):
         Overlaps
             An iterator of `Overlap`, ``a b pixels iou a_in_b b_in_a distance``; by file, then by
             keys. ``a.key < b.key``, unless different things are asked of `a` and `b`: then two
-            entries that both fit both are two pairs. ``count`` tells how many there are, and it
-            has the methods for data frames.
+            entries that both fit both are two pairs. ``count`` tells how many there are.
 
         Raises
         ------
@@ -465,9 +448,3 @@ class Entries(Tabular):
 
     def __repr__(self) -> str:
         return f"<Entries {self._filters}>"
-
-
-def _objects(values: list[Any]) -> npt.NDArray[Any]:
-    column = np.empty(len(values), object)
-    column[:] = values
-    return column
