@@ -301,9 +301,23 @@ def read_order(order_by: str | Sequence[str], known: Sequence[str]) -> tuple[str
     return tuple(names)
 
 
-def domain_of(given: bytes | str) -> bytes:
-    """A domain as bytes, which may be named by text."""
-    return given.encode("utf-8", "surrogateescape") if isinstance(given, str) else given
+def domain_of(given: object) -> bytes:
+    """A domain as bytes, which may be named by text.
+
+    Raises
+    ------
+    QueryError
+        If it is neither, or the text is not valid Unicode.
+    """
+    if isinstance(given, bytes):
+        return given
+    if not isinstance(given, str):
+        told = f"{type(given).__name__}: {given!r:.200}"
+        raise QueryError(f"domain must be bytes or str, not {told}")
+    try:
+        return given.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise QueryError(f"domain is {given!a}, which is not valid Unicode") from None
 
 
 def _sort_key(connection: Connection, name: str, scores: Scores, pictures: Pictures) -> Floats:

@@ -131,8 +131,7 @@ def _side(
 ) -> tuple[list[object], dict[object, _File]]:
     """The keys of the files of one side, in order, and the file of each."""
     root = path.rstrip("/")
-    is_root = connection.execute(select(roots.c.id).where(roots.c.name == root)).first() is not None
-    if is_root:
+    if _is_root(connection, root):
         asked, fixed = filters.where(root=root), _Fixed("", "", False)
     else:
         pattern = f"{path}*" if path.endswith("/") else path
@@ -153,6 +152,15 @@ def _side(
             )
         found[key] = file._replace(meta=None)
     return list(found), found
+
+
+def _is_root(connection: Connection, name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    found = connection.execute(select(roots.c.id).where(roots.c.name == name)).first()
+    return found is not None
 
 
 def _listed(connection: Connection, filters: Filters, with_meta: bool = False) -> Iterator[_File]:
