@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import (
+    agreement,
     codec,
     cold,
     drawing,
@@ -31,6 +32,7 @@ FAMILIES: dict[str, Family] = {
     "drawing": drawing.works,
     "exchange": exchange.works,
     "overlaps": overlaps.works,
+    "agreement": agreement.works,
     "ingest": ingest.works,
     "questions": questions.works,
     "places": places.works,
