@@ -366,7 +366,6 @@ def test_numbers_below_zero(call):
         ["region", 100, 50, 141, 91],
         ["nearest", 70, 125, "-k", 9],
         ["overlaps"],
-        ["agree", "garden", "extra"],
         ["heat", "-o", "heat.npy"],
         ["sheet", "tree", "-o", "sheet.png"],
     ],
