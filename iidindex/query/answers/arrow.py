@@ -17,7 +17,6 @@ from iidindex.catalog.lookup import Ids, group_names, members_of
 from iidindex.errors import QueryError
 from iidindex.metadata_names import asked_of, value_in
 from iidindex.query.answers.file_metadata import Told, metadata_of
-from iidindex.query.pixels.segments import Ints
 from iidindex.query.question.asking import Row, original
 from iidindex.rows import Column, Kind, Type, as_text
 
