@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iidindex import IID
-from iidindex.cli.iidtext import parse, parse_named, show, show_individual
 from iidindex.cli.main import run
+from iidindex.typed_iids import parse, parse_named, show, show_individual
 
 TREE = "iid:Z2FyZGVu.dHJlZQ"
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 import iidindex
 from iidindex import IID, IIDFile, QueryError, SeveralDomainsError
-from iidindex.cli.iidtext import show_individual
 from iidindex.cli.main import run
+from iidindex.typed_iids import show_individual
 
 # In each picture cell 119 of two domains, which lie beside each other, and others.
 LEFT, RIGHT, SEVEN, LAST = (

@@ -11,10 +11,11 @@ from click.shell_completion import CompletionItem, get_completion_class
 from sqlalchemy import Column, LargeBinary
 
 from iidindex.catalog.schema import files, iids, roots
-from iidindex.cli.iidtext import AddressText, IIDText, parse, show
+from iidindex.cli.iidtext import AddressText, IIDText
 from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE
 from iidindex.errors import IIDIndexError
+from iidindex.typed_iids import parse, show
 
 # So many are shown; who wants another types on.
 _MOST = 50

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from iidindex.cli.completion import ADDRESS, known
-from iidindex.metadata_names import META, split_names
+from iidindex.metadata_names import META
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.originals import OnStale
 from iidindex.query.question.asked import ORDERS
@@ -18,6 +16,7 @@ from iidindex.query.question.filter_kinds import Between, Filter
 from iidindex.query.question.filters import FILTERS
 from iidindex.query.question.individual_filter import AnyIndividual
 from iidindex.query.question.metadata_filter import Metadata
+from iidindex.query.question.typed_values import condition_in, range_in
 
 E = TypeVar("E", bound=Entries)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,18 +35,10 @@ class NumberRange(click.ParamType):
         """Read the range."""
         if isinstance(value, tuple):
             return value
-        low, dots, high = value.partition("..")
         try:
-            ends = (int(low) if low else None, int(high) if high else None)
-        except ValueError:
-            self.fail(
-                f"{value!r}: expected MIN..MAX, such as 100..5000, 100.. or ..5000", param, ctx
-            )
-        return ends if dots else (ends[0], ends[0])
-
-
-# Numbers are those of JSON. What has two dots and is none of these is text, as in `../a.png`.
-_RANGE = re.compile(r"({0})?\.\.({0})?".format(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"), re.ASCII)
+            return range_in(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class MetaValue(click.ParamType):
@@ -61,25 +52,10 @@ class MetaValue(click.ParamType):
         """Read the condition."""
         if isinstance(value, dict):
             return value
-        names, text = split_names(value, "=")
-        if not text:
-            self.fail(f"{value!r}: expected NAME=VALUE, such as camera.iso=200", param, ctx)
-        wanted = _wanted(text[1:])
-        for name in reversed(names):
-            wanted = {name: wanted}
-        return dict(wanted)
-
-
-def _wanted(text: str) -> Any:
-    """What metadata are to say, as it was typed."""
-    found = _RANGE.fullmatch(text)
-    try:
-        if found is not None and text != "..":
-            low, high = (None if end is None else json.loads(end) for end in found.groups())
-            return low, high
-        return json.loads(text)
-    except ValueError:  # or a number of more digits than Python reads
-        return text
+        try:
+            return condition_in(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def _type_of(filter_: Filter) -> click.ParamType:

@@ -9,12 +9,13 @@ import click
 
 from iidindex.cli.bar import Bar
 from iidindex.cli.format_list import formats_told
-from iidindex.cli.iidtext import parse, quoted
+from iidindex.cli.iidtext import quoted
 from iidindex.cli.terminal import DONE, SOME_FAILED, printable
 from iidindex.exchange.import_report import ImportReport
 from iidindex.exchange.importing import import_archive
 from iidindex.formats.registry import FORMATS
 from iidindex.plural import counted
+from iidindex.typed_iids import parse
 
 _EPILOG = formats_told({name: told for name, (_, told) in FORMATS.items()})
 

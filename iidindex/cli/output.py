@@ -16,13 +16,13 @@ from typing import Any, TypeVar, cast
 import click
 
 from iidindex.cli.fitting import fitted, rounded, seen, width_to_fit
-from iidindex.cli.iidtext import show
 from iidindex.cli.streams import is_terminal, require_output
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.cli.waiting import Waiting
 from iidindex.errors import QueryError
 from iidindex.metadata_names import META, listed
 from iidindex.rows import VERSIONS, Kind, Type, in_cell
+from iidindex.typed_iids import show
 
 F = TypeVar("F", bound=Callable[..., Any])
 

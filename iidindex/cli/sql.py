@@ -11,11 +11,11 @@ from typing import Any
 import click
 
 from iidindex.catalog.views import VIEWS
-from iidindex.cli.iidtext import parse, show
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.questions import lines_of_input
 from iidindex.rows import Column, Kind, Type
+from iidindex.typed_iids import parse, show
 
 # As JSON writes numbers: 007 is an address.
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?", re.ASCII)
