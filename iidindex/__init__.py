@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SourceError,
         SourceNotFoundError,
         StaleFileError,
+        TimeLimitError,
         WrongTypeError,
     )
     from iidindex.exchange.answers_out import Entries
@@ -90,6 +91,7 @@ __all__ = [
     "SourceError",
     "SourceNotFoundError",
     "StaleFileError",
+    "TimeLimitError",
     "WrongTypeError",
     "decode_segment",
     "import_archive",

@@ -17,6 +17,7 @@
      │    ├── SchemaVersionError         … because it is older or newer than this program
      │    └── CatalogLockedError         … because somebody else is writing to it
      ├── IngestError                   an ingest cannot go on
+     ├── TimeLimitError                an answer takes longer than it may
      └── ExchangeError (ValueError)    a file of another format cannot be read, or not be written
           └── FormatGuessError           … because it is not clear of which format it is
 
@@ -183,6 +184,10 @@ class CatalogLockedError(CatalogError):
 
 class IngestError(IIDIndexError):
     """An ingest cannot go on; what was committed so far is whole."""
+
+
+class TimeLimitError(IIDIndexError):
+    """An answer takes longer than it may."""
 
 
 class ExchangeError(IIDIndexError, ValueError):

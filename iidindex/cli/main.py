@@ -85,6 +85,7 @@ VERBS = {
     "render": ("picture_verbs", "Draw the masks of a file over its picture."),
     "sheet": ("picture_verbs", "Draw every appearance of an individual, tile by tile."),
     "heat": ("picture_verbs", "Draw where in the frame masks lie, over all files."),
+    "serve": ("serve_verb", "Serve the index over HTTP, for the viewer and for programs."),
     "completion": ("completion", "Write what makes bash, zsh or fish complete what you type."),
     "demo": ("demo", "Build a small archive of real pictures and take a tour of it."),
 }

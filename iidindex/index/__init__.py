@@ -12,6 +12,7 @@ from iidindex.index.linking import Linkage
 from iidindex.index.maintaining import Upkeep
 from iidindex.index.pair_questions import PairQuestions
 from iidindex.index.picturing import Pictures
+from iidindex.index.viewing import Viewing
 from iidindex.model import IID
 from iidindex.query.answers.entry import Entry
 from iidindex.query.holdings.raw_sql import SQLRows, Value, ask
@@ -19,7 +20,14 @@ from iidindex.query.single_entry import entry_of
 
 
 class Index(
-    Pictures, Linkage, PairQuestions, AgreementQuestions, Comparison, IdentityQuestions, Upkeep
+    Pictures,
+    Viewing,
+    Linkage,
+    PairQuestions,
+    AgreementQuestions,
+    Comparison,
+    IdentityQuestions,
+    Upkeep,
 ):
     """An index over an archive of ``.iid`` files. May be shared by threads.
 

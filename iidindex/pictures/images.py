@@ -22,6 +22,8 @@ class Photo:
     Parameters
     ----------
     path : str
+    formats : tuple of str, optional
+        Of Pillow, of which it has to be one.
 
     Raises
     ------
@@ -31,9 +33,9 @@ class Photo:
         If it is no image, or too large to be one that was meant.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, formats: tuple[str, ...] | None = None) -> None:
         self.path = path
-        self._image = open_image(path)
+        self._image = open_image(path, formats)
         width, height = self._image.size
         self.size = (height, width)
 
@@ -71,7 +73,12 @@ class Photo:
             raise unreadable(self.path, error) from error
 
 
-def photo_for(frame: Frame, extent: tuple[int, int], image: str | None) -> Photo | None:
+def photo_for(
+    frame: Frame,
+    extent: tuple[int, int],
+    image: str | None,
+    formats: tuple[str, ...] | None = None,
+) -> Photo | None:
     """The picture of a file: the one that is named, or else the one its metadata name.
 
     Parameters
@@ -81,6 +88,8 @@ def photo_for(frame: Frame, extent: tuple[int, int], image: str | None) -> Photo
     extent : (int, int)
         Rows and columns that the masks need.
     image : str or None
+    formats : tuple of str, optional
+        As of `Photo`.
 
     Raises
     ------
@@ -92,7 +101,7 @@ def photo_for(frame: Frame, extent: tuple[int, int], image: str | None) -> Photo
     path = frame.image if image is None else image
     if path is None:
         return None
-    photo = Photo(path)
+    photo = Photo(path, formats)
     height, width = photo.size
     if frame.size is not None and frame.size != photo.size:
         raise QueryError(

@@ -60,6 +60,10 @@ class Entries(Tabular):
         """
         return self._with(self._filters.where(**wanted))
 
+    def in_file(self, file_id: int) -> Self:
+        """Narrow the question down to one file, by its id in the catalogue."""
+        return self._with(self._filters.in_files([file_id]))
+
     def at(
         self,
         x: int,

@@ -16,7 +16,8 @@ from iidindex.catalog.dialect import OPTION
 from iidindex.catalog.sqlite.attached import detach_all
 from iidindex.catalog.sqlite.wording import SQLITE
 from iidindex.catalog.statement import close_all
-from iidindex.errors import CatalogError, CatalogLockedError
+from iidindex.errors import CatalogError, CatalogLockedError, TimeLimitError
+from iidindex.time_limit import check_time, is_over
 
 # Milliseconds a writer waits for another. Readers never wait for a writer, nor it for them.
 _BUSY_MS = 200
@@ -89,7 +90,7 @@ def make_engine(path: Path, read_only: bool) -> Engine:
 
 
 def _go_on() -> int:
-    return 0
+    return is_over()
 
 
 @contextmanager
@@ -103,9 +104,17 @@ def translated(name: str) -> Iterator[None]:
         raise _as_catalog_error(name, str(error)) from error
 
 
+def _interruption() -> BaseException:
+    try:
+        check_time()
+    except TimeLimitError as error:
+        return error
+    return KeyboardInterrupt()
+
+
 def _as_catalog_error(name: str, reason: str) -> BaseException:
     if reason == "interrupted":
-        return KeyboardInterrupt()
+        return _interruption()
     if "locked" in reason or "busy" in reason:
         return CatalogLockedError(
             f"{name}: another process is writing to this catalogue; try again when it is done"

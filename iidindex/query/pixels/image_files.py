@@ -23,8 +23,8 @@ def value_range(image: Image.Image) -> tuple[float, float] | None:
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
 
 
-def open_image(path: str) -> Image.Image:
-    """Open and decode an image file.
+def open_image(path: str, formats: tuple[str, ...] | None = None) -> Image.Image:
+    """Open and decode an image file, of one of some formats of Pillow if they are named.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def open_image(path: str) -> Image.Image:
             # that Pillow warns of, it refuses them.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with open(path, "rb") as file:
-                image = Image.open(file)
+                image = Image.open(file, formats=formats)
                 if image.format == "EPS":  # Pillow would have Ghostscript run it
                     raise ValueError("PostScript is a program")
                 image.load()

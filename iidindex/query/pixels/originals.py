@@ -27,6 +27,7 @@ from iidindex.model import BBox, BufLoc
 from iidindex.query.pixels.segments import Original, Segments
 from iidindex.storage.places import storage_at
 from iidindex.storage.protocol import Filling, OneByOne, Storage, Wanted, shorter, stale
+from iidindex.time_limit import check_time
 
 # Bytes between two segments that are read along with them; a storage may read more along.
 _GAP = 4096
@@ -91,6 +92,7 @@ class Originals:
         DamagedFileError
             If a segment has other bytes than those whose checksum was recorded.
         """
+        check_time()
         is_other = np.ones(len(wanted), np.bool_)
         np.not_equal(wanted.file_id[1:], wanted.file_id[:-1], out=is_other[1:])
         # Files laid one behind the other, far apart.
@@ -183,6 +185,16 @@ class Originals:
                 tell(error, on_stale)
                 found.append(file_id)
         return found
+
+    def check(self, file: Original) -> None:
+        """Look whether a file is the one that was indexed; it is not opened.
+
+        Raises
+        ------
+        SourceNotFoundError, SourceError, StaleFileError
+            As `read`.
+        """
+        self.changed({0: file}, np.zeros(1, np.int64), "error")
 
     def _filled(self, wanted: Sequence[Wanted], out: memoryview) -> dict[int, SourceError]:
         """Read ranges of many files; what was wrong with each that is not what was indexed."""

@@ -1,0 +1,37 @@
+"""Where picture files may be read from, if strangers write the metadata that name them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+# Of the formats that Pillow reads, those of pictures that are pixels and nothing else, and how
+# their files end.
+RASTER_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+_SUFFIXES = (
+    *(".bmp", ".gif", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".jpx"),
+    *(".png", ".ppm", ".pgm", ".pbm", ".pnm", ".tif", ".tiff", ".webp"),
+)
+
+
+class PicturePlaces:
+    """Directories in which picture files may be opened.
+
+    Parameters
+    ----------
+    places : iterable of str
+        Links in them are followed, as in the paths that are compared with them.
+    """
+
+    def __init__(self, places: Iterable[str]) -> None:
+        self._tops = [os.path.join(os.path.realpath(place), "") for place in places]
+
+    def allow(self, path: str) -> bool:
+        """Whether a file may be opened: where it really lies, and by its ending."""
+        try:
+            real = os.path.realpath(path)
+        except (OSError, ValueError):
+            return False
+        if not real.lower().endswith(_SUFFIXES):
+            return False
+        return any(real.startswith(top) for top in self._tops)

@@ -1,0 +1,1 @@
+"""An index over HTTP: what it answers, its pictures, and the files of the viewer. Read-only."""

@@ -1,0 +1,127 @@
+"""What is no list: numbers, masks and pictures.
+
+Each function takes what is served, the values of the parameters, and what the browser has already
+(`Known`), and returns a body; or it raises `Unchanged`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+import iidindex
+from iidindex.exchange.packed_masks import PackedMasks
+from iidindex.query.holdings.named_file import NamedFile
+from iidindex.rows import ENTRY
+from iidindex.serve.refusals import Refused
+from iidindex.serve.served import Served
+
+Values = dict[str, Any]
+
+# Pixels along a side of a picture: more than 16,384 are drawn by no browser.
+MOST_SIDE = 4096
+
+_HEAD = ENTRY.select(
+    ["key", "address", "domain", "address_b64", "domain_b64", "bbox", "area", "groups"]
+)
+
+
+class Body(NamedTuple):
+    """What is sent, and the tag that tells whether it is another than before."""
+
+    content: bytes
+    etag: str | None = None
+
+
+class Unchanged(Exception):  # noqa: N818  (it is no error)
+    """The browser has what would be sent."""
+
+    def __init__(self, etag: str) -> None:
+        super().__init__(etag)
+        self.etag = etag
+
+
+def status(served: Served, values: Values, known: Sequence[str]) -> Body:  # noqa: ARG001
+    """How much the index holds."""
+    counts = served.index.stats()._asdict()
+    return Body(json.dumps(counts | {"layers": round(served.index.layers(), 1)}).encode())
+
+
+def masks(served: Served, values: Values, known: Sequence[str]) -> Body:
+    """The masks of a file, one bit a pixel."""
+    file = served.file(values)
+    question = served.narrowed(values, "path", "root")
+    served.index.check_original(file)
+    etag = _tag(file, known)
+    packed = served.index.packed_masks(file, question, box=values["box"])
+    return Body(_laid_out(packed), etag)
+
+
+def _laid_out(packed: PackedMasks) -> bytes:
+    """The length of the head, the head, and the bits."""
+    rows = [
+        row | {"bbox": bbox, "start": start}
+        for row, bbox, start in zip(
+            _HEAD.rows(packed.entries), packed.bbox.tolist(), packed.start.tolist(), strict=True
+        )
+    ]
+    frame = None if packed.frame is None else list(packed.frame)
+    head = json.dumps({"frame": frame, "masks": rows}).encode()
+    return b"".join([len(head).to_bytes(4, "little"), head, packed.bits.tobytes()])
+
+
+def picture(served: Served, values: Values, known: Sequence[str]) -> Body:
+    """The picture of a file."""
+    file, places = served.file(values), served.places
+    path = served.index.picture_file(file, places)
+    if path is None:
+        raise _no_picture(file)
+    etag = _tag(file, known, path)
+    with served.drawing():
+        drawing = served.index.picture(file, places, box=values["box"], size=values["size"])
+    if drawing is None:
+        raise _no_picture(file)
+    return Body(_png(drawing.picture), etag)
+
+
+def _no_picture(file: NamedFile) -> Refused:
+    return Refused(
+        404,
+        f"{file.path}: there is no picture that may be shown",
+        "its metadata have to name one that lies in a root or in the directory of --pictures",
+    )
+
+
+def _png(array: npt.NDArray[Any]) -> bytes:
+    """Pixels as PNG; quickly, as nobody keeps them."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(array)).save(buffer, format="PNG", compress_level=3)
+    return buffer.getvalue()
+
+
+def _tag(file: NamedFile, known: Sequence[str], picture: str | None = None) -> str:
+    """What changes whenever the answer does; whoever knows it need not be answered.
+
+    Raises
+    ------
+    Unchanged
+        If it is known.
+    """
+    parts: list[Any] = [file.root_id, file.path, file.stamp, file.first_entry_id]
+    if picture is not None:
+        found = os.stat(picture)
+        parts += [picture, found.st_mtime_ns, found.st_size]
+    told = repr([*parts, iidindex.__version__]).encode("utf-8", "surrogateescape")
+    etag = f'"{hashlib.sha256(told).hexdigest()[:32]}"'
+    if etag in known:
+        raise Unchanged(etag)
+    return etag

@@ -1,0 +1,89 @@
+"""The server: where it listens, and until when."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import quote
+
+import uvicorn
+
+from iidindex.errors import QueryError
+from iidindex.serve.guard import Guard
+
+# Seconds that answers have once the server is to end.
+_LAST_SECONDS = 2
+_WAITING = 128
+
+
+def new_token() -> str:
+    """A token that nobody guesses."""
+    return secrets.token_urlsafe(24)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port, 0 for one that is free.
+
+    Raises
+    ------
+    QueryError
+        If there is no such host here, or the port is taken.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        told = error.strerror if isinstance(error, OSError) else str(error)
+        raise QueryError(f"host is {host!r}: {told}") from None
+    family, kind, protocol, _, address = found[0]
+    taken = socket.socket(family, kind, protocol)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(address)
+        taken.listen(_WAITING)
+    except OSError as error:
+        taken.close()
+        raise QueryError(
+            f"cannot listen at {host}, port {port}: {error.strerror or error}; --port 0 takes a "
+            "port that is free"
+        ) from None
+    return taken
+
+
+def address_of(taken: socket.socket, host: str, token: str) -> str:
+    """What to open in a browser."""
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104  (it is compared)
+        host = socket.gethostname()
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{taken.getsockname()[1]}/?token={quote(token, safe='')}"
+
+
+def run(app: Guard, taken: socket.socket, started: Callable[[], object]) -> None:
+    """Serve until Ctrl-C.
+
+    Parameters
+    ----------
+    app : Guard
+    taken : socket
+        That listens.
+    started : callable
+        Called once requests are answered.
+    """
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started()
+
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=_LAST_SECONDS,
+    )
+    with taken, suppress(KeyboardInterrupt):
+        Server(config).run(sockets=[taken])

@@ -1,0 +1,99 @@
+"""What all requests share: the index, and what limits them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from iidindex.index import Index
+from iidindex.query.entries import Entries
+from iidindex.query.holdings.named_file import NamedFile
+from iidindex.query.pixels.picture_places import PicturePlaces
+from iidindex.query.question.filters import FILTERS
+from iidindex.serve.cursors import Cursors
+from iidindex.serve.refusals import Refused
+
+# Seconds that an answer may take, and that a drawing waits for others.
+MOST_SECONDS = 30.0
+_PATIENCE = 5.0
+_DRAWINGS = 2
+
+
+@dataclass
+class Served:
+    """An index that is served.
+
+    Parameters
+    ----------
+    index : Index
+    cursors : Cursors
+    pictures : sequence of str
+        Directories beside the roots in which pictures may lie.
+    seconds : float
+        That an answer may take.
+    patience : float
+        Seconds that a drawing waits for others to be finished.
+    """
+
+    index: Index
+    cursors: Cursors
+    pictures: Sequence[str] = ()
+    seconds: float = MOST_SECONDS
+    patience: float = _PATIENCE
+    _drawing: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(_DRAWINGS)
+    )
+
+    @property
+    def places(self) -> PicturePlaces:
+        """Where pictures may lie; a root may be told to be elsewhere while this runs."""
+        return self.index.picture_places(*self.pictures)
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Be one of the few that draw at a time.
+
+        Raises
+        ------
+        Refused
+            If others take too long.
+        """
+        if not self._drawing.acquire(timeout=self.patience):
+            raise Refused(503, "too much is being drawn", "ask again in a few seconds")
+        try:
+            yield
+        finally:
+            self._drawing.release()
+
+    def file(self, values: dict[str, Any]) -> NamedFile:
+        """The file that parameters name.
+
+        Raises
+        ------
+        Refused
+            If there is none.
+        """
+        found = self.index.named_file(values["path"], root=values["root"])
+        if found is None:
+            raise Refused(
+                404,
+                f"no indexed file has the path {values['path']!r:.500}",
+                "/api/files lists the files; `path` is that of a row, or its location",
+            )
+        return found
+
+    def narrowed(self, values: dict[str, Any], *without: str) -> Entries:
+        """All entries, narrowed down by the filters that are given."""
+        question: Entries = self.index.entries
+        for meta in values.get("meta", ()):
+            question = question.where(meta=meta)
+        given = {
+            name: values[name]
+            for name in FILTERS
+            if name != "meta" and name not in without and values.get(name) not in (None, [])
+        }
+        question = question.where(**given)
+        return question.reading(on_stale=values.get("on_stale"))
