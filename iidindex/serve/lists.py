@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from iidindex.query.entries import Entries
+from iidindex.query.question.place_in_order import PlaceInOrder
 from iidindex.rows import ENTRY, FILE, GROUP, IID_COUNT, NEAREST, Kind
 from iidindex.serve.served import Served
 
@@ -44,11 +45,17 @@ def region(served: Served, values: Values, place: Any, most: int) -> Found:
 
 
 def _of_question(question: Entries, values: Values, place: Any, most: int) -> Found:
-    if values["order_by"]:
-        question = question.order_by(*values["order_by"])
-    if place is not None:
-        question = question.after(place)
-    return Found(ENTRY, [*question.limit(most)], lambda entry: entry.id)
+    order = values["order_by"]
+    if not order:
+        asked = question if place is None else question.after(place)
+        return Found(ENTRY, [*asked.limit(most)], lambda entry: entry.id)
+    question = question.order_by(*order)
+    asked = question if place is None else question.after(_place_in_order(*place))
+    return Found(ENTRY, [*asked.limit(most)], question.place_of)
+
+
+def _place_in_order(values: list[list[Any]], entry_id: int) -> PlaceInOrder:
+    return PlaceInOrder(tuple((kind, value) for kind, value in values), entry_id)
 
 
 def nearest(served: Served, values: Values, place: Any, most: int) -> Found:

@@ -18,6 +18,7 @@ from iidindex.query.pixels.originals import OnStale
 from iidindex.query.question.filter_kinds import MAX_INTEGER
 from iidindex.query.question.filters import FILTERS, Where
 from iidindex.query.question.metadata_order import names_in_order
+from iidindex.query.question.place_in_order import PlaceInOrder
 
 # Squares of distances from here fit the integers they are counted in.
 _FARTHEST = 2**30
@@ -61,6 +62,8 @@ class Filters:
         What to do about originals that are not what they were.
     jobs : int
         Processes that look at pixels.
+    place : PlaceInOrder, optional
+        Where `after` stands in an order, if that is known.
     stored : bool, optional
         In files whose overlaps the catalogue keeps, or in the others.
     files : tuple of int, optional
@@ -78,6 +81,7 @@ class Filters:
     jobs: int = 1
     stored: bool | None = None
     files: tuple[int, ...] | None = None
+    place: PlaceInOrder | None = None
 
     def where(self, **wanted: Unpack[Where]) -> Self:
         """Narrow the question down; what is None stays as it was."""
@@ -123,10 +127,16 @@ class Filters:
         return replace(self, near=Near(numbers[1], numbers[0], numbers[2]))
 
     def following(self, entry_id: int) -> Self:
-        """Ask for entries that come later in the order of ids."""
+        """Ask for entries that come later in their order: that of ids, or another."""
         if not 0 <= entry_id <= MAX_INTEGER:
             raise QueryError(f"after is {entry_id}; expected the id of an entry")
-        return replace(self, after=max(entry_id, self.after or 0))
+        return replace(self, after=max(entry_id, self.after or 0), place=None)
+
+    def beyond(self, place: PlaceInOrder) -> Self:
+        """Ask for entries that come later in the order."""
+        if len(place.values) != len(self.order_by):
+            raise QueryError("after is a place in another order")
+        return replace(self, after=place.entry_id, place=place)
 
     def in_files(self, file_ids: Iterable[int]) -> Self:
         """Ask for entries of some files, by their ids in the catalogue."""
@@ -161,8 +171,6 @@ class Filters:
 
     def check(self) -> None:
         """Refuse parts of a question that have no meaning together."""
-        if self.order_by and self.after is not None:
-            raise QueryError("after goes by the order of ids; leave order_by out")
         if self.near is not None and (self.order_by or self.after is not None):
             raise QueryError("nearest has an order of its own; leave order_by and after out")
 
@@ -176,7 +184,7 @@ class Filters:
                     f"order_by is {name!r}; expected one of {', '.join(ORDERS)} or {META}NAME, "
                     "with a - before it to begin with the largest"
                 )
-        return replace(self, order_by=names)
+        return replace(self, order_by=names, place=None)
 
     def limited(self, limit: int) -> Self:
         """Ask for so many at the most."""

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from iidindex.catalog.dialect import Text
 from iidindex.catalog.lookup import numbers
 from iidindex.catalog.statement import Statement
+from iidindex.errors import QueryError
 from iidindex.model import IID, BBox, FileStamp
 from iidindex.processes import in_order
 from iidindex.query.pixels.originals import Originals
@@ -27,6 +28,8 @@ from iidindex.query.question.choice import choose
 from iidindex.query.question.compile import Way
 from iidindex.query.question.filter_kinds import FEW
 from iidindex.query.question.individual_filter import fits
+from iidindex.query.question.metadata_order import shape_of_order, values_of_order
+from iidindex.query.question.place_in_order import PlaceInOrder, read_place
 from iidindex.query.question.shape import needs_pixels, shape_of, values_of
 from iidindex.storage.places import location_of, storage_at
 
@@ -72,6 +75,8 @@ class Question:
         looked_at: Sequence[BBox] | None = None,
     ) -> None:
         filters.check()
+        if filters.after is not None and filters.order_by and filters.place is None:
+            filters = filters.beyond(place_of(connection, filters, filters.after))
         self.connection = connection
         self._originals = originals
         self.filters = filters
@@ -223,6 +228,24 @@ def _integers(rows: Iterable[Row], width: int) -> Ints:
 def segments_with(connection: Connection, ids: Ints) -> Segments:
     """The entries with these ids, in the order in which they are given."""
     return Segments.of(numbers(connection, _WITH_IDS, ids).tolist())
+
+
+def place_of(connection: Connection, filters: Filters, entry_id: int) -> PlaceInOrder:
+    """Where an entry stands in the order of a question.
+
+    Raises
+    ------
+    QueryError
+        If there is no such entry.
+    """
+    orders = tuple(map(shape_of_order, filters.order_by))
+    values: dict[str, Any] = {"after": entry_id}
+    for nth, name in enumerate(filters.order_by):
+        values |= values_of_order(nth, name)
+    row = sql.place_of(orders).run(connection, values).fetchone()
+    if row is None:
+        raise QueryError(f"after is {entry_id}; no entry has this id any more; ask again")
+    return read_place(row, entry_id)
 
 
 def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:

@@ -7,7 +7,7 @@ index is not to be used (https://www.sqlite.org/optoverview.html, sections 4 and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache, wraps
 from typing import Any, ParamSpec, cast
@@ -48,6 +48,7 @@ from iidindex.query.question.metadata_order import (
     key_name,
     said_of,
 )
+from iidindex.query.question.place_in_order import comes_later, told
 from iidindex.query.question.shape import Shape
 
 P = ParamSpec("P")
@@ -206,6 +207,14 @@ def hits_of() -> Select[Any]:
 
 
 @_kept
+def place_of(orders: tuple[str | MetaOrder, ...]) -> Select[Any]:
+    """Select where the entry with the id ``after`` stands in an order, as `read_place` reads it."""
+    columns = [column for key, _ in _keys(orders, None) for column in told(key)]
+    source = _with_names(_from_entries())
+    return select(*columns).select_from(source).where(entries.c.id == bindparam("after"))
+
+
+@_kept
 def count(shape: Shape, way: Way) -> Select[Any]:
     """Count the hits in SQL; only where no pixel has to be looked at."""
     if way is Way.FILES and shape.is_of_whole_files:
@@ -301,14 +310,26 @@ def _said_of_files(shape: Shape, way: Way) -> Subquery | None:
     return said_of(shape.order_by, of_files(shape)) if way in (Way.SCAN, Way.FILES) else None
 
 
-def _ordered(statement: Select[Any], shape: Shape, said: Subquery | None) -> Select[Any]:
-    for place, name in enumerate(shape.order_by):
+def _keys(
+    orders: Sequence[str | MetaOrder], said: Subquery | None
+) -> list[tuple[ColumnElement[Any], bool]]:
+    """What is ordered by, and whether it descends."""
+    found: list[tuple[ColumnElement[Any], bool]] = []
+    for place, name in enumerate(orders):
         if isinstance(name, MetaOrder):
             key = comparable(place, name) if said is None else said.c[key_name(place)]
+            found.append((key, name.is_descending))
+        else:
+            found.append((_ORDERS[name.removeprefix("-")], name.startswith("-")))
+    return found
+
+
+def _ordered(statement: Select[Any], shape: Shape, said: Subquery | None) -> Select[Any]:
+    for (key, is_descending), name in zip(_keys(shape.order_by, said), shape.order_by, strict=True):
+        if isinstance(name, MetaOrder):
             statement = statement.order_by(directed(key, name))
-            continue
-        column = _ORDERS[name.removeprefix("-")]
-        statement = statement.order_by(column.desc() if name.startswith("-") else column)
+        else:
+            statement = statement.order_by(key.desc() if is_descending else key)
     # The last criterion makes every order a total one, so that the same question has the
     # same answer twice.
     return statement.order_by(entries.c.id)
@@ -328,6 +349,9 @@ def _joined(
         *of_boxes(shape, way is Way.BOXES),
         *of_entries(shape),
     ]
+    if shape.place is not None:
+        conditions.append(comes_later(_keys(shape.order_by, said), shape.place))
+        with_names = True
     source = _from_files() if way is Way.FILES else _from_entries()
     if said is not None:
         source = Ordered(source, said, said.c.id == files.c.id)

@@ -25,7 +25,7 @@ class Shape(NamedTuple):
     iids_are_known : bool
         Whether the ids of the IIDs have been looked up before.
     has_after, has_limit : bool
-        Whether SQL is to leave out what comes before, and what comes later.
+        Whether SQL is to leave out what comes before in the order of ids, and what is too much.
     n_regions : int
     is_nowhere : bool
         Whether one of the regions has no pixel.
@@ -34,6 +34,8 @@ class Shape(NamedTuple):
         Whether the overlaps of the files are to be in the catalogue, or not to be there.
     has_files : bool
         Whether the files are named by their ids.
+    place : tuple of str, optional
+        In another order, what is left out comes before a place of this kind; see `PlaceInOrder`.
     """
 
     filters: tuple[tuple[str, Hashable], ...] = ()
@@ -45,6 +47,7 @@ class Shape(NamedTuple):
     order_by: tuple[str | MetaOrder, ...] = ()
     stored: bool | None = None
     has_files: bool = False
+    place: tuple[str, ...] | None = None
 
     def of(self, table: str) -> list[tuple[str, Hashable]]:
         """The filters that ask of a table: ``files``, ``iids``, ``groups`` or ``entries``."""
@@ -64,7 +67,10 @@ class Shape(NamedTuple):
     @property
     def is_of_whole_files(self) -> bool:
         """Whether nothing is asked of the entries themselves, so that files can be counted."""
-        others = (self.iids_are_known, self.has_after, self.has_limit, self.n_regions)
+        others = (
+            *(self.iids_are_known, self.has_after, self.has_limit, self.n_regions),
+            self.place is not None,
+        )
         return not any(others) and len(self.of("files")) == len(self.filters)
 
 
@@ -85,13 +91,14 @@ def shape_of(filters: Filters, iid_ids: Sequence[int] | None = None) -> Shape:
     return Shape(
         filters=tuple(one for one in shapes if one[1] is not None),
         iids_are_known=iid_ids is not None,
-        has_after=filters.after is not None,
+        has_after=filters.after is not None and not filters.order_by,
         has_limit=filters.limit is not None and not needs_pixels(filters),
         n_regions=len(filters.regions),
         is_nowhere=not all(box.n_pixels for box in filters.regions),
         order_by=tuple(map(shape_of_order, filters.order_by)),
         stored=filters.stored,
         has_files=filters.files is not None,
+        place=None if filters.place is None else filters.place.shape,
     )
 
 
@@ -103,6 +110,8 @@ def needs_pixels(filters: Filters) -> bool:
 def values_of(filters: Filters, iid_ids: Sequence[int] | None = None) -> dict[str, Any]:
     """The values of a question, under the names that its statements have for them."""
     values: dict[str, Any] = {"after": filters.after, "limit": filters.limit}
+    if filters.place is not None:
+        values |= filters.place.parameters()
     if iid_ids is not None:
         values["iid_ids"] = list(iid_ids)
     if filters.files is not None:
