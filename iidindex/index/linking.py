@@ -202,6 +202,7 @@ class Linkage(Opened):
         min_files: int = 1,
         order_by: str | Iterable[str] = (),
         limit: int | None = None,
+        after: IIDCount | None = None,
     ) -> Records[IIDCount]:
         """IIDs of the archive, and how often each is met.
 
@@ -221,6 +222,9 @@ class Linkage(Opened):
             this, they come by address, then by domain, none first.
         limit : int, optional
             How many at the most.
+        after : IIDCount, optional
+            Only those that come later in their order. With `limit`, this goes through many page by
+            page.
 
         Returns
         -------
@@ -237,7 +241,14 @@ class Linkage(Opened):
         from iidindex.query.holdings.inventory import iids
 
         filters = Filters().where(prefix=prefix, domain=domain, root=root, path=path)
-        found = iids(self._catalog, filters, min_files=min_files, order_by=order_by, limit=limit)
+        found = iids(
+            self._catalog,
+            filters,
+            min_files=min_files,
+            order_by=order_by,
+            limit=limit,
+            after=after,
+        )
         return LazyRecords(IID_COUNT, found)
 
     def groups(self) -> Records[GroupCount]:

@@ -93,12 +93,31 @@ class Upkeep(Opened):
             executor=executor,
         )
 
-    def files(self, *, state: str | None = None) -> Records[IndexedFile]:
+    def files(
+        self,
+        *,
+        state: str | None = None,
+        limit: int | None = None,
+        after: IndexedFile | None = None,
+    ) -> Records[IndexedFile]:
         """Files by root and path: ``path location state reason entries size``.
 
-        Only those in `state`, if it is given: ``ok``, ``missing`` or ``failed``.
+        Parameters
+        ----------
+        state : {"ok", "missing", "failed"}, optional
+            Only files in this state.
+        limit : int, optional
+            How many at the most.
+        after : IndexedFile, optional
+            Only those that come later. With `limit`, this goes through many page by page.
+
+        Raises
+        ------
+        QueryError
+            If an argument has not its form.
         """
-        return Records(FILE, indexed_files(self._catalog, state), self._catalog)
+        found = indexed_files(self._catalog, state, limit=limit, after=after)
+        return Records(FILE, found, self._catalog)
 
     def stats(self) -> Stats:
         """How much the index holds."""
@@ -208,7 +227,13 @@ class Upkeep(Opened):
             self._catalog, checksum=checksum, fixity=fixity, masks=masks, progress=progress
         )
 
-    def changes(self, *, since: str | datetime | float | None = None) -> Records[Change]:
+    def changes(
+        self,
+        *,
+        since: str | datetime | float | None = None,
+        limit: int | None = None,
+        after: Change | None = None,
+    ) -> Records[Change]:
         """What ingests changed, by name, the oldest first: ``time kind path old_path``.
 
         Parameters
@@ -218,6 +243,10 @@ class Upkeep(Opened):
             or ``"2w"``. A date or time, such as ``"2026-11-30"`` or ``"2026-11-30T18:00"``, a
             datetime, or seconds since the epoch; without a zone, it is of this machine's.
             Without it, since the index was made.
+        limit : int, optional
+            How many at the most.
+        after : Change, optional
+            Only those that come later. With `limit`, this goes through many page by page.
 
         Returns
         -------
@@ -233,7 +262,7 @@ class Upkeep(Opened):
         """
         from iidindex.query.holdings.changes import changes
 
-        return Records(CHANGE, changes(self._catalog, since))
+        return Records(CHANGE, changes(self._catalog, since, limit=limit, after=after))
 
     def doctor(self) -> dict[str, Any]:
         """Versions, what this build of SQLite can do, and the state of the index, by name."""

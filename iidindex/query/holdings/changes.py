@@ -7,34 +7,46 @@ import re
 import time
 from datetime import UTC, date, datetime
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.lookup import asked
 from iidindex.errors import QueryError
+from iidindex.files.arguments import check_number
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 _CHANGES = (
-    "SELECT i.started, c.kind, c.path, c.old_path FROM changes c "
-    "JOIN ingests i ON i.id = c.ingest_id WHERE {} ORDER BY c.id"
+    "SELECT c.id, i.started, c.kind, c.path, c.old_path FROM changes c "
+    "JOIN ingests i ON i.id = c.ingest_id WHERE {} AND c.id > ? ORDER BY c.id LIMIT ?"
 )
 
 
-class Change(NamedTuple):
-    """What became of a file: when, what, its path inside its root, and where it was.
-
-    ``time`` is when the ingest began, as ISO 8601 writes it, in UTC. ``old_path`` lies inside the
-    root, too, or is where the file lay on the disk, if it was in another.
-    """
-
+class _Change(NamedTuple):
     time: str
     kind: str
     path: str
     old_path: str | None
 
 
-def changes(catalog: Catalog, since: str | datetime | float | None = None) -> list[Change]:
+class Change(_Change):
+    """What became of a file: when, what, its path inside its root, and where it was.
+
+    ``time`` is when the ingest began, as ISO 8601 writes it, in UTC. ``old_path`` lies inside the
+    root, too, or is where the file lay on the disk, if it was in another. Beside the tuple, ``id``
+    is the number of the change in the journal.
+    """
+
+    id: int = 0
+
+
+def changes(
+    catalog: Catalog,
+    since: str | datetime | float | None = None,
+    *,
+    limit: int | None = None,
+    after: Change | None = None,
+) -> list[Change]:
     """What changed since a time, the oldest first.
 
     Raises
@@ -48,17 +60,21 @@ def changes(catalog: Catalog, since: str | datetime | float | None = None) -> li
         condition, values = "1 = 1", []
     else:
         condition, values = "i.started >= ?", [begin_of(since, time.time())]
+    limit = check_number(limit, "limit")
+    values += [0 if after is None else after.id, -1 if limit is None else limit]
     with catalog.reading() as connection:
-        rows = asked(connection, _CHANGES.format(condition), values).fetchall()
-    return [
-        Change(
-            datetime.fromtimestamp(started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            kind,
-            os.fsdecode(path),
-            None if old_path is None else os.fsdecode(old_path),
-        )
-        for started, kind, path, old_path in rows
-    ]
+        return [_read(*row) for row in asked(connection, _CHANGES.format(condition), values)]
+
+
+def _read(number: int, started: float, kind: str, path: Any, old_path: Any) -> Change:
+    found = Change(
+        datetime.fromtimestamp(started, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        kind,
+        os.fsdecode(path),
+        None if old_path is None else os.fsdecode(old_path),
+    )
+    found.id = number
+    return found
 
 
 def begin_of(since: str | datetime | float, now: float) -> float:

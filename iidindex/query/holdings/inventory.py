@@ -70,6 +70,7 @@ def iids(
     min_files: int = 1,
     order_by: str | Iterable[str] = (),
     limit: int | None = None,
+    after: IIDCount | None = None,
 ) -> Callable[[], Iterator[IIDCount]]:
     """Ask for the IIDs that are in files.
 
@@ -84,6 +85,8 @@ def iids(
         Names of ``ORDERS``, with a ``-`` before it to begin with the largest.
     limit : int, optional
         How many at the most.
+    after : IIDCount, optional
+        Only those that come later in their order.
 
     Returns
     -------
@@ -100,17 +103,29 @@ def iids(
         raise QueryError(f"min_files is {min_files!r}; expected at least 1")
     number = check_number(limit, "limit")
     criteria = read_order(order_by, ORDERS)
-    values = {"limit": -1 if number is None else number, "min_files": int(min_files)}
+    values: dict[str, Any] = {"limit": -1 if number is None else number, "min_files": int(min_files)}
+    if after is not None:
+        told = {
+            "domain": after.iid.domain or b"",
+            "address": after.iid.address,
+            "files": after.files,
+            "entries": after.entries,
+        }
+        values |= {f"after_{name}": value for name, value in told.items()}
     return partial(_counted, catalog, filters, criteria, values)
 
 
 def _counted(
-    catalog: Catalog, filters: Filters, criteria: tuple[str, ...], others: dict[str, int]
+    catalog: Catalog, filters: Filters, criteria: tuple[str, ...], others: dict[str, Any]
 ) -> Iterator[IIDCount]:
     shape, values = shape_of(filters), values_of(filters) | others
     with catalog.reading() as connection:
         is_small = bool(shape.of("files")) and _are_few(connection, shape, values)
-        statement = Statement(_counting(shape, criteria, is_small, others["min_files"] > 1))
+        statement = Statement(
+            _counting(
+                shape, criteria, is_small, others["min_files"] > 1, "after_address" in others
+            )
+        )
         with closing(statement.parts(connection, values, _ROWS)) as parts:
             for rows in parts:
                 for domain, address, *counts in rows:
@@ -127,7 +142,11 @@ def _are_few(connection: Connection, shape: Shape, values: dict[str, Any]) -> bo
 
 
 def _counting(
-    shape: Shape, criteria: tuple[str, ...], is_small: bool, has_least: bool
+    shape: Shape,
+    criteria: tuple[str, ...],
+    is_small: bool,
+    has_least: bool,
+    has_after: bool = False,
 ) -> Select[Any]:
     """From IIDs, in the order of their index, so that a limit ends it early; or from files."""
     columns: dict[str, ColumnElement[Any]] = {
@@ -150,11 +169,32 @@ def _counting(
     )
     if has_least:
         statement = statement.having(columns["files"] >= bindparam("min_files"))
+    if has_after:
+        later = _later(columns, (*criteria, "address", "domain"))
+        # Without counts among them, the index over addresses leads to where it goes on.
+        statement = statement.having(later) if criteria else statement.where(later)
     for name in criteria:
         column: ColumnElement[Any] = literal_column(f"its_{name.removeprefix('-')}")
         statement = statement.order_by(column.desc() if name.startswith("-") else column)
     ends = (iid_table.c.address, iid_table.c.domain)
     return statement.order_by(*ends).limit(bindparam("limit"))
+
+
+def _later(
+    columns: Mapping[str, ColumnElement[Any]], criteria: Sequence[str]
+) -> ColumnElement[bool]:
+    """Whether an IID comes after the one whose values are called ``after_…``."""
+    if len(criteria) == 2:
+        own = tuple_(*(columns[name] for name in criteria))
+        return own > tuple_(*(bindparam(f"after_{name}") for name in criteria))
+    same: list[ColumnElement[bool]] = []
+    found: list[ColumnElement[bool]] = []
+    for criterion in criteria:
+        name = criterion.removeprefix("-")
+        column, value = columns[name], bindparam(f"after_{name}")
+        found.append(and_(*same, column < value if criterion != name else column > value))
+        same.append(column == value)
+    return or_(*found)
 
 
 def groups(catalog: Catalog) -> list[GroupCount]:
