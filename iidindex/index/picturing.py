@@ -15,6 +15,7 @@ from iidindex.storage.paths import as_path
 if TYPE_CHECKING:
     from iidindex.exchange.label_planes import LabelPlanes, Numbering
     from iidindex.pictures.drawing import Drawing
+    from iidindex.query.pixels.picture_places import PicturePlaces
 
 
 class Pictures(Opened):
@@ -125,7 +126,7 @@ class Pictures(Opened):
         margin: float = 0.25,
         fit: bool = False,
         caption: Sequence[str] | None = None,
-        image: bool = True,
+        image: bool | PicturePlaces = True,
         gaps: bool = False,
         strip: bool = False,
         alpha: float | None = None,
@@ -156,8 +157,9 @@ class Pictures(Opened):
         caption : sequence of str, optional
             Columns of an entry's row to write below its tile, a line each, also of the file's
             metadata, such as ``meta.camera.iso``. Without it the path, and what tells apart.
-        image : bool
-            Draw over the pictures that the metadata name, as in `render`.
+        image : bool or PicturePlaces
+            Draw over the pictures that the metadata name, as in `render`; over those alone that lie
+            in some places, if these are named (`picture_places`).
         gaps : bool
             Give an empty tile to each file between its first and its last that lacks the
             individual, as `Entries.tracks` counts them. It must be one individual, and the order

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,8 +28,7 @@ def places_of_pictures(catalog: Catalog, others: Sequence[str] = ()) -> PictureP
 
 def picture_file(catalog: Catalog, file: NamedFile, places: PicturePlaces) -> str | None:
     """The picture's own file, if the metadata name one that is there and may be opened."""
-    image = _frame(catalog, file).image
-    return image if image is not None and places.allow(image) else None
+    return places.within(_frame(catalog, file)).image
 
 
 def plain_picture(
@@ -62,11 +60,11 @@ def plain_picture(
         If it cannot be read, or has not the size that the metadata state.
     """
     check_size(size)
-    frame = _frame(catalog, file)
-    if frame.image is None or not places.allow(frame.image):
+    frame = places.within(_frame(catalog, file))
+    if frame.image is None:
         return None
     try:
-        photo = photo_for(frame, (0, 0), os.path.realpath(frame.image), RASTER_FORMATS)
+        photo = photo_for(frame, (0, 0), None, RASTER_FORMATS)
     except QueryError as error:
         raise SourceError(str(error)) from None
     assert photo is not None

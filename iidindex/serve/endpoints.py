@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from iidindex.rows import ENTRY, FILE, GROUP, IID_COUNT, NEAREST, Kind
+from iidindex.pictures.sheet import MOST_TILES
+from iidindex.rows import (
+    CHANGE,
+    COOCCURRENCE,
+    ENTRY,
+    FILE,
+    GROUP,
+    IID_COUNT,
+    LINK,
+    NEAREST,
+    OVERLAP,
+    RELATED,
+    STEP,
+    Kind,
+)
 from iidindex.serve import lists, pictures_out
 from iidindex.serve.parameters import (
     BOX_WANTED,
@@ -24,7 +38,18 @@ from iidindex.serve.parameters import (
     X,
     Y,
 )
-from iidindex.serve.value_kinds import BOX, BYTES, number, one_of
+from iidindex.serve.value_kinds import (
+    BOX,
+    BYTES,
+    FLAG,
+    INDIVIDUAL,
+    INTEGER,
+    NAMES,
+    TEXT,
+    fraction,
+    number,
+    one_of,
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +87,23 @@ _SIZE = Parameter(
     "Pixels along the longer side at the most; what is larger is reduced.",
     default=2048,
 )
+
+ADDRESS = Parameter(
+    "address", INDIVIDUAL, "The address of the individual, or iid:DOMAIN.ADDRESS.", True
+)
+_MOST = Parameter("k", number(1, 1_000_000), "At most so many, of all pages together.")
+
+_CELLS = Parameter(
+    "size",
+    number(1, pictures_out.MOST_SIDE),
+    "Cells along the longer side at the most.",
+    default=1024,
+)
+
+
+def _filter(name: str) -> Parameter:
+    return next(one for one in FILTER_PARAMETERS if one.name == name)
+
 
 LISTS = (
     Endpoint(
@@ -111,6 +153,72 @@ LISTS = (
         IID_COUNT,
     ),
     Endpoint("groups", "Groups, by name.", PAGING, lists.groups, GROUP),
+    Endpoint(
+        "links",
+        "Files in which an individual appears.",
+        (ADDRESS, DOMAIN, *PAGING),
+        lists.links,
+        LINK,
+    ),
+    Endpoint(
+        "related",
+        "Files that share individuals with a file, the closest first.",
+        (PATH, ROOT, _MOST, *PAGING),
+        lists.related,
+        RELATED,
+    ),
+    Endpoint(
+        "cooccur",
+        "Individuals that appear together with another, most often first.",
+        (
+            ADDRESS,
+            DOMAIN,
+            Parameter(
+                "by",
+                one_of("file", "group", "overlap"),
+                "What is counted: files in common, groups in common, or pairs that overlap.",
+                default="file",
+            ),
+            _MOST,
+            *PAGING,
+        ),
+        lists.cooccur,
+        COOCCURRENCE,
+    ),
+    Endpoint(
+        "overlaps",
+        "Pairs of entries of a file that share pixels.",
+        (ON_STALE, *FILTER_PARAMETERS, *PAGING),
+        lists.overlaps,
+        OVERLAP,
+    ),
+    Endpoint(
+        "chain",
+        "The shortest chain of files that leads from individual a to b.",
+        (
+            Parameter("a", INDIVIDUAL, "The address of the first, or iid:DOMAIN.ADDRESS.", True),
+            Parameter("b", INDIVIDUAL, "The address of the last, or iid:DOMAIN.ADDRESS.", True),
+            Parameter("from_domain", BYTES, "The domain of a; empty for none."),
+            Parameter("to_domain", BYTES, "The domain of b; empty for none."),
+            *PAGING,
+        ),
+        lists.chain,
+        STEP,
+    ),
+    Endpoint(
+        "changes",
+        "What ingests changed, by name, the oldest first.",
+        (
+            Parameter(
+                "since",
+                TEXT,
+                "`last` ingest, a span such as 1d, 12h, 90m or 2w, or a date or time.",
+            ),
+            *PAGING,
+        ),
+        lists.changes,
+        CHANGE,
+    ),
 )
 
 OTHERS = (
@@ -123,10 +231,59 @@ OTHERS = (
         media="application/octet-stream",
     ),
     Endpoint(
+        "mask.png",
+        "The mask of one entry: white inside, black outside, one bit a pixel.",
+        (
+            PATH,
+            ROOT,
+            Parameter("key", INTEGER, "The key of the entry in its file."),
+            Parameter("address", INDIVIDUAL, "Whose mask it is, instead of a key."),
+            DOMAIN,
+            _BOX,
+            Parameter(
+                "frame", FLAG, "Lay it on the frame that the file's metadata state.", default=False
+            ),
+        ),
+        pictures_out.mask,
+        media="image/png",
+    ),
+    Endpoint(
         "picture.png",
         "The picture that the file's metadata name, without masks.",
         (PATH, ROOT, _BOX, _SIZE),
         pictures_out.picture,
+        media="image/png",
+    ),
+    Endpoint(
+        "heat.png",
+        "Where masks lie in the frame, over all files, in colours.",
+        (ON_STALE, *FILTER_PARAMETERS, _BOX, _CELLS),
+        pictures_out.heat,
+        media="image/png",
+    ),
+    Endpoint(
+        "sheet.png",
+        "Every appearance of an individual, side by side.",
+        (
+            replace(_filter("address"), is_required=True),
+            ON_STALE,
+            *(one for one in FILTER_PARAMETERS if one.name != "address"),
+            ORDER_BY,
+            Parameter("limit", number(1, MOST_TILES), "At most so many tiles.", default=60),
+            Parameter("tile", number(1, 1024), "Width and height of a tile.", default=192),
+            Parameter(
+                "margin",
+                fraction(0, 100),
+                "What is shown around a mask, as a fraction of its longer side.",
+                default=0.25,
+            ),
+            Parameter("fit", FLAG, "Scale each tile to its own mask.", default=False),
+            Parameter("caption", NAMES, "Fields to write below each tile, with commas between."),
+            Parameter("image", FLAG, "Draw over the pictures, if they are there.", default=True),
+            Parameter("outlines", FLAG, "Draw outlines.", default=True),
+            Parameter("alpha", fraction(0, 1), "Strength of the tints."),
+        ),
+        pictures_out.sheet,
         media="image/png",
     ),
 )

@@ -7,13 +7,30 @@ ended (None for the first) and how many records are wanted at the most.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import Any, NamedTuple
 
+from iidindex.errors import SeveralDomainsError
+from iidindex.model import IID
+from iidindex.query.answers.indexed_file import IndexedFile
 from iidindex.query.entries import Entries
+from iidindex.query.holdings.changes import Change
 from iidindex.query.question.place_in_order import PlaceInOrder
-from iidindex.rows import ENTRY, FILE, GROUP, IID_COUNT, NEAREST, Kind
+from iidindex.rows import (
+    CHANGE,
+    COOCCURRENCE,
+    ENTRY,
+    GROUP,
+    IID_COUNT,
+    NEAREST,
+    OVERLAP,
+    STEP,
+    Kind,
+)
+from iidindex.serve.refusals import Refused, told_apart
 from iidindex.serve.served import Served
+from iidindex.typed_iids import show_individual
 
 Values = dict[str, Any]
 
@@ -66,8 +83,19 @@ def nearest(served: Served, values: Values, place: Any, most: int) -> Found:
 
 def files(served: Served, values: Values, place: Any, most: int) -> Found:
     """Files, by root and path."""
-    found = served.index.files(state=values["state"])
-    return _from(FILE, found, lambda file: [file.location], place, most)
+    after = None if place is None else IndexedFile(place[0], place[1], "ok", None, 0, 0)
+    found = served.index.files(state=values["state"], limit=most, after=after)
+    return Found(found.kind, [*found], lambda file: [file.path, file.location])
+
+
+def changes(served: Served, values: Values, place: Any, most: int) -> Found:
+    """What ingests changed, the oldest first."""
+    after = None
+    if place is not None:
+        after = Change("", "", "", None)
+        after.id = place
+    found = served.index.changes(since=values["since"], limit=most, after=after)
+    return Found(CHANGE, [*found], lambda change: change.id)
 
 
 def groups(served: Served, _: Values, place: Any, most: int) -> Found:
@@ -77,9 +105,96 @@ def groups(served: Served, _: Values, place: Any, most: int) -> Found:
 
 def iids(served: Served, values: Values, place: Any, most: int) -> Found:
     """Individuals, by address and domain."""
-    found = served.index.iids(prefix=values["prefix"], domain=values["domain"])
-    key = lambda one: [one.iid.address, one.iid.domain or b""]  # noqa: E731
-    return _rest(IID_COUNT, found, key, place, most)
+    after = None if place is None else IID(*place)
+    found = served.index.iids(
+        prefix=values["prefix"], domain=values["domain"], limit=most, after=after
+    )
+    return Found(IID_COUNT, [*found], lambda one: [one.iid.domain or b"", one.iid.address])
+
+
+def links(served: Served, values: Values, place: Any, most: int) -> Found:
+    """Files in which an individual appears, by path."""
+    address, domain = _individual(values["address"], values["domain"], "domain")
+    found = served.index.links(address, domain=domain)
+    return _behind(
+        found.kind,
+        found,
+        lambda link: [link.path, link.location, link.domain or b""],
+        place,
+        most,
+    )
+
+
+def related(served: Served, values: Values, place: Any, most: int) -> Found:
+    """Files that share individuals with one, the closest first."""
+    found = served.index.related(served.file(values).location, k=values["k"])
+    return _rest(
+        found.kind,
+        found,
+        lambda file: [-file.score, -file.shared, file.path, file.location],
+        place,
+        most,
+    )
+
+
+def cooccur(served: Served, values: Values, place: Any, most: int) -> Found:
+    """Individuals that appear together with one, most often first."""
+    address, domain = _individual(values["address"], values["domain"], "domain")
+    found = served.index.cooccurring(address, domain=domain, by=values["by"], k=values["k"])
+    return _rest(
+        COOCCURRENCE,
+        found,
+        lambda one: [-one.count, -one.pixels, one.iid.domain or b"", one.iid.address],
+        place,
+        most,
+    )
+
+
+def overlaps(served: Served, values: Values, place: Any, most: int) -> Found:
+    """Pairs of entries of a file that share pixels, by file and keys."""
+    question = served.narrowed(values)
+    if place is not None:
+        # Ids of a file's entries are in the order of their keys.
+        question = question.after(max(place[0] - 1, 0))
+    with closing(question.overlaps()) as found:
+        return _rest(OVERLAP, found, lambda pair: [pair.a.id, pair.b.id], place, most)
+
+
+def chain(served: Served, values: Values, place: Any, most: int) -> Found:
+    """The shortest chain of files that leads from one individual to another."""
+    ends = [
+        _one_individual(served, values[name], values[domain], domain)
+        for name, domain in (("a", "from_domain"), ("b", "to_domain"))
+    ]
+    first, last = ends
+    found = None if first is None or last is None else served.index.chain(first, last)
+    steps = [*enumerate(found or ())]
+    rest = [step for nth, step in steps if place is None or nth > place]
+    places = {id(step): nth for nth, step in steps}
+    return Found(STEP, rest[:most], lambda step: places[id(step)])
+
+
+def _individual(
+    named: bytes | IID, domain: bytes | None, parameter: str
+) -> tuple[bytes, bytes | None]:
+    """The address that is named, and the domain: its own, or that of a parameter."""
+    if not isinstance(named, IID):
+        return named, domain
+    own = named.domain or b""
+    if domain not in (None, own):
+        told = f"{show_individual(named)} is in another domain than {parameter} names"
+        raise Refused(400, told, f"leave {parameter} out")
+    return named.address, own
+
+
+def _one_individual(
+    served: Served, named: bytes | IID, domain: bytes | None, parameter: str
+) -> IID | None:
+    address, domain = _individual(named, domain, parameter)
+    try:
+        return served.index.individual(address, domain=domain)
+    except SeveralDomainsError as error:
+        raise Refused(*told_apart(error, parameter)) from None
 
 
 def _rest(
@@ -90,13 +205,11 @@ def _rest(
     return Found(kind, [*islice(rest, most)], key)
 
 
-def _from(
+def _behind(
     kind: Kind, records: Iterable[Any], key: Callable[[Any], Any], place: Any, most: int
 ) -> Found:
-    """Those that come after the one of a key."""
+    """Those that come after the one of a key, in an order that keys do not tell."""
     every = iter(records)
-    if place is not None:
-        for one in every:
-            if key(one) == place:
-                break
+    if place is not None and not any(key(one) == place for one in every):
+        raise Refused(400, "the row that the page before ended with is gone", "begin again")
     return Found(kind, [*islice(every, most)], key)

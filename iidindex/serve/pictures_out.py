@@ -18,6 +18,8 @@ import numpy.typing as npt
 
 import iidindex
 from iidindex.exchange.packed_masks import PackedMasks
+from iidindex.files.frame_size import size_of
+from iidindex.query.answers.entry import Entry
 from iidindex.query.holdings.named_file import NamedFile
 from iidindex.rows import ENTRY
 from iidindex.serve.refusals import Refused
@@ -75,6 +77,70 @@ def _laid_out(packed: PackedMasks) -> bytes:
     frame = None if packed.frame is None else list(packed.frame)
     head = json.dumps({"frame": frame, "masks": rows}).encode()
     return b"".join([len(head).to_bytes(4, "little"), head, packed.bits.tobytes()])
+
+
+def mask(served: Served, values: Values, known: Sequence[str]) -> Body:
+    """The mask of one entry."""
+    file = served.file(values)
+    entry = _entry(served, file, values)
+    served.index.check_original(file)
+    etag = _tag(file, known)
+    box, window = entry.bbox, values["box"]
+    size = size_of(entry.meta) if values["frame"] else None
+    if window is not None:
+        box = box & window
+    n_pixels = box.n_pixels if size is None else size[0] * size[1]
+    if n_pixels > MOST_SIDE * MOST_SIDE:
+        raise Refused(400, f"the mask has {n_pixels} pixels here", "ask for a part of it with box")
+    with served.drawing():
+        pixels = entry.mask(window, frame=values["frame"])
+    if not pixels.size:
+        raise Refused(404, "there is no pixel of the mask here", "ask without box")
+    return Body(_png(pixels), etag)
+
+
+def _entry(served: Served, file: NamedFile, values: Values) -> Entry:
+    """The entry of a key, or of an individual."""
+    key, address = values["key"], values["address"]
+    if (key is None) is (address is None):
+        raise Refused(400, "one of key and address has to be given", "and not both of them")
+    if values["domain"] is not None and address is None:
+        raise Refused(400, "domain is that of an address", "give address, too")
+    question = served.index.entries.in_file(file.file_id)
+    found: list[Entry] = [
+        *question.where(key=key, address=address, domain=values["domain"]).limit(2)
+    ]
+    if not found:
+        raise Refused(404, f"{file.path}: has no such entry", "/api/entries?path=… lists them")
+    if len(found) > 1:
+        raise Refused(400, f"{file.path}: several entries have this address", "name one by its key")
+    return found[0]
+
+
+def heat(served: Served, values: Values, known: Sequence[str]) -> Body:  # noqa: ARG001
+    """Where masks lie, over all files."""
+    from iidindex.pictures.heat import draw_heat
+
+    with served.drawing():
+        found = served.narrowed(values).heat(size=values["size"], crop=values["box"])
+        if not found.entries:
+            raise Refused(404, "no entry fits, so nothing is drawn", "ask for less")
+        return Body(_png(draw_heat(found).picture))
+
+
+def sheet(served: Served, values: Values, known: Sequence[str]) -> Body:  # noqa: ARG001
+    """Every appearance of an individual, side by side."""
+    question = served.narrowed(values, "address")
+    if values["order_by"]:
+        question = question.order_by(*values["order_by"])
+    names = ("limit", "tile", "margin", "fit", "caption", "outlines", "alpha", "on_stale")
+    drawing = {name: values[name] for name in names}
+    image = served.places if values["image"] else False
+    with served.drawing():
+        found = served.index.sheet(values["address"], question, image=image, **drawing)
+        if not found.drawn:
+            raise Refused(404, "there is no appearance to draw", "/api/iids lists individuals")
+        return Body(_png(found.picture))
 
 
 def picture(served: Served, values: Values, known: Sequence[str]) -> Body:

@@ -50,8 +50,7 @@ def refusal_of(error: Exception) -> Refusal | None:
     if isinstance(error, Refused):
         return error.refusal
     if isinstance(error, SeveralDomainsError):
-        told = error.told(lambda value: f"'{show(value)}'", "domain= or as iid:DOMAIN.ADDRESS")
-        return _parted(400, told)
+        return told_apart(error, "domain")
     if isinstance(error, QueryError):
         return _parted(400, str(error))
     if isinstance(error, (SourceError, IIDFormatError)):
@@ -65,6 +64,12 @@ def refusal_of(error: Exception) -> Refusal | None:
     if isinstance(error, MemoryError):
         return Refusal(503, "there is not enough memory for it", "ask for less")
     return None
+
+
+def told_apart(error: SeveralDomainsError, parameter: str) -> Refusal:
+    """That several individuals have an address, and how one is named."""
+    told = error.told(lambda value: f"'{show(value)}'", f"{parameter} or as iid:DOMAIN.ADDRESS")
+    return _parted(400, told)
 
 
 def _parted(status: int, told: str) -> Refusal:

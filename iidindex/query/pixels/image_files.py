@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iidindex.errors import SourceError, SourceNotFoundError
+from iidindex.time_limit import check_time
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -35,6 +36,7 @@ def open_image(path: str, formats: tuple[str, ...] | None = None) -> Image.Image
     """
     from PIL import Image
 
+    check_time()
     if not os.path.exists(path):
         raise SourceNotFoundError(f"{path}: there is no such file")
     if not os.path.isfile(path):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from iidindex.query.pixels.frames import Frame
+
 # Of the formats that Pillow reads, those of pictures that are pixels and nothing else, and how
 # their files end.
 RASTER_FORMATS = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
@@ -35,3 +37,8 @@ class PicturePlaces:
         if not real.lower().endswith(_SUFFIXES):
             return False
         return any(real.startswith(top) for top in self._tops)
+
+    def within(self, frame: Frame) -> Frame:
+        """What metadata say of a picture, without an image that may not be opened."""
+        is_allowed = frame.image is not None and self.allow(frame.image)
+        return frame if is_allowed else frame._replace(image=None, missing_image=None)
