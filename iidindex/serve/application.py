@@ -24,6 +24,7 @@ from iidindex.index import Index
 from iidindex.serve.cursors import Cursors
 from iidindex.serve.endpoints import LISTS, OTHERS, Endpoint
 from iidindex.serve.guard import Guard, Hosts
+from iidindex.serve.openapi import description
 from iidindex.serve.parameters import read_parameters
 from iidindex.serve.pictures_out import Unchanged
 from iidindex.serve.refusals import Refusal, refusal_of
@@ -79,6 +80,7 @@ def application(
         Route("/file/{rest:path}", _page),
         Route("/iid/{rest:path}", _page),
         Route("/static/{name:path}", _static),
+        Route("/api/openapi.json", _described),
     ]
     for one in (*LISTS, *OTHERS):
         asked = partial(_other if one.rows is None else _list, served, one)
@@ -172,6 +174,11 @@ def _sent(
         content = gzip.compress(content, 1, mtime=0)
         headers["content-encoding"] = "gzip"
     return Response(content, status, headers, media)
+
+
+def _described(request: Request) -> Response:
+    """What can be asked."""
+    return _json(request, description())
 
 
 def _page(request: Request) -> Response:
