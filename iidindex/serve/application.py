@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
 from typing import Any
-from urllib.parse import parse_qsl
 
 import anyio.to_thread
 from starlette.applications import Starlette
@@ -27,6 +26,7 @@ from iidindex.serve.guard import Guard, Hosts
 from iidindex.serve.openapi import description
 from iidindex.serve.parameters import read_parameters
 from iidindex.serve.pictures_out import Unchanged
+from iidindex.serve.query_string import pairs_in
 from iidindex.serve.refusals import Refusal, refusal_of
 from iidindex.serve.served import MOST_SECONDS, Served
 from iidindex.time_limit import time_limit
@@ -136,8 +136,8 @@ def _list(served: Served, endpoint: Endpoint, request: Request) -> Response:
 
 def _question(endpoint: Endpoint, query: bytes) -> bytes:
     """What a cursor belongs to: all that is asked, but for how much of it."""
-    pairs = parse_qsl(query, keep_blank_values=True)
-    others = sorted(pair for pair in pairs if pair[0] not in (b"after", b"limit", b"fields"))
+    without = (b"after", b"limit", b"fields")
+    others = sorted(pair for pair in pairs_in(query) if pair[0] not in without)
     return repr((endpoint.name, others)).encode()
 
 

@@ -13,11 +13,12 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, quote, unquote_to_bytes
+from urllib.parse import quote
 
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from iidindex.serve.query_string import pairs_in
 from iidindex.serve.refusals import Refusal
 
 _POLICY = (
@@ -125,7 +126,7 @@ class Guard:
             told = _told(405, f"{scope['method']} is not answered", "everything is asked with GET")
             told.headers["allow"] = ", ".join(_METHODS)
             return told
-        given = _tokens(scope["query_string"])
+        given = [value for name, value in pairs_in(scope["query_string"]) if name == b"token"]
         if given:
             if len(given) == 1 and hmac.compare_digest(given[0], self._token):
                 return self._admitted(scope)
@@ -161,7 +162,7 @@ class Guard:
         query = b"&".join(
             part
             for part in scope["query_string"].split(b"&")
-            if part and unquote_to_bytes(part.partition(b"=")[0].replace(b"+", b" ")) != b"token"
+            if [name for name, _ in pairs_in(part)] not in ([], [b"token"])
         )
         target = "/" + path.lstrip("/") + (f"?{query.decode('latin-1')}" if query else "")
         response = RedirectResponse(target, 303)
@@ -174,11 +175,6 @@ class Guard:
 
 def _told(status: int, error: str, hint: str) -> Response:
     return JSONResponse(Refusal(status, error, hint).body, status, {"cache-control": "no-store"})
-
-
-def _tokens(query: bytes) -> list[bytes]:
-    found = parse_qsl(query, keep_blank_values=True)
-    return [value for name, value in found if name == b"token"]
 
 
 def _cookie_of(scope: Scope) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import parse_qsl
 
 from iidindex.errors import QueryError
 from iidindex.query.question.filter_kinds import AnyOf, Between, Filter, Prefix
@@ -14,6 +13,7 @@ from iidindex.query.question.filters import FILTERS
 from iidindex.query.question.individual_filter import AnyIndividual
 from iidindex.query.question.metadata_filter import Metadata
 from iidindex.query.question.typed_values import value_in_text
+from iidindex.serve.query_string import pairs_in
 from iidindex.serve.refusals import Refused
 from iidindex.serve.value_kinds import (
     BOX,
@@ -159,16 +159,14 @@ def read_parameters(declared: Sequence[Parameter], query: bytes) -> dict[str, An
     return values
 
 
-def _pairs(query: bytes) -> Iterable[tuple[str, str]]:
-    try:
-        return parse_qsl(
-            query.decode("utf-8", "surrogateescape"),
-            keep_blank_values=True,
-            errors="surrogateescape",
-            max_num_fields=_MOST_VALUES,
-        )
-    except ValueError:
-        raise Refused(400, f"there are more than {_MOST_VALUES} values", "ask for less") from None
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    pairs = pairs_in(query)
+    if len(pairs) > _MOST_VALUES:
+        raise Refused(400, f"there are more than {_MOST_VALUES} values", "ask for less")
+    return [
+        (name.decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
+        for name, value in pairs
+    ]
 
 
 def _value(one: Parameter, text: str) -> Any:
