@@ -9,6 +9,7 @@ import numpy as np
 
 from iidindex.cli.main import run
 from iidindex.serve.application import application
+from iidindex.serve.served import Served
 
 with warnings.catch_warnings():
     # It wants another client than the one that everybody has.
@@ -22,7 +23,7 @@ BASE = "http://localhost:8765"
 @contextmanager
 def client_of(index, token=TOKEN, **options):
     """A client that has the token."""
-    app = application(index, TOKEN, **options)
+    app = application(Served(index, TOKEN, **options))
     with TestClient(app, BASE, raise_server_exceptions=True) as client:
         if token is not None:
             client.headers["authorization"] = f"token {token}"

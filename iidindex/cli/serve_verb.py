@@ -56,11 +56,12 @@ def serve(db: str, /, host: str, port: int, token: str | None, pictures: tuple[s
         library(name, "serve")
     from iidindex.serve.application import application
     from iidindex.serve.running import address_of, listen, new_token, run
+    from iidindex.serve.served import Served
 
     token = token or new_token()
     logging.basicConfig(format="iidindex: %(message)s", level=logging.WARNING)
     with Index(db, read_only=True) as index:
-        app = application(index, token, host, pictures=pictures)
+        app = application(Served(index, token, pictures), host)
         taken = listen(host, port)
         Waiting.stop()
         run(app, taken, lambda: click.echo(address_of(taken, host, token)))

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
@@ -19,8 +19,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from iidindex.index import Index
-from iidindex.serve.cursors import Cursors
 from iidindex.serve.endpoints import LISTS, OTHERS, Endpoint
 from iidindex.serve.guard import Guard, Hosts
 from iidindex.serve.openapi import description
@@ -28,7 +26,7 @@ from iidindex.serve.parameters import read_parameters
 from iidindex.serve.pictures_out import Unchanged
 from iidindex.serve.query_string import pairs_in
 from iidindex.serve.refusals import Refusal, refusal_of
-from iidindex.serve.served import MOST_SECONDS, Served
+from iidindex.serve.served import Served
 from iidindex.time_limit import time_limit
 
 _LOG = logging.getLogger("iidindex.serve")
@@ -51,30 +49,15 @@ _MEDIA = {
 }
 
 
-def application(
-    index: Index,
-    token: str,
-    host: str = "127.0.0.1",
-    *,
-    pictures: Sequence[str] = (),
-    seconds: float = MOST_SECONDS,
-) -> Guard:
+def application(served: Served, host: str = "127.0.0.1") -> Guard:
     """The application that answers for an index.
 
     Parameters
     ----------
-    index : Index
-        Opened read-only.
-    token : str
-        Without which nothing is answered.
+    served : Served
     host : str
         Where it listens.
-    pictures : sequence of str
-        Directories beside the roots in which pictures may lie.
-    seconds : float
-        That an answer may take.
     """
-    served = Served(index, Cursors(token), pictures, seconds)
     routes = [
         Route("/", _page),
         Route("/file/{rest:path}", _page),
@@ -89,7 +72,9 @@ def application(
     inner = Starlette(
         routes=routes, exception_handlers={HTTPException: _not_here}, lifespan=_lifespan
     )
-    return Guard(inner, token, Hosts(host))
+    # `/api/files/` is no other way to write an address.
+    inner.router.redirect_slashes = False
+    return Guard(inner, served.token, Hosts(host))
 
 
 @asynccontextmanager

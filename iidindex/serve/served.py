@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from iidindex.index import Index
@@ -29,7 +30,9 @@ class Served:
     Parameters
     ----------
     index : Index
-    cursors : Cursors
+        Opened read-only.
+    token : str
+        Without which nothing is answered.
     pictures : sequence of str
         Directories beside the roots in which pictures may lie.
     seconds : float
@@ -39,13 +42,18 @@ class Served:
     """
 
     index: Index
-    cursors: Cursors
+    token: str
     pictures: Sequence[str] = ()
     seconds: float = MOST_SECONDS
     patience: float = _PATIENCE
     _drawing: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(_DRAWINGS)
     )
+
+    @cached_property
+    def cursors(self) -> Cursors:
+        """What writes and reads the ends of pages."""
+        return Cursors(self.token)
 
     @property
     def places(self) -> PicturePlaces:
