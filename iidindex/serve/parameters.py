@@ -61,6 +61,8 @@ def _filter_kind(declared: Filter) -> ValueKind:
 
     if isinstance(declared, AnyOf) and declared.type is int:
         return ValueKind(read, INTEGER.schema)
+    if isinstance(declared, Between):
+        return ValueKind(read, {"type": "string", "pattern": r"^-?\d+(\.\.(-?\d+)?)?$|^\.\.-?\d+$"})
     # An address of no bytes is written as `hex:`; that there is no domain has no other form.
     is_domain = isinstance(declared, AnyOf) and declared.type is bytes
     may_be_empty = isinstance(declared, Prefix) or is_domain
