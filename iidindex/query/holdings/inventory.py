@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,11 +12,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    and_,
     bindparam,
     distinct,
     func,
     literal_column,
+    or_,
     select,
+    tuple_,
 )
 
 from iidindex.catalog.catalogue import Catalog
@@ -103,7 +106,10 @@ def iids(
         raise QueryError(f"min_files is {min_files!r}; expected at least 1")
     number = check_number(limit, "limit")
     criteria = read_order(order_by, ORDERS)
-    values: dict[str, Any] = {"limit": -1 if number is None else number, "min_files": int(min_files)}
+    values: dict[str, Any] = {
+        "limit": -1 if number is None else number,
+        "min_files": int(min_files),
+    }
     if after is not None:
         told = {
             "domain": after.iid.domain or b"",
@@ -122,9 +128,7 @@ def _counted(
     with catalog.reading() as connection:
         is_small = bool(shape.of("files")) and _are_few(connection, shape, values)
         statement = Statement(
-            _counting(
-                shape, criteria, is_small, others["min_files"] > 1, "after_address" in others
-            )
+            _counting(shape, criteria, is_small, others["min_files"] > 1, "after_address" in others)
         )
         with closing(statement.parts(connection, values, _ROWS)) as parts:
             for rows in parts:
