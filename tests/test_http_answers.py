@@ -62,6 +62,12 @@ SAME = [
     ("chain", {"a": "tree", "b": "nobody"}, ["chain", "tree", "nobody"]),
     ("iids", {}, ["iids"]),
     ("iids", {"prefix": "p", "domain": "garden"}, ["iids", "--prefix", "p", "--domain", "garden"]),
+    ("iids", {"path": "2020/*", "min_files": 2, "order_by": "-entries"}, ["iids", "--path", "2020/*", "--min-files", 2, "--order-by", "-entries"]),  # noqa: E501
+    ("iids", [("order_by", "-files"), ("order_by", "domain"), ("root", "archive")], ["iids", "--order-by", "-files", "--order-by", "domain"]),  # noqa: E501
+    ("tracks", {}, ["tracks"]),
+    ("tracks", {"by": "meta.day", "min_files": 2, "order_by": "-displacement"}, ["tracks", "--by", "meta.day", "--min-files", 2, "--order-by", "-displacement"]),  # noqa: E501
+    ("overlaps", {"between": "garden,garden", "a_group": "water", "order_by": "-iou"}, ["overlaps", "--between", "garden", "garden", "--a-group", "water", "--order-by", "-iou"]),  # noqa: E501
+    ("overlaps", {"a_in_b": "0.1..", "b_in_a": "..0.9", "min_iou": "0.01", "within": 30}, ["overlaps", "--a-in-b", "0.1..", "--b-in-a", "..0.9", "--min-iou", 0.01, "--within", 30]),  # noqa: E501
     ("groups", {}, ["groups"]),
     ("files", {}, ["files"]),
     ("files", {"state": "failed"}, ["files", "--state", "failed"]),
@@ -125,6 +131,10 @@ def test_pages_in_any_order_are_the_whole(blobs, order):
         ("overlaps", {"path": "0/1*.iid"}),
         ("nearest", {"x": 200, "y": 200, "k": 50}),
         ("iids", {}),
+        ("iids", [("order_by", "-entries"), ("order_by", "files")]),
+        ("tracks", {"order_by": "-displacement"}),
+        ("overlaps", {"path": "0/1*.iid", "a_group": "even"}),
+        ("overlaps", {"path": "0/1*.iid", "order_by": "-iou", "within": 1}),
         ("cooccur", {"address": "11"}),
         ("links", {"address": "11"}),
         ("related", {"path": "0/1.iid"}),

@@ -11,6 +11,7 @@ from iidindex.catalog.schema import groups
 from iidindex.cli.completion import DOMAIN, known
 from iidindex.cli.filter_options import limit_option
 from iidindex.query.overlaps.pair_filters import PAIR_ORDERS
+from iidindex.query.question.typed_values import fractions_in
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,16 +27,10 @@ class FractionRange(click.ParamType):
         """Read the range."""
         if isinstance(value, tuple):
             return value
-        low, dots, high = value.partition("..")
         try:
-            ends = (float(low) if low else None, float(high) if high else None)
-        except ValueError:
-            ends = (-1.0, None)
-        if not (dots or low) or any(end is not None and not 0 <= end <= 1 for end in ends):
-            self.fail(
-                f"{value!r}: expected LOW..HIGH from 0 to 1, such as 0.9.. or 0..0.5", param, ctx
-            )
-        return ends if dots else (ends[0], ends[0])
+            return fractions_in(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 _GROUP = known(groups.c.name)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from iidindex.pictures.sheet import MOST_TILES
+from iidindex.query.comparison.tracks import ORDERS as TRACK_ORDERS
+from iidindex.query.holdings.inventory import ORDERS as IID_ORDERS
+from iidindex.query.overlaps.pair_filters import PAIR_ORDERS
 from iidindex.rows import (
     CHANGE,
     COOCCURRENCE,
@@ -19,6 +22,7 @@ from iidindex.rows import (
     OVERLAP,
     RELATED,
     STEP,
+    TRACK,
     Kind,
 )
 from iidindex.serve import lists, pictures_out
@@ -41,7 +45,9 @@ from iidindex.serve.parameters import (
 from iidindex.serve.value_kinds import (
     BOX,
     BYTES,
+    DOMAINS,
     FLAG,
+    FRACTIONS,
     INDIVIDUAL,
     INTEGER,
     NAMES,
@@ -101,6 +107,16 @@ _CELLS = Parameter(
 )
 
 
+_LEAST_FILES = Parameter(
+    "min_files", number(1, 2**31), "Only individuals that are in so many files.", default=1
+)
+
+
+def _order(names: Sequence[str]) -> Parameter:
+    told = f"One of {', '.join(names)}; -FIELD for descending. Repeated: where they tie."
+    return Parameter("order_by", TEXT, told, is_repeatable=True)
+
+
 def _filter(name: str) -> Parameter:
     return next(one for one in FILTER_PARAMETERS if one.name == name)
 
@@ -148,7 +164,15 @@ LISTS = (
     Endpoint(
         "iids",
         "Individuals, and in how many files and entries they appear.",
-        (Parameter("prefix", BYTES, "What the address begins with."), DOMAIN, *PAGING),
+        (
+            Parameter("prefix", BYTES, "What the address begins with."),
+            DOMAIN,
+            _filter("root"),
+            _filter("path"),
+            _LEAST_FILES,
+            _order(IID_ORDERS),
+            *PAGING,
+        ),
         lists.iids,
         IID_COUNT,
     ),
@@ -188,7 +212,23 @@ LISTS = (
     Endpoint(
         "overlaps",
         "Pairs of entries of a file that share pixels.",
-        (ON_STALE, *FILTER_PARAMETERS, *PAGING),
+        (
+            Parameter("between", DOMAINS, "The domain of a and that of b, with a comma between."),
+            Parameter("a_group", TEXT, "A group that a is in. Repeated: any.", is_repeatable=True),
+            Parameter("b_group", TEXT, "A group that b is in. Repeated: any.", is_repeatable=True),
+            Parameter("min_iou", fraction(0, 1), "The least intersection over union."),
+            Parameter("a_in_b", FRACTIONS, "LOW..HIGH: the fraction of a that lies in b."),
+            Parameter("b_in_a", FRACTIONS, "LOW..HIGH: the fraction of b that lies in a."),
+            Parameter(
+                "within",
+                number(0, 1_000_000),
+                "Pairs, too, that are so many pixels apart: 1 where they touch.",
+            ),
+            _order(PAIR_ORDERS),
+            ON_STALE,
+            *FILTER_PARAMETERS,
+            *PAGING,
+        ),
         lists.overlaps,
         OVERLAP,
     ),
@@ -204,6 +244,31 @@ LISTS = (
         ),
         lists.chain,
         STEP,
+    ),
+    Endpoint(
+        "tracks",
+        "Individuals, followed from the first of their files to the last.",
+        (
+            Parameter(
+                "by",
+                TEXT,
+                "The order of the files: path, or meta.NAME, what their metadata say.",
+                default="path",
+            ),
+            _LEAST_FILES,
+            _order(TRACK_ORDERS),
+            Parameter(
+                "exact",
+                FLAG,
+                "Measure the displacement between centroids of masks, not middles of boxes.",
+                default=False,
+            ),
+            ON_STALE,
+            *FILTER_PARAMETERS,
+            *PAGING,
+        ),
+        lists.tracks,
+        TRACK,
     ),
     Endpoint(
         "changes",

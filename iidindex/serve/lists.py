@@ -16,6 +16,7 @@ from iidindex.model import IID
 from iidindex.query.answers.indexed_file import IndexedFile
 from iidindex.query.entries import Entries
 from iidindex.query.holdings.changes import Change
+from iidindex.query.holdings.inventory import IIDCount
 from iidindex.query.question.place_in_order import PlaceInOrder
 from iidindex.rows import (
     CHANGE,
@@ -104,12 +105,36 @@ def groups(served: Served, _: Values, place: Any, most: int) -> Found:
 
 
 def iids(served: Served, values: Values, place: Any, most: int) -> Found:
-    """Individuals, by address and domain."""
-    after = None if place is None else IID(*place)
+    """Individuals, by address and domain, or in another order."""
+    after = None if place is None else IIDCount(IID(place[0], place[1]), *place[2:])
     found = served.index.iids(
-        prefix=values["prefix"], domain=values["domain"], limit=most, after=after
+        prefix=values["prefix"],
+        domain=values["domain"],
+        root=values["root"],
+        path=values["path"],
+        min_files=values["min_files"],
+        order_by=values["order_by"],
+        limit=most,
+        after=after,
     )
-    return Found(IID_COUNT, [*found], lambda one: [one.iid.domain or b"", one.iid.address])
+    return Found(
+        IID_COUNT,
+        [*found],
+        lambda one: [one.iid.domain or b"", one.iid.address, one.files, one.entries],
+    )
+
+
+def tracks(served: Served, values: Values, place: Any, most: int) -> Found:
+    """Individuals, followed from the first of their files to the last."""
+    found = served.narrowed(values).tracks(
+        values["by"],
+        min_files=values["min_files"],
+        order_by=values["order_by"],
+        exact=values["exact"],
+    )
+    return _behind(
+        found.kind, found, lambda one: [one.iid.domain or b"", one.iid.address], place, most
+    )
 
 
 def links(served: Served, values: Values, place: Any, most: int) -> Found:
@@ -150,14 +175,22 @@ def cooccur(served: Served, values: Values, place: Any, most: int) -> Found:
     )
 
 
+_OF_PAIRS = ("between", "a_group", "b_group", "min_iou", "a_in_b", "b_in_a", "within", "order_by")
+
+
 def overlaps(served: Served, values: Values, place: Any, most: int) -> Found:
-    """Pairs of entries of a file that share pixels, by file and keys."""
+    """Pairs of entries of a file that share pixels, by file and keys, or in another order."""
     question = served.narrowed(values)
-    if place is not None:
-        # Ids of a file's entries are in the order of their keys.
-        question = question.after(max(place[0] - 1, 0))
-    with closing(question.overlaps()) as found:
-        return _rest(OVERLAP, found, lambda pair: [pair.a.id, pair.b.id], place, most)
+    wanted = {name: values[name] for name in _OF_PAIRS if values[name] not in (None, [])}
+    goes_on = _rest
+    if "order_by" in wanted:
+        goes_on = _behind
+    elif place is not None and wanted.keys() <= {"min_iou", "within"}:
+        # Ids of a file's entries are in the order of their keys, and b has the larger one, unless
+        # something else is asked of it than of a.
+        question = question.after(place[0] - 1)
+    with closing(question.overlaps(**wanted)) as found:
+        return goes_on(OVERLAP, found, lambda pair: [pair.a.id, pair.b.id], place, most)
 
 
 def chain(served: Served, values: Values, place: Any, most: int) -> Found:

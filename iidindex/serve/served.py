@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from iidindex.exchange.answers_out import Entries
 from iidindex.index import Index
-from iidindex.query.entries import Entries
 from iidindex.query.holdings.named_file import NamedFile
 from iidindex.query.pixels.picture_places import PicturePlaces
 from iidindex.query.question.filters import FILTERS

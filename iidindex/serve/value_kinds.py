@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from iidindex.model import IID, BBox
-from iidindex.query.question.typed_values import integer_in
+from iidindex.query.question.typed_values import fractions_in, integer_in
 from iidindex.typed_iids import parse, parse_named
 
 
@@ -58,6 +58,13 @@ def _flag(text: str) -> bool:
     return text == "true"
 
 
+def _domains(text: str) -> tuple[bytes, bytes]:
+    both = text.split(",")
+    if len(both) != 2:
+        raise ValueError(f"{text!r:.200}: expected two domains with a comma between")
+    return _bytes_text(both[0]), _bytes_text(both[1])
+
+
 def _names(text: str) -> list[str]:
     from iidindex.metadata_names import listed
 
@@ -71,6 +78,8 @@ INTEGER = ValueKind(integer_in, {"type": "integer"})
 BOX = ValueKind(_box, {"type": "string", "pattern": r"^[-+]?\d+(,[-+]?\d+){3}$"})
 FLAG = ValueKind(_flag, {"type": "boolean"})
 NAMES = ValueKind(_names)
+FRACTIONS = ValueKind(fractions_in)
+DOMAINS = ValueKind(_domains)
 
 
 def number(low: int, high: int) -> ValueKind:

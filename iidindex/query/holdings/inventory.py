@@ -195,7 +195,8 @@ def _later(
     found: list[ColumnElement[bool]] = []
     for criterion in criteria:
         name = criterion.removeprefix("-")
-        column, value = columns[name], bindparam(f"after_{name}")
+        column = columns[name]
+        value: ColumnElement[Any] = bindparam(f"after_{name}")
         found.append(and_(*same, column < value if criterion != name else column > value))
         same.append(column == value)
     return or_(*found)

@@ -40,6 +40,29 @@ def range_in(text: str) -> tuple[int | None, int | None]:
     return ends if dots else (ends[0], ends[0])
 
 
+def fractions_in(text: str) -> tuple[float | None, float | None]:
+    """Read ``LOW..HIGH``, from 0 to 1, inclusive; an end may be left out, and one number is exact.
+
+    Raises
+    ------
+    ValueError
+        If it is no such range.
+
+    Examples
+    --------
+    >>> fractions_in("0.9.."), fractions_in("0..0.5")
+    ((0.9, None), (0.0, 0.5))
+    """
+    low, dots, high = text.partition("..")
+    try:
+        ends = (float(low) if low else None, float(high) if high else None)
+    except ValueError:
+        ends = (-1.0, None)
+    if not (dots or low) or any(end is not None and not 0 <= end <= 1 for end in ends):
+        raise ValueError(f"{text!r}: expected LOW..HIGH from 0 to 1, such as 0.9.. or 0..0.5")
+    return ends if dots else (ends[0], ends[0])
+
+
 def integer_in(text: str) -> int:
     """Read a whole number.
 
