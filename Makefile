@@ -60,9 +60,10 @@ bench: $(VENV)/.installed-bench  ## measure, and write docs/benchmarks.md and do
 bench-quick: $(VENV)/.installed-bench  ## measure a little, and compare with benchmarks/baseline.json
 	$(BIN)/python -m benchmarks.quick $(ARGS)
 
-docs: $(VENV)/.installed-test  ## write docs/cli.md and docs/api.md
+docs: $(VENV)/.installed-test  ## write docs/cli.md, docs/api.md and docs/http.md
 	$(BIN)/python docs/reference.py
 	$(BIN)/python docs/api.py
+	$(BIN)/python docs/http_reference.py
 
 clean:
 	rm -rf $(VENV) demo dist build

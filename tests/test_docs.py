@@ -58,7 +58,9 @@ def test_what_is_shown_is_compared():
     assert not re.fullmatch(shown("a\n"), "a\nb\n", re.S)
 
 
-@pytest.mark.parametrize(("page", "writer"), [("cli.md", "reference"), ("api.md", "api")])
+@pytest.mark.parametrize(
+    ("page", "writer"), [("cli.md", "reference"), ("api.md", "api"), ("http.md", "http_reference")]
+)
 def test_references_are_current(page, writer):
     written = runpy.run_path(str(HERE / "docs" / f"{writer}.py"))["reference"]()
     assert (HERE / "docs" / page).read_text("utf-8") == written, "run `make docs`"

@@ -115,6 +115,7 @@ NO_ROWS = {
     "completion",
     "heat",
     "render",
+    "serve",
     "sheet",
 }
 

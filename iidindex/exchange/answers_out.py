@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from iidindex.query.answers.records import LazyRecords, Records
 from iidindex.query.entries import Entries as Asked
 from iidindex.query.pixels.originals import OnStale
+from iidindex.query.question.asking import place_of
+from iidindex.query.question.place_in_order import PlaceInOrder
 from iidindex.rows import IDENTITY_FAULT
 
 if TYPE_CHECKING:
@@ -25,6 +27,15 @@ class Entries(Asked):
     Iterating streams the hits in the order of their ids: file by file, and by key within a
     file.
     """
+
+    def in_file(self, file_id: int) -> Self:
+        """Narrow the question down to one file, by its id in the catalogue."""
+        return self._with(self._filters.in_files([file_id]))
+
+    def place_of(self, entry: Entry) -> PlaceInOrder:
+        """Where an entry stands in the order that was asked for, for `after`."""
+        with self._catalog.reading() as connection:
+            return place_of(connection, self._filters, entry.id)
 
     def export(
         self,

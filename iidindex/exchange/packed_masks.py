@@ -8,12 +8,12 @@ import numpy as np
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError
+from iidindex.exchange.answers_out import Entries
 from iidindex.masks.packed_boxes import pack_boxes
 from iidindex.masks.regions import Bytes, Ints, packed_sizes
 from iidindex.model import BBox
 from iidindex.plural import counted
 from iidindex.query.answers.entry import Entry, segments_of
-from iidindex.query.entries import Entries
 from iidindex.query.holdings.named_file import NamedFile
 from iidindex.query.pixels.frames import frames_of
 from iidindex.query.pixels.originals import Originals, damaged

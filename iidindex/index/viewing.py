@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iidindex.exchange.answers_out import Entries
 from iidindex.index.opened import Opened
 from iidindex.model import BBox, BBoxLike
-from iidindex.query.entries import Entries
 from iidindex.query.holdings.named_file import NamedFile, named_file
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from iidindex.query.answers.records import Records, Tabular
 from iidindex.query.pixels.originals import OnStale, Originals
 from iidindex.query.pixels.sift import read_masks
 from iidindex.query.question.asked import Filters
-from iidindex.query.question.asking import Question, place_of, places_of
+from iidindex.query.question.asking import Question, places_of
 from iidindex.query.question.filters import Where, with_filters
 from iidindex.query.question.nearest import NearestQuestion
 from iidindex.query.question.place_in_order import PlaceInOrder
@@ -60,10 +60,6 @@ class Entries(Tabular):
             If an argument has not its form.
         """
         return self._with(self._filters.where(**wanted))
-
-    def in_file(self, file_id: int) -> Self:
-        """Narrow the question down to one file, by its id in the catalogue."""
-        return self._with(self._filters.in_files([file_id]))
 
     def at(
         self,
@@ -156,11 +152,6 @@ class Entries(Tabular):
         return self._with(
             self._filters.following(entry.id if isinstance(entry, Entry) else int(entry))
         )
-
-    def place_of(self, entry: Entry) -> PlaceInOrder:
-        """Where an entry stands in the order that was asked for, for `after`."""
-        with self._catalog.reading() as connection:
-            return place_of(connection, self._filters, entry.id)
 
     def reading(self, *, on_stale: OnStale | None = None, jobs: int | None = None) -> Self:
         """Say how originals are read.

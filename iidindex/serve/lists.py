@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from iidindex.errors import SeveralDomainsError
+from iidindex.exchange.answers_out import Entries
 from iidindex.model import IID
 from iidindex.query.answers.indexed_file import IndexedFile
-from iidindex.query.entries import Entries
 from iidindex.query.holdings.changes import Change
 from iidindex.query.holdings.inventory import IIDCount
 from iidindex.query.question.place_in_order import PlaceInOrder
