@@ -66,7 +66,7 @@ def test_pages_are_the_whole(mixed, order, size, where):
         paged += [entry.id for entry in page]
         by_id = [entry.id for entry in question.after(page[-1]).limit(size)]
         place = question.place_of(page[-1])
-        page = [*question.after(as_sent(place)).limit(size)]
+        page = [*question.after_place(as_sent(place)).limit(size)]
         assert [entry.id for entry in page] == by_id
     assert paged == whole
     assert question.after(whole[10]).count() == len(whole) - 11
@@ -90,9 +90,9 @@ def test_an_entry_that_is_gone(mixed):
         mixed.entries.order_by("path").after(10**9).first()
     place = mixed.entries.order_by("path").place_of(mixed.entries.first())
     with pytest.raises(QueryError, match="another order"):
-        mixed.entries.order_by("path", "key").after(place)
+        mixed.entries.order_by("path", "key").after_place(place)
     with pytest.raises(QueryError, match="another order"):
-        mixed.entries.after(place)
+        mixed.entries.after_place(place)
 
 
 def test_in_the_shell(mixed, capsys):

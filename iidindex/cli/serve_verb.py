@@ -48,8 +48,8 @@ def _check_token(ctx: click.Context, param: click.Parameter, value: str | None) 
 def serve(db: str, /, host: str, port: int, token: str | None, pictures: tuple[str, ...]) -> int:
     """Serve the index over HTTP, for the viewer and for programs.
 
-    Nothing is changed. It writes the address to open, with the token in it, and serves until Ctrl-C. Other machines
-    are answered only if --host names an address that they reach.
+    Nothing is changed. It writes the address to open, with the token in it, and serves until
+    Ctrl-C. Other machines are answered only if --host names an address that they reach.
     """
     require_output()
     for name in ("starlette", "uvicorn"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
+from iidindex.query.answers.entry import Entry
 from iidindex.query.answers.records import LazyRecords, Records
 from iidindex.query.entries import Entries as Asked
 from iidindex.query.pixels.originals import OnStale
@@ -33,9 +34,19 @@ class Entries(Asked):
         return self._with(self._filters.in_files([file_id]))
 
     def place_of(self, entry: Entry) -> PlaceInOrder:
-        """Where an entry stands in the order that was asked for, for `after`."""
+        """Where an entry stands in the order that was asked for, for `after_place`."""
         with self._catalog.reading() as connection:
             return place_of(connection, self._filters, entry.id)
+
+    def after_place(self, place: PlaceInOrder) -> Self:
+        """Ask for what comes after a place; the entry that was there may be gone.
+
+        Raises
+        ------
+        QueryError
+            If it is a place in another order.
+        """
+        return self._with(self._filters.beyond(place))
 
     def export(
         self,

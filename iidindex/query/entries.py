@@ -23,7 +23,6 @@ from iidindex.query.question.asked import Filters
 from iidindex.query.question.asking import Question, places_of
 from iidindex.query.question.filters import Where, with_filters
 from iidindex.query.question.nearest import NearestQuestion
-from iidindex.query.question.place_in_order import PlaceInOrder
 from iidindex.rows import ENTRY, FILE, NEAREST, Kind
 
 if TYPE_CHECKING:
@@ -139,19 +138,16 @@ class Entries(Tabular):
         """Ask for so many at the most."""
         return self._with(self._filters.limited(limit))
 
-    def after(self, entry: Entry | int | PlaceInOrder) -> Self:
+    def after(self, entry: Entry | int) -> Self:
         """Ask for what comes after an entry, or its id, in the order that was asked for before.
 
         With `limit`, this goes through many hits page by page. In an order of `order_by`, the entry
-        has to be in the index still; a place, which `place_of` tells, need not be.
+        has to be in the index still; `after_place` goes on without it.
         """
-        if isinstance(entry, PlaceInOrder):
-            return self._with(self._filters.beyond(entry))
         if not isinstance(entry, (Entry, int, np.integer)):
             raise QueryError(f"after must be an entry or its id, not {entry!r}")
-        return self._with(
-            self._filters.following(entry.id if isinstance(entry, Entry) else int(entry))
-        )
+        number = entry.id if isinstance(entry, Entry) else int(entry)
+        return self._with(self._filters.following(number))
 
     def reading(self, *, on_stale: OnStale | None = None, jobs: int | None = None) -> Self:
         """Say how originals are read.

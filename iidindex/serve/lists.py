@@ -68,7 +68,7 @@ def _of_question(question: Entries, values: Values, place: Any, most: int) -> Fo
         asked = question if place is None else question.after(place)
         return Found(ENTRY, [*asked.limit(most)], lambda entry: entry.id)
     question = question.order_by(*order)
-    asked = question if place is None else question.after(_place_in_order(*place))
+    asked = question if place is None else question.after_place(_place_in_order(*place))
     return Found(ENTRY, [*asked.limit(most)], question.place_of)
 
 
