@@ -75,6 +75,22 @@ except SystemExit as end:
     assert found & (HEAVY - {"sqlalchemy", "click", "sqlite3"}) == set()
 
 
+def test_only_to_serve_loads_a_server(path, tmp_path):
+    code = """
+import sys, iidindex
+from iidindex.cli.main import run, VERBS
+from importlib import import_module
+for module, _ in VERBS.values():
+    import_module(f"iidindex.cli.{module}")
+with iidindex.open(sys.argv[2], create=True) as index:
+    index.ingest(sys.argv[1])
+    file = index.named_file("file.iid")
+    assert index.packed_masks(file).entries
+"""
+    found = modules_after(code, str(path.parent), str(tmp_path / "x.db"))
+    assert found & {"starlette", "uvicorn", "anyio", "httpx"} == set()
+
+
 def test_reading_a_file(path):
     code = """
 import sys

@@ -45,6 +45,7 @@ def test_wheel_holds_the_package_and_the_revisions_only(wheel):
     assert any(name.startswith("iidindex/migrations/versions/0001") for name in names)
     assert "iidindex/py.typed" in names
     assert "iidindex/napari.yaml" in names
+    assert "iidindex/serve/static/index.html" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"iidindex"}
     assert not [name for name in names if "__pycache__" in name or "/tests/" in name]
 
