@@ -117,7 +117,7 @@ def test_the_schemas():
     for kind, types in [
         (rows.ENTRY, entry),
         (rows.NEAREST, [*entry, real]),
-        (rows.OVERLAP, [exact, *pair, *pair, integer, real, real, real, exact]),
+        (rows.OVERLAP, [exact, *pair, *pair, integer, *[real] * 3, exact, integer, exact, exact]),
         (rows.FILE, [exact, exact, exact, texts, integer, integer]),
         (rows.LINK, [exact, integer, integer, exact, texts, exact]),
         (rows.RELATED, [exact, integer, real, exact]),

@@ -61,7 +61,7 @@ def test_what_is_scanned(index):
     assert "SCAN files" in found
     assert not any(step.startswith(("SCAN e", "SCAN i")) for step in found)
     found = plans(index, lambda: list(index.iids(prefix=b"t", limit=5)))
-    assert "SEARCH i USING COVERING INDEX ix_iids_address_domain" in str(found)
+    assert "SEARCH iids USING COVERING INDEX ix_iids_address_domain" in str(found)
     assert not any("FOR GROUP BY" in step or "FOR ORDER BY" in step for step in found)
     found = plans(index, index.link_graph)
     assert "SCAN entries USING COVERING INDEX ix_entries_iid_id_file_id" in found

@@ -245,13 +245,15 @@ def test_a_path_that_may_be_meant(archive, tmp_path, capsys, monkeypatch, verb, 
 
 
 def test_a_column_that_is_in_views(call, tmp_path):
-    views = "it is in the views indexed_files, found, members, appearances, overlapping"
+    views = "it is in the views indexed_files, found, members, appearances, overlapping, matches"
     for statement in ("SELECT path FROM entries", "select e.PATH from entries e"):
         code, out, err = call("sql", statement)
         assert (code, out) == (2, "")
         assert err.startswith("iidindex: SQL: no such column: ")
         assert err.endswith(f"; {views}\n")
-    assert call("sql", "SELECT iou FROM overlaps")[2].endswith("; it is in the view overlapping\n")
+    assert call("sql", "SELECT iou FROM overlaps")[2].endswith(
+        "; it is in the views overlapping, matches\n"
+    )
     assert call("sql", "SELECT foo FROM entries")[2] == "iidindex: SQL: no such column: foo\n"
 
 
