@@ -94,7 +94,7 @@ _PAGING = [
         "--after",
         type=click.IntRange(min=0),
         metavar="ID",
-        help="Only entries after the one with this id, in the order asked for.",
+        help="Only entries after the one with this id, in the order without --order-by.",
     ),
     order_option,
 ]

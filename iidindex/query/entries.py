@@ -139,10 +139,9 @@ class Entries(Tabular):
         return self._with(self._filters.limited(limit))
 
     def after(self, entry: Entry | int) -> Self:
-        """Ask for what comes after an entry, or its id, in the order that was asked for before.
+        """Ask for what comes after an entry, or its id, in the order without `order_by`.
 
-        With `limit`, this goes through many hits page by page. In an order of `order_by`, the entry
-        has to be in the index still; `after_place` goes on without it.
+        With `limit`, this goes through many hits page by page; `after_place` does so in any order.
         """
         if not isinstance(entry, (Entry, int, np.integer)):
             raise QueryError(f"after must be an entry or its id, not {entry!r}")

@@ -127,7 +127,7 @@ class Filters:
         return replace(self, near=Near(numbers[1], numbers[0], numbers[2]))
 
     def following(self, entry_id: int) -> Self:
-        """Ask for entries that come later in their order: that of ids, or another."""
+        """Ask for entries that come later in the order of ids."""
         if not 0 <= entry_id <= MAX_INTEGER:
             raise QueryError(f"after is {entry_id}; expected the id of an entry")
         return replace(self, after=max(entry_id, self.after or 0), place=None)
@@ -171,6 +171,8 @@ class Filters:
 
     def check(self) -> None:
         """Refuse parts of a question that have no meaning together."""
+        if self.order_by and self.after is not None and self.place is None:
+            raise QueryError("after goes by the order of ids; leave order_by out")
         if self.near is not None and (self.order_by or self.after is not None):
             raise QueryError("nearest has an order of its own; leave order_by and after out")
 

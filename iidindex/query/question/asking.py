@@ -75,8 +75,6 @@ class Question:
         looked_at: Sequence[BBox] | None = None,
     ) -> None:
         filters.check()
-        if filters.after is not None and filters.order_by and filters.place is None:
-            filters = filters.beyond(place_of(connection, filters, filters.after))
         self.connection = connection
         self._originals = originals
         self.filters = filters
