@@ -10,7 +10,7 @@ import { go } from "../router.js";
 import { fileUrl, individualUrl } from "../url.js";
 import { Busy, Problem, Quiet } from "./message.js";
 import { Search } from "./search.js";
-import { Swatch } from "./swatch.js";
+import { Name } from "./swatch.js";
 
 /** @param {{individual: object, to: object|null, held: object}} props */
 export function Chain({ individual, to, held }) {
@@ -34,7 +34,7 @@ function Steps({ individual, to, held }) {
   return html`<ol class="steps" aria-live="polite">
     ${value.rows.map((row, nth) => html`<li key=${nth} class=${row.path === null ? "who" : "where"}>
       ${row.path === null
-        ? html`<a href=${individualUrl(row)}><${Swatch} of=${row} /><bdi>${addressOf(row)}</bdi></a>`
+        ? html`<a href=${individualUrl(row)}><${Name} of=${row} /></a>`
         : html`<a href=${fileUrl(fileOf(row, held))}><bdi>${shownPath(row.path)}</bdi></a>`}
     </li>`)}
   </ol>`;

@@ -6,7 +6,7 @@ import { addressOf, domainOf } from "../individuals.js";
 import { html, useMemo, useState } from "../preact.js";
 import { Problem, Quiet, number } from "./message.js";
 import { individualUrl } from "../url.js";
-import { Swatch } from "./swatch.js";
+import { Name } from "./swatch.js";
 import { Windowed } from "./windowed.js";
 
 const HEIGHT = 34;
@@ -98,7 +98,7 @@ function Row({ row, nth, hasDomain, isChosen, onChoose }) {
   >
     <div class="address" role="cell">
       <button type="button" class="entry" title=${groups ? `${address} · ${groups}` : address} aria-pressed=${isChosen ? "true" : "false"}>
-        <${Swatch} of=${row} /><bdi>${address}</bdi>
+        <${Name} of=${row} />
       </button>
     </div>
     ${hasDomain && html`<div class="domain" role="cell"><bdi>${domainOf(row)}</bdi></div>`}

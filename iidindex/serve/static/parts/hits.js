@@ -8,7 +8,7 @@ import { fileOf } from "../places.js";
 import { html } from "../preact.js";
 import { fileUrl, individualUrl } from "../url.js";
 import { Problem, counted, number } from "./message.js";
-import { Swatch } from "./swatch.js";
+import { Name } from "./swatch.js";
 
 const SHOWN = 8;
 
@@ -32,8 +32,7 @@ export function Hits({ pixel, hits, chosen, file, held, onChoose }) {
     <ol>
       ${shown.map((mask) => html`<li key=${mask.key} class=${mask === chosen ? "chosen-hit" : ""}>
         <button type="button" class="hit" aria-pressed=${mask === chosen ? "true" : "false"} onClick=${() => onChoose(mask)}>
-          <${Swatch} of=${mask} />
-          <bdi class="grow">${addressOf(mask)}</bdi>
+          <span class="grow"><${Name} of=${mask} /></span>
           <span class="count">${counted(mask.area, "pixel")}</span>
         </button>
         ${mask === chosen && html`<${Details} ...${{ mask, file, held }} />`}

@@ -2,10 +2,10 @@
 
 import * as api from "../api.js";
 import { useAnswer } from "../asking.js";
-import { addressOf, domainOf, idOf } from "../individuals.js";
+import { domainOf, idOf } from "../individuals.js";
 import { html, useEffect, useRef, useState } from "../preact.js";
 import { counted } from "./message.js";
-import { Swatch } from "./swatch.js";
+import { Name } from "./swatch.js";
 
 const SHOWN = 12;
 const PATIENCE = 120;
@@ -89,8 +89,7 @@ export function Search({ id, label, placeholder = label, onChoose }) {
         onPointerDown=${(event) => event.preventDefault()}
         onClick=${() => choose(row)}
       >
-        <${Swatch} of=${row} />
-        <bdi class="grow">${addressOf(row)}</bdi>
+        <span class="grow"><${Name} of=${row} /></span>
         <bdi class="domain">${domainOf(row)}</bdi>
         <span class="count">${counted(row.files, "file")}</span>
       </li>`)}

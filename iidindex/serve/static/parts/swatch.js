@@ -1,18 +1,23 @@
 /** The colour of an individual, beside its name. */
 
 import { colorOf, css } from "../colors.js";
-import { addressOf, domainOf } from "../individuals.js";
+import { addressOf } from "../individuals.js";
 import { html } from "../preact.js";
+
+const END = 6;
 
 export function Swatch({ of }) {
   return html`<span class="swatch" aria-hidden="true" style=${{ background: css(colorOf(of)) }}></span>`;
 }
 
-/** An address, as text of whatever direction, with its colour. */
-export function Name({ of, withDomain = false }) {
-  const name = addressOf(of);
-  return html`<span class="name" title=${name}>
-    <${Swatch} of=${of} /><bdi>${name}</bdi>
-    ${withDomain && html`<bdi class="domain">${domainOf(of)}</bdi>`}
-  </span>`;
+/** An address with its colour. */
+export function Name({ of }) {
+  return html`<span class="named"><${Swatch} of=${of} /><${Cut} text=${addressOf(of)} /></span>`;
+}
+
+/** Text that loses its middle where there is no room: names often differ in their ends. */
+export function Cut({ text }) {
+  const letters = Array.from(text);
+  const end = letters.length > 2 * END ? letters.splice(-END).join("") : "";
+  return html`<bdi class="cut"><span class="start">${letters.join("")}</span><span>${end}</span></bdi>`;
 }

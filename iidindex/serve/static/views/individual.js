@@ -7,7 +7,7 @@ import { addressOf, domainOf, idOf } from "../individuals.js";
 import { Chain } from "../parts/chain.js";
 import { Busy, Problem, Quiet, counted, number } from "../parts/message.js";
 import { Related } from "../parts/related.js";
-import { Swatch } from "../parts/swatch.js";
+import { Name, Swatch } from "../parts/swatch.js";
 import { Thumbnail } from "../parts/thumbnail.js";
 import { TrackPlot } from "../parts/track-plot.js";
 import { fileOf, holdings } from "../places.js";
@@ -121,7 +121,7 @@ function Companions({ individual }) {
     ${value && !value.rows.length && html`<${Quiet}>Nobody else is in its files.</${Quiet}>`}
     ${value && html`<ul class="rows">
       ${value.rows.map((row) => html`<li key=${idOf(row)}>
-        <a class="grow" href=${individualUrl(row)}><${Swatch} of=${row} /><bdi>${addressOf(row)}</bdi></a>
+        <a class="grow" href=${individualUrl(row)}><${Name} of=${row} /></a>
         <bdi class="domain">${domainOf(row)}</bdi>
         <span class="count">${counted(row.count, "time")}</span>
       </li>`)}
