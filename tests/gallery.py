@@ -21,7 +21,7 @@ HOSTILE = [
 ]
 HOSTILE_PATH = os.fsdecode(b"odd/<img src=x onerror=alert(1)> %41&x=1#y?\xff.iid")
 CROWD = (50, 60)
-PLENTY = 1300
+PLENTY = 620
 
 
 def square(side):

@@ -12,6 +12,8 @@ import { queryOf } from "./url.js";
 /** Rows that a list is asked for at a time. */
 export const PAGE = 500;
 
+/** How long a server that is busy is left alone, in milliseconds, before it is asked again. */
+const PAUSES = [500, 2000];
 const BOXES = "key,address,domain,address_b64,domain_b64,bbox,area,groups";
 
 /** A question that was not answered: what is wrong, what may help, and the status. */
@@ -26,11 +28,15 @@ export class NoAnswer extends Error {
 async function ask(name, parameters, signal) {
   const address = addressOf(name, parameters);
   let response;
-  try {
-    response = await fetch(address, { signal, credentials: "same-origin" });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new NoAnswer("The server does not answer.", "Is iidindex serve still running?");
+  for (const pause of [...PAUSES, null]) {
+    try {
+      response = await fetch(address, { signal, credentials: "same-origin" });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new NoAnswer("The server does not answer.", "Is iidindex serve still running?");
+    }
+    if (response.status !== 503 || pause === null) break;
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
   if (response.ok) return response;
   let told = {};

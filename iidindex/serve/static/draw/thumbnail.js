@@ -6,7 +6,7 @@ import { frameOf } from "../bits.js";
 import { GROUND, css } from "../colors.js";
 import { borders, shapeOf, tints } from "./layer.js";
 
-const AT_A_TIME = 4;
+const AT_A_TIME = 3;
 const KEPT = 240;
 
 const inTurn = queue(AT_A_TIME);

@@ -12,11 +12,11 @@ import { Busy, Problem, Quiet } from "./message.js";
 import { Search } from "./search.js";
 import { Name } from "./swatch.js";
 
-/** @param {{individual: object, to: object|null, held: object}} props */
-export function Chain({ individual, to, held }) {
+/** @param {{individual: object, to: object|null, order: string, held: object}} props */
+export function Chain({ individual, to, order, held }) {
   return html`<section class="chain" aria-labelledby="chain-title">
     <h2 id="chain-title">Linked with</h2>
-    <${Search} id="chain-search" label="Another individual" onChoose=${(row) => go(individualUrl(individual, { to: row }))} />
+    <${Search} id="chain-search" label="Another individual" onChoose=${(row) => go(individualUrl(individual, { to: row, order }))} />
     ${to && html`<${Steps} ...${{ individual, to, held }} />`}
   </section>`;
 }

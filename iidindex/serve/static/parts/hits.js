@@ -25,7 +25,7 @@ export function Hits({ pixel, hits, chosen, file, held, onChoose }) {
   const shown = hits.length ? hits : chosen ? [chosen] : [];
   return html`<section class="hits" aria-label="Chosen" aria-live="polite">
     <h2>${pixel
-      ? html`${hits.length ? counted(hits.length, "mask") : "No mask"}
+      ? html`${hits.length ? counted(hits.length, "mask") : "No mask"}${" "}
           <span class="count">at row ${pixel.row}, column ${pixel.column}</span>`
       : chosen ? "Chosen" : "Choose a pixel"}</h2>
     ${!pixel && !chosen && html`<p class="quiet">Click on the picture to see whose it is, and where else they are.</p>`}

@@ -18,6 +18,8 @@ export function Name({ of }) {
 /** Text that loses its middle where there is no room: names often differ in their ends. */
 export function Cut({ text }) {
   const letters = Array.from(text);
-  const end = letters.length > 2 * END ? letters.splice(-END).join("") : "";
-  return html`<bdi class="cut"><span class="start">${letters.join("")}</span><span>${end}</span></bdi>`;
+  if (letters.length <= 2 * END) return html`<bdi class="start">${text}</bdi>`;
+  const end = letters.splice(-END).join("");
+  return html`<span class="hidden">${text}</span>
+    <bdi class="cut" aria-hidden="true"><span class="start">${letters.join("")}</span><span>${end}</span></bdi>`;
 }

@@ -12,6 +12,7 @@ import { Thumbnail } from "../parts/thumbnail.js";
 import { TrackPlot } from "../parts/track-plot.js";
 import { fileOf, holdings } from "../places.js";
 import { html, useEffect, useState } from "../preact.js";
+import { go } from "../router.js";
 import { fileUrl, individualUrl } from "../url.js";
 
 const TILE = 148;
@@ -19,13 +20,13 @@ const TILES = 48;
 const COMPANIONS = 24;
 
 /** @param {{individual: import("../individuals.js").Individual, to: object|null, order: string}} props */
-export function IndividualPage({ individual, to }) {
+export function IndividualPage({ individual, to, order }) {
   const id = idOf(individual);
   const address = addressOf(individual);
   const { value: held, error } = useAnswer(holdings, []);
   const found = useRows(
-    (after, signal) => api.appearances(individual, { order_by: "path", limit: api.PAGE, after }, signal),
-    [id],
+    (after, signal) => api.appearances(individual, { order_by: order, limit: api.PAGE, after }, signal),
+    [id, order],
   );
   useEffect(() => {
     document.title = `${address} · iidindex`;
@@ -45,19 +46,34 @@ export function IndividualPage({ individual, to }) {
     ${rows.length > 0 && held && html`
       <${Appearances} ...${{ found, held, id }} />
       ${rows.length > 1 && html`<section aria-labelledby="track-title">
-        <h2 id="track-title">From file to file</h2>
+        <div class="title">
+          <h2 id="track-title">From file to file</h2>
+          <${Order} order=${order} onChange=${(name) => go(individualUrl(individual, { to, order: name }))} />
+        </div>
         <${TrackPlot} rows=${rows} urlOf=${(row) => fileUrl(fileOf(row, held), { iid: id })} />
       </section>`}
       <div class="columns">
         <${Companions} individual=${individual} />
         <section aria-label="Files">
-          <${Related} file=${fileOf(largest(rows), held)} held=${held}
+          <${Related} isOpen=${true} file=${fileOf(largest(rows), held)} held=${held}
             title=${`Files related to ${shownPath(largest(rows).path)}`} />
         </section>
-        <${Chain} ...${{ individual, to, held }} />
+        <${Chain} ...${{ individual, to, order, held }} />
       </div>
     `}
   </div>`;
+}
+
+/** What orders the files: their paths, or what their metadata say. */
+function Order({ order, onChange }) {
+  const submit = (event) => {
+    event.preventDefault();
+    onChange(event.target.elements.order.value.trim() || "path");
+  };
+  return html`<form class="order" onSubmit=${submit}>
+    <label for="order">in the order of</label>
+    <input id="order" name="order" key=${order} defaultValue=${order} placeholder="path, or meta.minutes" autocomplete="off" spellcheck=${false} />
+  </form>`;
 }
 
 function largest(rows) {
@@ -123,7 +139,7 @@ function Companions({ individual }) {
       ${value.rows.map((row) => html`<li key=${idOf(row)}>
         <a class="grow" href=${individualUrl(row)}><${Name} of=${row} /></a>
         <bdi class="domain">${domainOf(row)}</bdi>
-        <span class="count">${counted(row.count, "time")}</span>
+        <span class="count">${counted(row.count, "file")}</span>
       </li>`)}
     </ul>`}
     ${value?.next && html`<${Quiet}>These are the ${COMPANIONS} most frequent.</${Quiet}>`}

@@ -71,8 +71,7 @@ class Loading {
       return null;
     });
     this.isWhole = !(await this.hasMany());
-    const corner = this.isWhole ? {} : { box: "0,0,1,1" };
-    const { frame, masks } = await api.masks(this.file, corner, this.signal);
+    const { frame, masks } = await this.first();
     let shown = frame ?? (this.isWhole ? frameOf(masks) : null);
     const bitmap = frame ? null : await picture;
     if (bitmap && bitmap.width < MOST_SIDE && bitmap.height < MOST_SIDE) {
@@ -89,6 +88,18 @@ class Loading {
     this.coarse = whole && { bitmap: whole, box: [0, 0, ...this.frame] };
     if (whole) this.tell({ pictures: [this.coarse] });
     if (this.seen) this.see(...this.seen);
+  }
+
+  /** All masks, or only what the file says of its frame. */
+  async first() {
+    try {
+      if (this.isWhole) return await api.masks(this.file, {}, this.signal);
+    } catch (error) {
+      // Few, but too large to be sent at once.
+      if (error.status !== 400) throw error;
+      this.isWhole = false;
+    }
+    return api.masks(this.file, { box: "0,0,1,1" }, this.signal);
   }
 
   /** Whether the file has so many masks that only those that are seen are asked for. */
