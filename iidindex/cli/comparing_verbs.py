@@ -92,9 +92,9 @@ def duplicates(
     jobs: int | None,
     **options: Any,
 ) -> Answered:
-    """List masks that are there twice: pairs of one file that are nearly the same.
+    """List masks that are there twice.
 
-    They may be of one individual or of two. With --across, pairs of different files that are
+    Pairs of one file that are nearly the same, of one individual or of two. With --across, pairs of different files that are
     equal.
     """
     if across and iou is not None:

@@ -64,8 +64,8 @@ def sheet(
     on_stale: OnStale,
 ) -> Drawing:
     """Draw appearances, one tile each; see `Index.sheet`."""
-    check_size(tile, "tile", 1024)
-    check_size(limit, "limit", MOST_TILES)
+    tile = check_size(tile, "tile", 1024)
+    limit = check_size(limit, "limit", MOST_TILES)
     if not is_between(margin, 0, 100):
         raise QueryError(f"margin is {margin!r}; expected 0 … 100 times the size of the mask")
     told = None if caption is None else ENTRY.select(caption)

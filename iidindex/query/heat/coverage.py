@@ -84,16 +84,18 @@ def heat(
     return Heat(total, grid, n_entries)
 
 
-def check_size(size: int, name: str = "size", most: int = MOST_CELLS) -> None:
-    """Check a number of pixels or cells.
+def check_size(size: int, name: str = "size", most: int = MOST_CELLS) -> int:
+    """Check a number of pixels or cells; return it as a plain integer.
 
     Raises
     ------
     QueryError
         If it is no integer from 1 to `most`.
     """
-    if not 1 <= one_integer(size, name) <= most:
+    number = one_integer(size, name)
+    if not 1 <= number <= most:
         raise QueryError(f"{name} is {size!r}; expected 1 … {most}")
+    return number
 
 
 def _frame(question: Question) -> BBox:
