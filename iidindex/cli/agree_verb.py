@@ -115,7 +115,9 @@ def agree(
     form: Form,
     **filters: Any,
 ) -> int:
-    """Tell how well two sides agree on the masks of the same pictures, A taken for the truth.
+    """Tell how well two domains agree on the masks of the same pictures.
+
+    A is taken for the truth.
 
     A and B are domains; '' for none. Masks are matched by IoU, greedily from the best pair down,
     and those without a match are counted: only_a were missed, only_b are too many. split are

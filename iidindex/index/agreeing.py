@@ -39,8 +39,11 @@ class AgreementQuestions(Opened):
             Two domains; ``b""`` or ``""`` for none given.
         paths : sequence of two str, optional
             Files of A and of B: patterns, directories with ``/`` behind them, or names of roots.
-        pair, iou, order_by, limit
-            As in `Entries.agreement`, which tells what the columns mean.
+        pair : str
+            As in `Entries.agreement`, which tells what the columns mean; so are the next three.
+        iou : float
+        order_by : str or sequence of str
+        limit : int, optional
         on_stale : {"error", "skip", "warn"}, optional
         jobs : int, optional
             As in `Entries.reading`.
