@@ -68,7 +68,9 @@ def tracks(
     only_count: bool,
     **options: Any,
 ) -> Answered:
-    """Follow individuals from the first of their files to the last, a row for each.
+    """Follow individuals from the first of their files to the last.
+
+    There is a row for each.
 
     A gap is a file of the same root between the first and the last which lacks the individual.
     --path, --not-path, --root and --meta say which files there are; other filters say which
