@@ -94,8 +94,8 @@ def duplicates(
 ) -> Answered:
     """List masks that are there twice.
 
-    Pairs of one file that are nearly the same, of one individual or of two. With --across, pairs of different files that are
-    equal.
+    Pairs of one file that are nearly the same, of one individual or of two. With --across, pairs
+    of different files that are equal.
     """
     if across and iou is not None:
         raise click.UsageError("--across finds equal masks; leave --iou out")

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,7 +85,13 @@ def check_paths(paths: Any) -> tuple[str, str]:
 
 def same_files(connection: Connection, filters: Filters) -> Pictures:
     """Every file that fits what is asked of files, by path: each is a picture of its own."""
-    found = np.array([file.id for file in _listed(connection, filters)], np.int64)
+    statement = (
+        select(files.c.id)
+        .where(*of_files(shape_of(filters)))
+        .order_by(files.c.root_id, files.c.path)
+    )
+    rows = Statement(statement).run(connection, values_of(filters))
+    found = np.fromiter(chain.from_iterable(rows), np.int64)
     return Pictures(found, found)
 
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy import Connection
 
-from iidindex.catalog.lookup import ok_files
+from iidindex.catalog.dialect import Text
+from iidindex.catalog.lookup import numbers
 from iidindex.processes import in_order
 from iidindex.query.overlaps.pairs import Pairs, count_pairs
 from iidindex.query.pixels.originals import OnStale, Originals
@@ -20,9 +21,15 @@ from iidindex.query.pixels.segments import Ints, Original, Segments, concatenate
 from iidindex.query.question.asked import Filters
 from iidindex.query.question.asking import Question, files_of
 
-# Entries of pictures that are compared together, and such pictures.
-_ENTRIES = 8192
-_PICTURES = 1024
+# Entries of pictures that are compared together, bytes of their masks, and such pictures.
+_ENTRIES = 1 << 15
+_BYTES = 32 << 20
+_PICTURES = 4096
+
+_SIZES = Text(
+    "SELECT f.id, f.n_entries, coalesce(f.segs_length, 0) FROM {rows} "
+    "{then} files f ON f.id = {value} WHERE f.state = 'ok'"
+)
 
 # In place of a file, where a picture has none on one side.
 NO_FILE = 0
@@ -95,8 +102,9 @@ def laid_together(
 
     Notes
     -----
-    In memory are the entries of some thousand small pictures or of one large one, and the bytes
-    of those masks whose boxes meet. An entry that is on both sides does not meet itself.
+    In memory are the entries of some thousand small pictures, or of those whose masks have some
+    MiB, or of one, and the bytes of those masks whose boxes meet. An entry that is on both sides
+    does not meet itself.
     """
     sides = _Side(connection, originals, a, pictures.a), _Side(connection, originals, b, pictures.b)
 
@@ -136,12 +144,13 @@ class _Side:
     ) -> None:
         self._connection, self._originals, self._filters = connection, originals, filters
         self._files = files
-        self.sizes = np.zeros(len(files), np.int64)
-        there = ok_files(connection, np.unique(files[files != NO_FILE]))
+        # Of each picture, the number of entries and the bytes of their segments, at the most.
+        self.sizes = np.zeros((len(files), 2), np.int64)
+        there = numbers(connection, _SIZES, np.unique(files[files != NO_FILE]))
         if len(there):
             place = np.minimum(np.searchsorted(there[:, 0], files), len(there) - 1)
             known = there[place, 0] == files
-            self.sizes[known] = there[place[known], 1]
+            self.sizes[known] = there[place[known], 1:]
 
     def of(self, some: range) -> _Found:
         """The entries of some pictures."""
@@ -149,18 +158,22 @@ class _Side:
         order = np.argsort(files, kind="stable")
         chosen = files[order]
         asked = self._filters.in_files(chosen[chosen != NO_FILE].tolist())
-        found = concatenate(Question(self._connection, self._originals, asked).segments())
+        found = Question(self._connection, self._originals, asked).all_segments()
         picture = some.start + order[np.searchsorted(chosen, found.file_id)]
         return _Found(found, picture)
 
 
 def _portions(sizes: Ints) -> Iterator[range]:
-    """Cut pictures into runs with a bounded number of entries, or of one picture."""
-    total = np.cumsum(sizes) - sizes
+    """Cut pictures into runs with bounded numbers of entries and bytes, or of one picture."""
+    ends = np.cumsum(sizes, axis=0)
+    before = ends - sizes
     begin = 0
     while begin < len(sizes):
-        end = int(np.searchsorted(total + sizes, total[begin] + _ENTRIES, side="right"))
-        end = min(max(end, begin + 1), begin + _PICTURES)
+        end = begin + _PICTURES
+        for column, most in enumerate((_ENTRIES, _BYTES)):
+            last = before[begin, column] + most
+            end = min(end, int(np.searchsorted(ends[:, column], last, side="right")))
+        end = max(end, begin + 1)
         yield range(begin, end)
         begin = end
 

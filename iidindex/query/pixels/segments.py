@@ -52,7 +52,12 @@ class Segments:
     @classmethod
     def of(cls, rows: Sequence[Sequence[Any]]) -> Self:
         """From rows of ``id file_id key minr minc maxr maxc area offset length checksum``."""
-        table = np.fromiter(chain.from_iterable(rows), np.int64, 11 * len(rows)).reshape(-1, 11)
+        table = np.fromiter(chain.from_iterable(rows), np.int64, 11 * len(rows))
+        return cls.in_table(table.reshape(-1, 11))
+
+    @classmethod
+    def in_table(cls, table: Ints) -> Self:
+        """From the same rows as an array, shape (n, 11)."""
         columns = np.ascontiguousarray(table.T)
         entry_id, file_id, key, *_, area, offset, length, checksum = columns
         bbox = np.ascontiguousarray(table[:, 3:7])
