@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from iidindex.index.agreeing import AgreementQuestions
 from iidindex.index.comparing import Comparison
-from iidindex.index.identity_questions import IdentityQuestions
+from iidindex.index.descent import Descent
 from iidindex.index.linking import Linkage
 from iidindex.index.maintaining import Upkeep
-from iidindex.index.pair_questions import PairQuestions
 from iidindex.index.picturing import Pictures
 from iidindex.index.viewing import Viewing
 from iidindex.model import IID
@@ -19,16 +17,7 @@ from iidindex.query.holdings.raw_sql import SQLRows, Value, ask
 from iidindex.query.single_entry import entry_of
 
 
-class Index(
-    Pictures,
-    Viewing,
-    Linkage,
-    PairQuestions,
-    AgreementQuestions,
-    Comparison,
-    IdentityQuestions,
-    Upkeep,
-):
+class Index(Pictures, Viewing, Linkage, Descent, Comparison, Upkeep):
     """An index over an archive of ``.iid`` files. May be shared by threads.
 
     Parameters

@@ -109,7 +109,7 @@ class PairFilters:
             _names(groups[0], "a_group"),
             _names(groups[1], "b_group"),
             tuple((name, ends) for name, ends in ranges.items() if ends is not None),
-            _distance(within),
+            distance_of(within),
             _orders(order_by),
             check_number(limit, "limit"),
             _two(across, "across", "paths", str),
@@ -208,7 +208,14 @@ def _range(name: str, given: Any) -> Range | None:
     return low, high
 
 
-def _distance(given: Any) -> int:
+def distance_of(given: Any) -> int:
+    """Read how many pixels apart two masks may be; 0 if nothing is said.
+
+    Raises
+    ------
+    QueryError
+        If it is no such number.
+    """
     number = 0 if given is None else one_integer(given, "within")
     if not 0 <= number <= MAX_COORDINATE:
         raise QueryError(f"within is {number}; expected 0 … {MAX_COORDINATE} pixels")

@@ -1,90 +1,19 @@
-"""Who is who, and who descends from whom."""
+"""Who descends from whom."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 from iidindex.index.opened import Opened
-from iidindex.query.answers.records import Records
-from iidindex.query.pixels.originals import OnStale
-from iidindex.query.question.filters import Where, with_filters
 
 if TYPE_CHECKING:
-    from iidindex.query.comparison.identity_faults import IdentityFault
     from iidindex.query.linkage.lineage import Relatives
 
 # What answers is imported where it is asked, as in `linking`.
 
 
-class IdentityQuestions(Opened):
-    """Questions about the identity of individuals, and about their descent."""
-
-    @with_filters
-    def identities(
-        self,
-        *,
-        faults: str | Iterable[str] | None = None,
-        by: str = "path",
-        iou: float = 0.0,
-        on_stale: OnStale | None = None,
-        jobs: int | None = None,
-        **wanted: Unpack[Where],
-    ) -> Records[IdentityFault]:
-        """Faults of identity: what was named wrongly, as far as an index can see it.
-
-        - ``twice``: an individual has a further entry in one file. ``other`` is the key of its
-          first entry there.
-        - ``domains``: an address is in several domains. Each but the first is told, where it comes
-          first; ``other`` is the first domain.
-        - ``switched``: two individuals of one domain exchange their places between a picture and
-          the next one. ``other`` is the address of the other individual, ``before`` the path of
-          the picture before.
-        - ``once``: an individual has one entry and no other. ``other`` is None.
-
-        Pictures that follow each other are neighbours in an order of the files of one directory.
-        Two individuals that are in both have switched, if in the later picture each has a larger
-        IoU (shared pixels over those of both together) with the mask that the other had before than
-        with its own. The masks that an individual has in one picture are united. Where all four
-        are equal, nobody has switched; nor where one takes the place of another that went
-        elsewhere.
-
-        Parameters
-        ----------
-        faults : str or iterable of str, optional
-            Some of ``twice domains switched once``; all without it.
-        by : str
-            The order of pictures: ``path``, or ``meta.`` and a name in their metadata. Files that
-            say nothing come last, and those that tie by path.
-        iou : float
-            What both overlaps across must be at least, for individuals to have switched.
-        on_stale : {"error", "skip", "warn"}, optional
-        jobs : int, optional
-            As in `Entries.reading`.
-        FILTERS
-
-        Returns
-        -------
-        Records of IdentityFault
-            ``fault path key iid other``, and ``before iou location``: by fault, then by file and
-            key; those of several domains by address and domain. They come one after the other as
-            they are iterated over, or made a table of; ``len``, ``[…]`` and ``==`` keep all.
-
-        Raises
-        ------
-        QueryError
-            If an argument has not its form.
-        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
-            As `Entry.mask`, while ``switched`` is looked for.
-
-        Notes
-        -----
-        Masks are read for ``switched`` alone, and only those of two individuals each of whose
-        boxes meets one of the other's in the picture beside it. In memory are two numbers for each
-        individual of the archive, and some MiB.
-        """
-        asked = self.entries.where(**wanted).reading(on_stale=on_stale, jobs=jobs)
-        return asked.identities(faults=faults, by=by, iou=iou)
+class Descent(Opened):
+    """Questions about parents and descendants."""
 
     def descendants(
         self,
