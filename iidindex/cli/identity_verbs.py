@@ -6,22 +6,14 @@ from typing import Any
 
 import click
 
+from iidindex.cli.file_order_option import check_by
 from iidindex.cli.filter_options import narrowed, reading_option, selection_options
 from iidindex.cli.hint import hint
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
 from iidindex.cli.terminal import DONE, FAULTS_FOUND, NOTHING_FOUND
-from iidindex.errors import QueryError
 from iidindex.query.comparison.identity_faults import FAULTS
-from iidindex.query.comparison.picture_order import check_by
 from iidindex.rows import IDENTITY_FAULT
-
-
-def _read_by(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    try:
-        return check_by(value)
-    except QueryError as error:
-        raise click.BadParameter(str(error), ctx, param) from None
 
 
 @click.command()
@@ -37,7 +29,7 @@ def _read_by(ctx: click.Context, param: click.Parameter, value: str) -> str:
     default="path",
     show_default=True,
     metavar="path|meta.NAME",
-    callback=_read_by,
+    callback=check_by,
     help="The order in which the files of a directory follow each other, for switched.",
 )
 @click.option(

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from iidindex.cli.completion import ADDRESS
+from iidindex.cli.file_order_option import check_by
 from iidindex.cli.filter_options import limit_option, narrowed, reading_option, selection_options
 from iidindex.cli.order_options import least_files_option, named_order
 from iidindex.cli.questions import Answer, Answered, Count, Question, question
-from iidindex.errors import QueryError
 from iidindex.index import Index
 from iidindex.metadata_names import META
 from iidindex.model import IID
-from iidindex.query.comparison.file_order import PATH, names_of
+from iidindex.query.comparison.file_order import PATH
 from iidindex.query.comparison.tracks import ORDERS
 from iidindex.rows import TRACK
 
@@ -24,14 +24,6 @@ _SHOWN = (
 )
 
 
-def _check_by(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    try:
-        names_of(value)
-    except QueryError as error:
-        raise click.BadParameter(str(error), ctx, param) from None
-    return value
-
-
 @click.command(cls=Question)
 @click.argument("named", metavar="[ADDRESS]...", nargs=-1, type=ADDRESS)
 @click.option(
@@ -39,7 +31,7 @@ def _check_by(ctx: click.Context, param: click.Parameter, value: str) -> str:
     default=PATH,
     show_default=True,
     metavar=f"{PATH}|{META}NAME",
-    callback=_check_by,
+    callback=check_by,
     help="The order of the files: by path, or by what the metadata say, such as meta.frame; files "
     "that say nothing come last.",
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Select, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, literal_column, select
 
 from iidindex.catalog.schema import files, roots
 from iidindex.catalog.statement import Statement
@@ -27,6 +29,9 @@ from iidindex.query.question.metadata_order import (
 from iidindex.query.question.shape import shape_of, values_of
 
 PATH = "path"
+
+# Rows fetched at a time.
+_ROWS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +88,72 @@ def files_in_order(connection: Connection, filters: Filters, by: str) -> FileOrd
     Where they tie, they come by path, and then by the names of their roots. What is asked of
     entries does not matter.
     """
-    names = names_of(by)
-    shape = shape_of(filters)
-    source = files.join(roots, roots.c.id == files.c.root_id)
+    names_of(by)
+    key = _key(by)
+    said = files.c.path if key is None else key.label("said")
     ends = (files.c.path, roots.c.name)
-    statement: Select[Any]
-    if names is None:
-        key: Any = files.c.path
-        statement = select(files.c.id, files.c.root_id, key).order_by(*ends)
-    else:
-        order = shape_of_order(by)
-        assert isinstance(order, MetaOrder)
-        key = comparable(0, order).label("said")
-        said: Any = literal_column("said")
-        statement = select(files.c.id, files.c.root_id, key).order_by(directed(said, order), *ends)
-    asked = Statement(statement.select_from(source).where(*of_files(shape)))
+    # By its label, what the metadata say is looked up once.
+    keys = () if key is None else (_directed(literal_column("said"), by),)
+    statement = select(files.c.id, files.c.root_id, said).order_by(*keys, *ends)
+    joined = statement.select_from(files.join(roots, roots.c.id == files.c.root_id))
+    return _ordered(_asked(connection, joined, filters, by))
+
+
+class PicturesInOrder(NamedTuple):
+    """Files, each directory of each root for itself, in order.
+
+    Attributes
+    ----------
+    file_id : ndarray of int64, shape (n,)
+    n_entries : ndarray of int64, shape (n,)
+    folder : ndarray of int64, shape (n,)
+        A number for the directory of each file, ascending.
+    """
+
+    file_id: Ints
+    n_entries: Ints
+    folder: Ints
+
+
+def pictures_in_order(connection: Connection, filters: Filters, by: str) -> PicturesInOrder:
+    """The files that fit what is asked of files, as they follow each other in their directories.
+
+    Where they tie, they come by path.
+    """
+    names_of(by)
+    key = _key(by)
+    keys = () if key is None else (_directed(key, by),)
+    columns = (files.c.id, files.c.n_entries, files.c.root_id, files.c.path)
+    statement = select(*columns).order_by(files.c.root_id, *keys, files.c.path)
+    found: list[tuple[int, int, int]] = []
+    folders: dict[tuple[int, bytes], int] = {}
+    for file_id, n_entries, root_id, path in _asked(connection, statement, filters, by):
+        place = root_id, os.fsencode(path).rpartition(b"/")[0]
+        found.append((file_id, n_entries, folders.setdefault(place, len(folders))))
+    table = np.array(found, np.int64).reshape(-1, 3)
+    table = table[np.argsort(table[:, 2], kind="stable")]
+    return PicturesInOrder(*np.ascontiguousarray(table.T))
+
+
+def _key(by: str) -> ColumnElement[Any] | None:
+    """What the metadata say that files are ordered by; None, if it is by path."""
+    order = shape_of_order(by)
+    return comparable(0, order) if isinstance(order, MetaOrder) else None
+
+
+def _directed(key: ColumnElement[Any], by: str) -> ColumnElement[Any]:
+    order = shape_of_order(by)
+    assert isinstance(order, MetaOrder)
+    return directed(key, order)
+
+
+def _asked(
+    connection: Connection, statement: Select[Any], filters: Filters, by: str
+) -> Iterator[Any]:
+    """The rows of a statement about the files that fit."""
+    narrowed = Statement(statement.where(*of_files(shape_of(filters))))
     values = values_of(filters) | values_of_order(0, by)
-    return _ordered(asked.run(connection, values))
+    return chain.from_iterable(narrowed.parts(connection, values, _ROWS))
 
 
 def _ordered(rows: Iterable[tuple[int, int, Any]]) -> FileOrder:

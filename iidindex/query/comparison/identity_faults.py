@@ -16,7 +16,7 @@ from iidindex.errors import QueryError
 from iidindex.files.arguments import is_between
 from iidindex.model import IID
 from iidindex.query.answers.located import Located, located
-from iidindex.query.comparison.picture_order import PicturesInOrder, check_by, pictures_in_order
+from iidindex.query.comparison.file_order import PicturesInOrder, names_of, pictures_in_order
 from iidindex.query.comparison.switched import switches
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.question.asked import Filters
@@ -115,7 +115,7 @@ def identity_faults(
     alone.
     """
     chosen = _chosen(faults)
-    check_by(by)
+    names_of(by)
     if not is_between(iou, 0, 1) or isinstance(iou, bool):
         raise QueryError(f"iou is {iou!r:.200}; expected a number from 0 to 1")
     if filters.order_by or filters.limit is not None or filters.after is not None:

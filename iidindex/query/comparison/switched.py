@@ -16,7 +16,7 @@ from iidindex.masks.measure import areas
 from iidindex.masks.regions import Regions, join
 from iidindex.masks.tiles import disjoint
 from iidindex.processes import in_order
-from iidindex.query.comparison.picture_order import PicturesInOrder
+from iidindex.query.comparison.file_order import PicturesInOrder
 from iidindex.query.pixels.originals import OnStale, Originals
 from iidindex.query.pixels.segments import Ints, Original, Segments
 from iidindex.query.pixels.sift import regions_of
