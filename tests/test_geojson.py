@@ -228,6 +228,7 @@ def test_identity_and_groups_that_are_asked_for():
         (polygon([[0, 0], [9, 0], [18, 0]]), "empty"),
         (polygon(ring(-9, -9, -2, -2)), "empty"),
         (polygon(ring(0, 0, 120_000, 120_000)), "too large"),
+        (polygon(ring(0, 0, 1 << 15, (1 << 14) + 1)), "too large"),
     ],
 )
 def test_what_is_left_out(geometry, reason):
@@ -236,6 +237,19 @@ def test_what_is_left_out(geometry, reason):
     (refused,) = picture.refused
     assert refused.reason == reason
     assert refused.record == f"feature 1, id '{IDS[9]}'"
+
+
+@pytest.mark.parametrize(("width", "is_kept"), [(None, False), (100, True), (60_000, False)])
+def test_a_box_is_as_large_as_what_lies_in_the_picture(width, is_kept):
+    apart = [[ring(0, 0, 2, 2)], [ring(30_000, 59_000, 30_002, 59_002)]]
+    value = collection(SQUARE, feature({"type": "MultiPolygon", "coordinates": apart}, 9))
+    if width is not None:
+        value = {"iidindex": {"width": width, "height": 60_000}, **value}
+    picture, *_ = pictures_of(held(value), "geojson")
+    assert len(picture.entries) == 1 + is_kept
+    assert [one.problem for one in picture.refused] == [
+        "its box is 59002 x 30002 pixels; expected at most 536870912 together"
+    ] * (not is_kept)
 
 
 def test_collections_of_polygons_and_heights():

@@ -198,8 +198,7 @@ def _annotate(
                 masks[place] = _mask_of(shape.values, size)
             else:
                 rings[place] = [_ring_of(shape)]
-                if size is None:
-                    check_extent([rings[place]])
+                check_extent([rings[place]], size)
         except UnusableError as error:
             rings.pop(place, None)
             picture.refused.append(error.of(shape.record))

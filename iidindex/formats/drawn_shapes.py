@@ -24,7 +24,6 @@ _LEAST_CORNERS = 16
 
 # Far more than any coordinate; what is added to it is still exact.
 _FARTHEST = 1 << 17
-_LARGEST = 1 << 32
 
 
 class UnusableError(Exception):
@@ -104,20 +103,27 @@ def polygon(corners: Any, what: str = "the polygon") -> Ring:
         raise UnusableError("coordinates", error.problem) from None
 
 
-def check_extent(polygons: Sequence[Sequence[Ring]]) -> None:
-    """Refuse what would be too large to draw; of pictures whose size nobody tells.
+def check_extent(polygons: Sequence[Sequence[Ring]], size: tuple[int, int] | None = None) -> None:
+    """Refuse what would be too large to draw.
+
+    Parameters
+    ----------
+    polygons : sequence of sequences of ndarray of float64, shape (n, 2)
+        Of one object.
+    size : (width, height), optional
+        Of the picture; what lies outside is not drawn. Without it nobody tells.
 
     Raises
     ------
     UnusableError
-        If the box of all has over 2**32 pixels.
+        If the box of all has over 2^29 pixels.
     """
     corners = np.concatenate([ring for rings in polygons for ring in rings])
-    width, height = np.maximum(corners.max(axis=0), 0) - np.maximum(corners.min(axis=0), 0)
-    if width * height > _LARGEST:
-        raise UnusableError(
-            "too large", f"its box is {width:.0f} x {height:.0f} pixels; the most is {_LARGEST}"
-        )
+    most = np.inf if size is None else size
+    low = np.floor(np.clip(corners.min(axis=0), 0, most))
+    high = np.ceil(np.clip(corners.max(axis=0), 0, most))
+    width, height = (high - low).astype(np.int64).tolist()
+    Room().take(height, width)
 
 
 def rectangle(

@@ -274,8 +274,7 @@ class _Reading:
         for geometry, is_nucleus in geometries:
             try:
                 polygons = _polygons_of(geometry)
-                if self.size is None:
-                    check_extent(polygons)
+                check_extent(polygons, self.size)
             except UnusableError as error:
                 of_it = ", its nucleus" if is_nucleus else ""
                 self.refused.append(error.of(_record_of(feature, place) + of_it))
