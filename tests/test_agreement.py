@@ -577,6 +577,19 @@ def test_unknown_domains_are_told(ask, capsys):
     assert shell(capsys, "agree", "d", "ben", "--path", "none*", "--total")[:2] == (1, [])
 
 
+def test_sides_without_a_picture_in_common_are_told(ask, capsys):
+    index = pair_up(ask, "a__p__1", "b__1", "c__p__1")
+    _, rows, err = shell(capsys, "agree", "--paths", "a/", "b/")
+    assert len(rows) == 2
+    assert "paired by path: a/ has p/1, b/ has 1; --pair stem" in err
+    assert index.agreement(paths=("a/", "b/")).unpaired() == ("p/1", "1")
+    for words in (("a/", "c/"), ("a/", "b/", "--pair", "stem"), ("a/", "none/")):
+        assert "on both sides" not in shell(capsys, "agree", "--paths", *words)[2]
+    _, _, err = shell(capsys, "agree", "--paths", "a/", "b/", "--pair", "meta.x")
+    assert "paired by meta.x: a/ has nothing" in err
+    assert index.agreement("d", "e").unpaired() is None
+
+
 def test_hostile_names(tmp_path, capsysbinary, monkeypatch):
     monkeypatch.chdir(tmp_path)
     domains = [b"\xff\x00\n", b"\x1b[31m"]

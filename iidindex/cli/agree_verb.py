@@ -18,6 +18,7 @@ from iidindex.cli.filter_options import (
 from iidindex.cli.hint import hint
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import Form, row_options, write
+from iidindex.cli.terminal import printable
 from iidindex.query.entries import Entries
 from iidindex.rows import (
     AGREEMENT,
@@ -150,6 +151,8 @@ def agree(
             records = [whole] if whole.pictures else []
         code = write(records, form, kind, shown)
         hint(*_unknown(asked, domains))
+        if paths is not None:
+            _hint_unpaired(found.unpaired(), paths, pair)
         return code
 
 
@@ -174,6 +177,18 @@ def _check(
         raise click.UsageError("--total, --by and --list exclude each other")
     if (total or listed is not None) and (orders or limit is not None):
         raise click.UsageError("--order-by and --limit go with pictures and groups")
+
+
+def _hint_unpaired(names: tuple[str, str] | None, paths: tuple[str, str], pair: str) -> None:
+    """Say on standard error how the pictures of either side are called, if none is on both."""
+    if names is None:
+        return
+    one, other = (f"{path} has {name}" for path, name in zip(paths, names, strict=True))
+    line = (
+        f"no picture is on both sides, paired by {pair}: {one}, {other}; --pair stem pairs files "
+        "of the same name in whatever directory, --pair meta.NAME those whose metadata say the same"
+    )
+    click.echo(f"iidindex: {printable(line)}", err=True)
 
 
 def _unknown(asked: Entries, domains: tuple[bytes, ...]) -> list[Entries]:

@@ -32,6 +32,7 @@ from iidindex.query.comparison.picture_pairs import (
     check_paths,
     paired_files,
     same_files,
+    unpaired_names,
 )
 from iidindex.query.overlaps.between import NO_FILE, Pictures, laid_together
 from iidindex.query.overlaps.overlap import Overlap
@@ -75,6 +76,13 @@ class Asked:
                 f"{location} is on both sides; name two domains, or paths without a file in common"
             )
         return found
+
+    def unpaired(self) -> tuple[str, str] | None:
+        """How a picture of either side is called, if none is on both."""
+        if self.paths is None:
+            return None
+        with self.catalog.reading() as connection:
+            return unpaired_names(connection, self.a.of_files(), self.paths, self.pair)
 
     def laid(self, connection: Connection, pictures: Pictures) -> Iterator[Met]:
         """What meets in the pictures, some of them at a time."""
@@ -180,6 +188,17 @@ class Agreement(LazyRecords[PictureAgreement]):
     def total(self) -> TotalAgreement:
         """All pictures together, in whatever order, without a limit."""
         return self._asked.total()
+
+    def unpaired(self) -> tuple[str, str] | None:
+        """How a picture of either side is called, where both have files and none is paired.
+
+        Returns
+        -------
+        tuple of str, optional
+            What the first file of A and the first of B would be paired by, as `pair` says; None
+            without `paths`, where a picture is on both sides, and where a side has no file.
+        """
+        return self._asked.unpaired()
 
     def by_group(
         self, *, order_by: str | Sequence[str] = (), limit: int | None = None

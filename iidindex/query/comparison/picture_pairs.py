@@ -133,6 +133,31 @@ def paired_files(
     )
 
 
+def unpaired_names(
+    connection: Connection, filters: Filters, paths: Sequence[str], pair: str
+) -> tuple[str, str] | None:
+    """How a picture of either side is called, where both sides have files and no picture is paired.
+
+    Parameters
+    ----------
+    connection, filters, paths, pair
+        As in `paired_files`.
+
+    Returns
+    -------
+    tuple of str, optional
+        What the first file of each side is paired by; None, if any are paired, or a side is empty.
+    """
+    (keys_a, a), (keys_b, b) = (_side(connection, filters, path, pair) for path in paths)
+    if not a or not b or not a.keys().isdisjoint(b):
+        return None
+    one, other = (
+        key if isinstance(key, str) else f"nothing, as of {key[1]}"  # type: ignore[index]
+        for key in (keys_a[0], keys_b[0])
+    )
+    return one, other
+
+
 def _side(
     connection: Connection, filters: Filters, path: str, pair: str
 ) -> tuple[list[object], dict[object, _File]]:
