@@ -725,3 +725,27 @@ def test_colours_that_everybody_can_tell_apart():
         lab = np.cbrt(seen @ np.array(to_cones).T) @ np.array(to_lab).T
         away = np.linalg.norm(lab[:, None] - lab, axis=-1)[np.triu_indices(4, 1)]
         assert away.min() > 0.2
+
+
+@pytest.mark.parametrize(
+    ("name", "a", "b", "least"),
+    [
+        ("usiigaci", b"usiigaci.avg", b"usiigaci.track", 0.5),
+        ("sav_example", b"sav.auto", b"sav.manual", 0.25),
+    ],
+)
+def test_real_archives_as_plain_loops(real_archives, tmp_path, name, a, b, least):
+    root = next((path for path in real_archives if path.name == name), None)
+    if root is None:
+        pytest.skip(f"{name} is not here")
+    folder = sorted(path for path in root.rglob("*.iid"))[0].parent
+    with iidindex.open(tmp_path / "x.db", create=True) as index:
+        index.ingest(folder)
+        found = list(index.agreement(a, b, iou=least, order_by="pq", limit=12))
+    assert len(found) == 12
+    for row in found:
+        every = brute.read_path(row.location_a).entries
+        sides = ([entry for entry in every if entry.domain == domain] for domain in (a, b))
+        expected = row_of(*sides, least)
+        close({name: getattr(row, name) for name in expected}, expected)
+    assert sum(row.only_a + row.only_b for row in found) > 0
