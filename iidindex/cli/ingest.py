@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
@@ -38,6 +40,12 @@ _IMPORTED = {".png", ".tif", ".tiff", ".npy", ".json", ".geojson", ".xml", ".txt
     help="Processes that read files; by default one for each processor, if there is much to read.",
 )
 @click.option(
+    "--dask",
+    metavar="SCHEDULER",
+    help="Have the workers of Dask read files: the address of its scheduler, such as "
+    "tcp://host:8786, or `local` for workers that are started here. Not with --jobs.",
+)
+@click.option(
     "--checksum", is_flag=True, help="Read every file, even if its size and time are the same."
 )
 @click.option(
@@ -54,6 +62,7 @@ def ingest(
     /,
     paths: tuple[str, ...],
     jobs: int | None,
+    dask: str | None,
     checksum: bool,
     fixity: bool,
     dry_run: bool,
@@ -64,14 +73,19 @@ def ingest(
     Directories are searched for .iid files. Files that have not changed are not opened. The
     index is made if there is none and a file was found. Originals are never written to.
     """
+    if dask is not None and jobs is not None:
+        raise click.UsageError("--jobs and --dask exclude each other: Dask has its own workers")
     # Neither a wrong path nor a directory of other files should leave an empty index behind.
     places = places_of(paths)
     is_new = not store_at(db).exists()
     if is_new and not places.there:
         raise click.UsageError(f"{printable(paths[0])}: there is no such file or directory")
     is_idle = is_new and not any(map(has_iid, places.there))
-    opened = open_to_try(db) if dry_run or is_idle else Index(db, create=True)
-    with opened as index, Bar("ingesting") as bar:
+    with ExitStack() as stack:
+        executor = None if dask is None else stack.enter_context(_workers(dask))
+        opened = open_to_try(db) if dry_run or is_idle else Index(db, create=True)
+        index = stack.enter_context(opened)
+        bar = stack.enter_context(Bar("ingesting"))
         report = index.ingest(
             paths,
             jobs=jobs,
@@ -79,6 +93,7 @@ def ingest(
             fixity=fixity,
             dry_run=dry_run,
             progress=bar.show,
+            executor=executor,
         )
     if form == "json":
         click.echo(json.dumps(asdict(report)))
@@ -88,6 +103,12 @@ def ingest(
     if report.kept or gone:
         return GONE
     return SOME_FAILED if report.failed or report.unreadable else DONE
+
+
+def _workers(scheduler: str) -> AbstractContextManager[Executor]:
+    from iidindex.ingestion.dask_workers import dask_executor
+
+    return dask_executor(scheduler)
 
 
 def _tell(report: IngestReport, dry_run: bool) -> None:

@@ -7,6 +7,7 @@ from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 
 from iidindex.errors import IngestError
 from iidindex.ingestion.work import Scanned, ToScan, scan_many
+from iidindex.storage.places import storage_at
 
 # Nobody says how many workers an executor has. So many tasks keep more of them busy than one
 # writer can take results from; of large files, fewer, so that their columns fit into memory.
@@ -70,6 +71,7 @@ class Borrowed:
         ------
         IngestError
             Whatever the future ended with, even what would end a program: that was the worker's.
+            Or if a file was not there for the worker, which is there for this process.
         """
         try:
             error = future.exception()
@@ -77,11 +79,23 @@ class Borrowed:
             error = cancelled
         if error is not None:
             raise self._failed(task, error) from error
-        return future.result()
+        done = future.result()
+        self._check_seen(task, done)
+        return done
 
     def have_enough(self, n_tasks: int, n_bytes: int) -> bool:
         """Whether so many tasks under way, of files of so many bytes, are to be no more."""
         return n_tasks >= _MOST_TASKS or (n_tasks >= _LEAST_TASKS and n_bytes >= _MOST_BYTES)
+
+    def _check_seen(self, task: Sequence[ToScan], done: Scanned) -> None:
+        for which, failure in done.failures.items():
+            location = task[which].location
+            if failure.is_absent and storage_at(location).exists(location):
+                raise IngestError(
+                    f"{location}: it is there for this process, but not for a worker of "
+                    f"{_kind(self._executor)}; expected the archive at the same place on every "
+                    "machine; what was finished is kept"
+                )
 
     def _failed(self, task: Sequence[ToScan], error: BaseException) -> IngestError:
         how = ", with a new executor" if isinstance(error, BrokenExecutor) else ""

@@ -14,10 +14,20 @@ from iidindex.files.scan_together import TOGETHER, scan_together
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a file could not be read; whether trying again may help though nothing changes."""
+    """Why a file could not be read.
+
+    Attributes
+    ----------
+    reason : str
+    transient : bool
+        Whether trying again may help though nothing changes.
+    is_absent : bool
+        Whether it was not there, for the process that was to read it.
+    """
 
     reason: str
     transient: bool
+    is_absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +83,8 @@ def scan_many(files: Sequence[ToScan]) -> Scanned:
             failures[which] = Failure(str(error), transient=False)
         except OSError as error:
             reason = str(error).removeprefix(f"{location}: ")
-            failures[which] = Failure(reason, transient=True)
+            is_absent = isinstance(error, FileNotFoundError)
+            failures[which] = Failure(reason, transient=True, is_absent=is_absent)
     return Scanned(gather(found) if found else None, read, failures)
 
 
