@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -95,9 +96,7 @@ def _client(distributed: Any, scheduler: str, stack: ExitStack) -> Any:
 
 def _version() -> str:
     """What a worker has; it fails there if the package is missing."""
-    from iidindex import __version__
-
-    return __version__
+    return str(import_module("iidindex").__version__)
 
 
 def _check_versions(scheduler: str, seen: dict[str, str]) -> None:
