@@ -1,5 +1,6 @@
 """How much work something is, counted: the same on every machine, and however busy it is."""
 
+import gc
 import sys
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -40,11 +41,16 @@ def calls_of(job):
         calls += what in ("call", "c_call")
 
     before = sys.getprofile()
+    # What is garbage of others would be thrown away, and counted, in the middle of this: even while
+    # SQLite works, which then must not be touched.
+    gc.collect()
+    gc.disable()
     sys.setprofile(on_call)
     try:
         job()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return calls
 
 

@@ -55,7 +55,7 @@ def test_records_pickle():
 
 def test_every_error_has_one_base():
     errors = [getattr(iidindex, name) for name in iidindex.__all__ if name.endswith("Error")]
-    assert len(errors) == 17
+    assert len(errors) == 18
     assert all(issubclass(error, iidindex.IIDIndexError) for error in errors)
 
 

@@ -74,9 +74,10 @@ def names_of(by: Any) -> tuple[str, ...] | None:
     QueryError
         If it is neither.
     """
-    if by == PATH:
+    text = by if isinstance(by, str) else ""
+    if text == PATH:
         return None
-    names = names_in_order(by) if isinstance(by, str) and not by.startswith("-") else None
+    names = None if text.startswith("-") else names_in_order(text)
     if names is None:
         raise QueryError(f"by is {by!r:.200}; expected {PATH} or {META}NAME")
     return names
