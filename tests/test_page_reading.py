@@ -103,3 +103,16 @@ def test_without_serialize(index):
     with index._catalog.reading() as connection:
         driver = connection.connection.driver_connection
         assert page_reading._by_driver(driver, rows, (), 2).tolist() == [[1, 0], [3, 4]]
+
+
+def test_where_nothing_more_can_be_attached(index):
+    rows = "SELECT column1 FROM (VALUES (1), (3))"
+    index._catalog.engine.dispose()
+    with index._catalog.reading() as connection:
+        driver = connection.connection.driver_connection
+        before = driver.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        try:
+            assert read_rows(connection, rows, (), 1).tolist() == [[1], [3]]
+        finally:
+            driver.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, before)
+        assert read_rows(connection, rows, (), 1).tolist() == [[1], [3]]

@@ -61,12 +61,9 @@ def read_rows(
     """
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
-    if not hasattr(driver, "serialize"):
-        return _by_driver(driver, statement, parameters, width)
-    attach_empty(connection, _SCHEMA)
-    columns = ", ".join(f"c{nth}" for nth in range(width))
     with _may_write(driver):
-        driver.execute(f"CREATE TABLE {_SCHEMA}.found ({columns})")
+        if not _has_table(connection, driver, width):
+            return _by_driver(driver, statement, parameters, width)
         try:
             driver.execute(f"INSERT INTO {_SCHEMA}.found {statement}", parameters)
             (root,) = driver.execute(f"SELECT rootpage FROM {_SCHEMA}.sqlite_master").fetchone()  # noqa: S608
@@ -74,6 +71,20 @@ def read_rows(
         finally:
             driver.execute(f"DROP TABLE {_SCHEMA}.found")
     return _rows(np.frombuffer(pages, np.uint8), root, width)
+
+
+def _has_table(connection: Connection, driver: sqlite3.Connection, width: int) -> bool:
+    """Make a table for rows, unless SQLite was built without what that needs."""
+    if not hasattr(driver, "serialize"):
+        return False
+    columns = ", ".join(f"c{nth}" for nth in range(width))
+    try:
+        attach_empty(connection, _SCHEMA)
+        driver.execute(f"CREATE TABLE {_SCHEMA}.found ({columns})")
+    except sqlite3.OperationalError:
+        # As few databases as are attached already may be attached, or none be written to.
+        return False
+    return True
 
 
 def _by_driver(
