@@ -80,6 +80,9 @@ _OPTIONS = {
     for name, filter_ in FILTERS.items()
 }
 limit_option = click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
+count_option = click.option(
+    "--count", "only_count", is_flag=True, help="Write only how many there are."
+)
 order_option = click.option(
     "--order-by",
     "orders",
@@ -106,6 +109,13 @@ reading_option = click.option(
     show_default=True,
     help="What to do about files that have changed since they were indexed, or are gone: stop, "
     "leave them out, or leave them out and say so.",
+)
+
+jobs_option = click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    help="Processes that read and compare masks; 1 by default.",
 )
 
 

@@ -53,12 +53,15 @@ VERBS = {
     "overlaps": ("overlap_verbs", "List the pairs of entries of a file that share pixels."),
     "duplicates": ("comparing_verbs", "List masks that are there twice."),
     "compare": ("comparing_verbs", "Tell what became of individuals from survey A to survey B."),
-    "agree": ("agree_verb", "Tell how well two domains agree on the masks of the same pictures."),
+    "agree": (
+        "comparing_verbs",
+        "Tell how well two domains agree on the masks of the same pictures.",
+    ),
     "files": ("file_verbs", "List the indexed files, and those that are missing or failed."),
     "links": ("link_verbs", "List the files in which an individual appears."),
     "iids": ("link_verbs", "List the individuals, and in how many files and entries they appear."),
-    "tracks": ("tracks_verb", "Follow individuals from the first of their files to the last."),
-    "identities": ("identity_verbs", "List faults of identity: who seems to be named wrongly."),
+    "tracks": ("following_verbs", "Follow individuals from the first of their files to the last."),
+    "identities": ("following_verbs", "List faults of identity: who seems to be named wrongly."),
     "groups": ("link_verbs", "List the groups, and how many files and entries they have."),
     "shared": ("link_verbs", "List the individuals that appear in every one of the files named."),
     "related": (

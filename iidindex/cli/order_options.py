@@ -1,4 +1,4 @@
-"""The options of verbs that list individuals: in which order, and how many files they need."""
+"""The options of verbs that list individuals: how many files they need, and what is ordered."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 import click
 
 from iidindex.cli.filter_options import F
+from iidindex.errors import QueryError
+from iidindex.metadata_names import META
+from iidindex.query.comparison.file_order import PATH, names_of
 
 least_files_option = click.option(
     "--min-files",
@@ -38,4 +41,24 @@ def named_order(known: Sequence[str]) -> Callable[[F], F]:
         callback=check,
         help=f"One of {', '.join(known)}; -FIELD for descending. Repeated, or with commas between "
         "them: where they tie.",
+    )
+
+
+def files_ordered_by(text: str) -> Callable[[F], F]:
+    """Give a verb ``--by``: in which order files follow each other, and what that is for."""
+
+    def check(ctx: click.Context, param: click.Parameter, value: str) -> str:
+        try:
+            names_of(value)
+        except QueryError as error:
+            raise click.BadParameter(str(error), ctx, param) from None
+        return value
+
+    return click.option(
+        "--by",
+        default=PATH,
+        show_default=True,
+        metavar=f"{PATH}|{META}NAME",
+        callback=check,
+        help=text,
     )

@@ -11,7 +11,13 @@ import click
 
 from iidindex.cli.bar import Bar
 from iidindex.cli.completion import PATH
-from iidindex.cli.filter_options import narrowed, reading_option, selection_options
+from iidindex.cli.filter_options import (
+    count_option,
+    jobs_option,
+    narrowed,
+    reading_option,
+    selection_options,
+)
 from iidindex.cli.hint import hint, hint_excluded
 from iidindex.cli.opening import open_to_change
 from iidindex.cli.output import Form, row_options, write
@@ -40,7 +46,7 @@ _PAIRS = (
     is_flag=True,
     help="Lay two files on one another: a is of the first of two PATHS, b of the second.",
 )
-@click.option("--count", "only_count", is_flag=True, help="Write only how many there are.")
+@count_option
 @selection_options
 @reading_option
 @click.option("--store", is_flag=True, help="Keep the pairs in the index, and write nothing.")
@@ -49,12 +55,7 @@ _PAIRS = (
     is_flag=True,
     help="With --store: list the files whose overlaps would be counted; change nothing.",
 )
-@click.option(
-    "--jobs",
-    "-j",
-    type=click.IntRange(min=1),
-    help="Processes that read and compare masks; 1 by default.",
-)
+@jobs_option
 @row_options(OVERLAP)
 @click.pass_obj
 def overlaps(

@@ -9,20 +9,26 @@ from typing import Any
 import click
 
 from iidindex.cli.completion import ADDRESS
-from iidindex.cli.filter_options import ENTRY_COLUMNS, F, filter_options, narrowed, reading_option
+from iidindex.cli.filter_options import (
+    ENTRY_COLUMNS,
+    F,
+    count_option,
+    filter_options,
+    narrowed,
+    reading_option,
+)
 from iidindex.cli.questions import Answer, Answered, Count, Question, question
 from iidindex.index import Index
 from iidindex.model import IID
 from iidindex.query.entries import Entries
 from iidindex.rows import ENTRY, NEAREST, Kind
 
-_count = click.option("--count", "only_count", is_flag=True, help="Write only how many there are.")
 _explain = click.option("--explain", is_flag=True, help="Write how the question would be answered.")
 
 
 def _answerable(kind: Kind) -> Callable[[F], F]:
     """Give a verb the filters and the ways in which an answer can be had."""
-    return lambda verb: filter_options(_count(_explain(question(kind)(verb))))
+    return lambda verb: filter_options(count_option(_explain(question(kind)(verb))))
 
 
 # In the place of a minus that begins a number.
