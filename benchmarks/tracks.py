@@ -73,8 +73,8 @@ def _following(
         repeats=scale.of(5, 5),
         check=check,
         reason=(
-            "The entries have to come out of SQLite, a number at a time, while those of the other "
-            "lie ready in memory; and each individual becomes a row of its own."
+            "The entries have to come out of SQLite, while those of the other lie ready in memory; "
+            "and each individual becomes a row of its own."
         ),
     )
 

@@ -126,7 +126,7 @@ def test_faults_are_those_of_a_slow_search(tmp_path_factory, files, least, at_a_
         index.ingest(place / "archive")
         patch.setattr(switched, "_ENTRIES", at_a_time)
         patch.setattr(identity_faults, "_ROWS", at_a_time)
-        patch.setattr("iidindex.query.question.asking._SEGMENTS", at_a_time)
+        patch.setattr("iidindex.query.question.asking._NUMBERS", at_a_time)
         wanted = slow_faults(files, least)
         found = told(index.identities(iou=least))
         # Files were read in the order of their paths.

@@ -236,7 +236,7 @@ def test_many_parts(index, monkeypatch):
 
     whole = list(index.tracks())
     for size in (1, 2, 3):
-        monkeypatch.setattr(asking, "_OUTLINES", size)
+        monkeypatch.setattr(asking, "_NUMBERS", size)
         monkeypatch.setattr(spans, "_WAITING", 0)
         assert list(index.tracks()) == whole
 

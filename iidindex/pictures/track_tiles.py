@@ -22,7 +22,7 @@ from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Ints
 from iidindex.query.question import compile as sql
 from iidindex.query.question.asked import Filters
-from iidindex.query.question.asking import Question, boxes_of
+from iidindex.query.question.asking import Question, boxes_in
 
 
 class Gap(NamedTuple):
@@ -86,20 +86,22 @@ def follow(
     filters = replace(filters, order_by=())
     with catalog.reading() as connection:
         order = files_in_order(connection, filters, by)
-        found = list(Question(connection, originals, filters).outlines(with_ids=True))
-        rows = np.concatenate([np.zeros((0, len(sql.OUTLINE_COLUMNS)), np.int64), *found])
-        if len(np.unique(rows[:, 0])) > 1:
+        question = Question(connection, originals, filters)
+        parts = question.file_by_file("file_id", "iid_id", "id", "box", "area")
+        rows = np.concatenate([np.zeros((0, 5), np.int64), *parts])
+        file_id, iid_id, entry_id, box, area = rows.T
+        if len(np.unique(iid_id)) > 1:
             raise QueryError("gaps and strips are of one individual; name its domain, or fewer")
-        place = order.places_of(rows[:, 1])
+        place = order.places_of(file_id)
         lacking = _lacking(order, place)
-        ids = np.append(rows[:, 4], np.full(len(lacking), -1))
+        ids = np.append(entry_id, np.full(len(lacking), -1))
         shown = np.append(place, lacking if with_gaps else lacking[:0])
         chosen = np.lexsort((ids[: len(shown)], order.rank[shown]))[:limit]
         slots = _slots(connection, catalog, originals, ids[chosen], order.file_id[shown[chosen]])
         # Of one file each, as places are; in the order over all roots.
-        spans = Spans.of_entries(order.rank[place], place, boxes_of(rows), rows[:, 3])
+        spans = Spans.of_entries(order.rank[place], place, boxes_in(box), area)
         between = np.searchsorted(np.sort(order.rank[lacking]), spans.group)
-        return Followed(slots, len(rows), len(lacking), spans.first_box, np.diff(between) == 0)
+        return Followed(slots, len(area), len(lacking), spans.first_box, np.diff(between) == 0)
 
 
 def _lacking(order: FileOrder, place: Ints) -> Ints:

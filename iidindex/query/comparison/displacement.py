@@ -8,10 +8,9 @@ import numpy.typing as npt
 from iidindex.query.comparison.file_order import FileOrder
 from iidindex.query.comparison.spans import Spans
 from iidindex.query.pixels.originals import Originals
-from iidindex.query.pixels.segments import Ints, Segments
+from iidindex.query.pixels.segments import Ints
 from iidindex.query.pixels.sift import read_masks
-from iidindex.query.question import compile as sql
-from iidindex.query.question.asking import Question, files_of
+from iidindex.query.question.asking import Question, files_of, segments_with
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,7 +40,7 @@ def between_centroids(
     row, end, entry_id = row[by_id], end[by_id], entry_id[by_id]
     for low in range(0, len(entry_id), _MASKS):
         ids = entry_id[low : low + _MASKS]
-        segments = Segments.of(sql.segments_of().run(question.connection, {"ids": ids}).fetchall())
+        segments = segments_with(question.connection, ids)
         files = files_of(question.connection, segments.file_id)
         for nth, mask in read_masks(originals, files, segments, question.filters.on_stale):
             rows, cols = mask.sum(axis=1), mask.sum(axis=0)
@@ -69,14 +68,15 @@ def _ends(
     entry_id : ndarray of int64, shape (n,)
     """
     found: list[tuple[Ints, npt.NDArray[np.bool_], Ints]] = []
-    for rows in question.outlines(with_ids=True) if len(spans) else ():
-        nth = np.searchsorted(spans.group, rows[:, 0], sorter=by_group)
+    for rows in question.file_by_file("file_id", "iid_id", "id") if len(spans) else ():
+        file_id, iid_id, ids = rows.T
+        nth = np.searchsorted(spans.group, iid_id, sorter=by_group)
         row = by_group[np.minimum(nth, len(spans) - 1)]
-        rank = order.rank[order.places_of(rows[:, 1])]
+        rank = order.rank[order.places_of(file_id)]
         end = np.stack([spans.first[row] == rank, spans.last[row] == rank], axis=1)
-        end &= (spans.group[row] == rows[:, 0])[:, None]
+        end &= (spans.group[row] == iid_id)[:, None]
         kept = end.any(axis=1)
-        found.append((row[kept], end[kept], rows[kept, 4]))
+        found.append((row[kept], end[kept], ids[kept]))
     if not found:
         return np.zeros(0, np.int64), np.zeros((0, 2), np.bool_), np.zeros(0, np.int64)
     row, end, entry_id = (np.concatenate(column) for column in zip(*found, strict=True))

@@ -186,7 +186,8 @@ class _Seen:
 
         Each has the file, the key, the individual, and the key of its first entry in the file.
         """
-        for file_id, key, iid in _whole_files(self._question.numbers("file_id", "key", "iid_id")):
+        for rows_of_files in self._question.file_by_file("file_id", "key", "iid_id"):
+            file_id, key, iid = rows_of_files.T
             # In their files, entries come in the order of their keys.
             order = np.lexsort((iid, file_id))
             opens = np.ones(len(order), np.bool_)
@@ -217,20 +218,6 @@ class _Seen:
         """The files in which individuals are first, and their lowest keys there."""
         first = self.first[iids]
         return self.pictures.file_id[first >> _KEY_BITS], first & ((1 << _KEY_BITS) - 1)
-
-
-def _whole_files(parts: Iterator[Ids]) -> Iterator[Ids]:
-    """Cut rows of entries, which come file by file, between files; as columns."""
-    waiting: list[Ids] = []
-    for part in parts:
-        # The last file may go on in the next part.
-        cut = int(np.argmax(part[:, 0] == part[-1, 0]))
-        if cut or (waiting and waiting[-1][-1, 0] != part[0, 0]):
-            yield np.concatenate([*waiting, part[:cut]]).T
-            waiting = []
-        waiting.append(part[cut:])
-    if waiting:
-        yield np.concatenate(waiting).T
 
 
 def _twice(connection: Connection, parts: Iterator[Ids]) -> Iterator[IdentityFault]:

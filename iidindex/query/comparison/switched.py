@@ -144,8 +144,7 @@ def _candidates(
     places = np.union1d(edges, edges + 1)
     file_ids = pictures.file_id[places]
     question = Question(connection, Originals(), filters.in_files(file_ids.tolist()))
-    parts = [np.empty((0, len(_COLUMNS)), np.int64), *question.numbers(*_COLUMNS)]
-    table = np.concatenate(parts)
+    table = question.all_numbers(*_COLUMNS)
     by_id = np.argsort(file_ids)
     place = places[by_id[np.searchsorted(file_ids, table[:, 1], sorter=by_id)]]
     # Each entry is in a first picture, in a second one, or in both.

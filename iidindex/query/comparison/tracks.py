@@ -24,7 +24,7 @@ from iidindex.query.comparison.spans import Spans, united
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Ints
 from iidindex.query.question.asked import Filters
-from iidindex.query.question.asking import Question, boxes_of
+from iidindex.query.question.asking import Question, boxes_in
 from iidindex.rows import TRACK, TRACK_BY_METADATA
 
 Floats = npt.NDArray[np.float64]
@@ -222,9 +222,10 @@ def spans_of(question: Question, order: FileOrder) -> Spans:
     n = max(1, len(roots))
 
     def parts() -> Iterator[Spans]:
-        for rows in whole_files(question.outlines()):
-            place = order.places_of(rows[:, 1])
-            yield Spans.of_entries(rows[:, 0] * n + root[place], place, boxes_of(rows), rows[:, 3])
+        for rows in question.file_by_file("file_id", "iid_id", "box", "area"):
+            file_id, iid_id, box, area = rows.T
+            place = order.places_of(file_id)
+            yield Spans.of_entries(iid_id * n + root[place], place, boxes_in(box), area)
 
     of_roots = united(parts())
     if of_roots is None:
@@ -238,19 +239,6 @@ def spans_of(question: Question, order: FileOrder) -> Spans:
         gaps=of_roots.last - of_roots.first + 1 - of_roots.files,
     )
     return Spans.united([complete])
-
-
-def whole_files(parts: Iterable[Ints]) -> Iterator[Ints]:
-    """Rows of outlines, put together so that no file is in two parts."""
-    waiting: Ints | None = None
-    for part in filter(len, parts):
-        rows = part if waiting is None else np.concatenate([waiting, part])
-        cut = int(np.argmax(rows[:, 1] == rows[-1, 1]))
-        waiting = rows[cut:]
-        if cut:
-            yield rows[:cut]
-    if waiting is not None:
-        yield waiting
 
 
 def _values(

@@ -17,6 +17,7 @@ from iidindex.catalog.dialect import Text
 from iidindex.catalog.lookup import numbers
 from iidindex.catalog.statement import Statement
 from iidindex.errors import QueryError
+from iidindex.masks.batching import portions
 from iidindex.model import IID, BBox, FileStamp
 from iidindex.processes import in_order
 from iidindex.query.pixels.originals import Originals
@@ -43,7 +44,8 @@ _SEGMENT = itemgetter(*range(10), 16)
 # which nothing else is kept.
 _ROWS = 1024
 _SEGMENTS = 8192
-_OUTLINES = 1 << 18
+# Entries of which some columns are read at once.
+_NUMBERS = 1 << 17
 # Values that SQLite takes in one statement.
 _PARAMETERS = 10_000
 
@@ -153,36 +155,44 @@ class Question:
             if left == 0:
                 return
 
-    def outlines(self, with_ids: bool = False) -> Iterator[Ints]:
-        """The hits, one file after the other, some at a time.
+    def file_by_file(self, *names: str) -> Iterator[Ints]:
+        """Columns of ``entries`` of the hits, some files at a time, each of them whole.
+
+        Parameters
+        ----------
+        *names : str
+            The first is ``file_id``. ``box`` is the box as one number, which `boxes_in` reads.
 
         Yields
         ------
-        ndarray of int64, shape (n, 5) or (n, 4)
-            Rows of ``OUTLINE_COLUMNS``, with or without the ids; `boxes_of` tells their boxes.
+        ndarray of int64, shape (n, number of names)
+            In the order of ids.
         """
-        width = len(sql.OUTLINE_COLUMNS) - (not with_ids)
         if self._looked_at:
-            for found in self.segments():
-                rows = sql.outlines_of().run(self.connection, {"ids": found.id})
-                yield _integers(rows, len(sql.OUTLINE_COLUMNS))[:, :width]
-            return
-        statement = sql.outlines(self._shape, self.plan.way, with_ids)
-        with closing(statement.run(self.connection, self._values)) as rows:
-            while len(part := _integers(islice(rows, _OUTLINES), width)):
-                yield part
+            yield from _whole_files(self._numbers_looked_at(names))
+        elif self.plan.way in (Way.SCAN, Way.FILES) and not self._shape.has_limit:
+            yield from self._numbers_of_files(names)
+        else:
+            statement = sql.numbers(self._shape, self.plan.way, names)
+            with closing(statement.run(self.connection, self._values)) as rows:
+                yield from _whole_files(_integers(rows, len(names)))
 
-    def numbers(self, *names: str) -> Iterator[Ints]:
-        """Columns of ``entries`` of the hits, in the order of ids, some rows at a time.
+    def _numbers_looked_at(self, names: tuple[str, ...]) -> Iterator[Ints]:
+        for found in self.segments():
+            rows = sql.numbers_of(names).run(self.connection, {"ids": found.id})
+            yield from _integers(rows, len(names))
 
-        Only where no pixel has to be looked at.
-        """
-        assert not self._looked_at
-        statement = sql.numbers(self._shape, self.plan.way, names)
-        with closing(statement.parts(self.connection, self._values, _SEGMENTS)) as parts:
-            for rows in parts:
-                flat = np.fromiter(chain.from_iterable(rows), np.int64, len(names) * len(rows))
-                yield flat.reshape(-1, len(names))
+    def _numbers_of_files(self, names: tuple[str, ...]) -> Iterator[Ints]:
+        """Where files lead to the hits, or there is nothing better than to look at all entries."""
+        fitting = sql.ranges_of_files(self._shape)
+        files = fitting.integers(self.connection, self._values, 3)
+        statement = sql.numbers_of_files(self._shape, names)
+        for some in portions(files[:, 1], _NUMBERS):
+            file_id, _, first = files[some].T
+            values = {**self._values, "file_ids": file_id}
+            rows = statement.integers(self.connection, values, len(names))
+            if len(rows):
+                yield _in_order_of(rows, file_id, first)
 
     def all_segments(self) -> Segments:
         """The hits as columns, in the order of ids, all at once."""
@@ -220,15 +230,43 @@ class Question:
         return "\n".join([str(self.plan), "", text, "", *(f"plan: {step}" for step in plan)])
 
 
-def boxes_of(outlines: Ints) -> Ints:
-    """The boxes in rows of ``OUTLINE_COLUMNS``: int64, shape (n, 4)."""
+def boxes_in(column: Ints) -> Ints:
+    """The boxes that are told as numbers: int64, shape (n, 4)."""
     shifts = np.array([48, 32, 16, 0])
-    boxes: Ints = (outlines[:, 2, None] >> shifts) & 0xFFFF
+    boxes: Ints = (column[:, np.newaxis] >> shifts) & 0xFFFF
     return boxes
 
 
-def _integers(rows: Iterable[Row], width: int) -> Ints:
-    return np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, width)
+def _integers(rows: Iterable[Row], width: int) -> Iterator[Ints]:
+    """Rows of integers as arrays, some at a time."""
+    left = iter(rows)
+    while len(part := np.fromiter(chain.from_iterable(islice(left, _NUMBERS)), np.int64)):
+        yield part.reshape(-1, width)
+
+
+def _in_order_of(rows: Ints, file_id: Ints, first: Ints) -> Ints:
+    """Rows that begin with their file's id, by the first entries of files."""
+    begins = np.flatnonzero(np.diff(rows[:, 0], prepend=-1))
+    by_id = np.argsort(file_id)
+    at = first[by_id[np.searchsorted(file_id, rows[begins, 0], sorter=by_id)]]
+    # As a rule it is so: files have ids as they were read, and so have their entries.
+    if (at[1:] > at[:-1]).all():
+        return rows
+    return rows[np.argsort(np.repeat(at, np.diff(begins, append=len(rows))), kind="stable")]
+
+
+def _whole_files(parts: Iterable[Ints]) -> Iterator[Ints]:
+    """Cut rows, which come file by file and begin with its id, between files."""
+    waiting: list[Ints] = []
+    for part in parts:
+        # The last file may go on in the next part.
+        cut = int(np.argmax(part[:, 0] == part[-1, 0]))
+        if cut or (waiting and waiting[-1][-1, 0] != part[0, 0]):
+            yield np.concatenate([*waiting, part[:cut]])
+            waiting = []
+        waiting.append(part[cut:])
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 def segments_with(connection: Connection, ids: Ints) -> Segments:

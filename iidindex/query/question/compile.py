@@ -90,8 +90,8 @@ def _box_in_one() -> ColumnElement[Any]:
     return first
 
 
-# What is asked of many entries at once, of which nothing else is told; the last only if needed.
-OUTLINE_COLUMNS = (entries.c.iid_id, entries.c.file_id, _box_in_one(), entries.c.area, entries.c.id)
+# The name of that number among columns.
+BOX = "box"
 
 # Statements that are kept, of each kind: some 6 KiB each, and 150 KiB with two thousand values.
 _STATEMENTS = 256
@@ -153,33 +153,37 @@ def segments(shape: Shape, way: Way) -> Select[Any]:
 
 
 @_kept
-def outlines(shape: Shape, way: Way, with_ids: bool) -> Select[Any]:
-    """Select the columns of ``OUTLINE_COLUMNS``, one file after the other."""
-    columns = OUTLINE_COLUMNS if with_ids else OUTLINE_COLUMNS[:-1]
-    statement = _joined(columns, shape, way)
-    # From files to their entries, it is so by itself, and to sort them would take longer.
-    return statement if way is Way.FILES else statement.order_by(entries.c.id)
-
-
-@_kept
-def outlines_of() -> Select[Any]:
-    """Select the columns of ``OUTLINE_COLUMNS`` of the entries with the ``ids``."""
-    statement = select(*OUTLINE_COLUMNS).where(is_among(entries.c.id, "ids"))
-    return statement.order_by(entries.c.id)
-
-
-@_kept
-def segments_of() -> Select[Any]:
-    """Select the columns of ``SEGMENT_COLUMNS`` of the entries with the ``ids``, in their order."""
-    statement = select(*SEGMENT_COLUMNS).where(is_among(entries.c.id, "ids"))
-    return statement.order_by(entries.c.id)
-
-
-@_kept
 def numbers(shape: Shape, way: Way, names: tuple[str, ...]) -> Select[Any]:
     """Select columns of ``entries``, in the order of ids."""
-    columns = tuple(entries.c[name] for name in names)
-    return _limited(_joined(columns, shape, way).order_by(entries.c.id), shape)
+    return _limited(_joined(_integers(names), shape, way).order_by(entries.c.id), shape)
+
+
+@_kept
+def numbers_of(names: tuple[str, ...]) -> Select[Any]:
+    """Select columns of ``entries`` of those with the ``ids``, in their order."""
+    chosen = is_among(entries.c.id, "ids")
+    return select(*_integers(names)).where(chosen).order_by(entries.c.id)
+
+
+@_kept
+def numbers_of_files(shape: Shape, names: tuple[str, ...]) -> Select[Any]:
+    """Select columns of ``entries`` of files with the ``file_ids``, known to fit.
+
+    One file comes after the other; to sort the entries would take as long again.
+    """
+    return _joined(_integers(names), shape.of_known_files(), Way.FILES)
+
+
+@_kept
+def ranges_of_files(shape: Shape) -> Select[Any]:
+    """Select the ids of files that fit, their numbers of entries, and the first ids of these."""
+    columns = (files.c.id, files.c.n_entries, files.c.first_entry_id)
+    fitting = and_(*of_files(shape), files.c.n_entries > literal_column("0"))
+    return select(*columns).where(fitting).order_by(files.c.first_entry_id)
+
+
+def _integers(names: tuple[str, ...]) -> tuple[ColumnElement[Any], ...]:
+    return tuple(_box_in_one() if name == BOX else entries.c[name] for name in names)
 
 
 @_kept

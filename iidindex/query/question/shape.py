@@ -53,6 +53,11 @@ class Shape(NamedTuple):
         """The filters that ask of a table: ``files``, ``iids``, ``groups`` or ``entries``."""
         return [one for one in self.filters if FILTERS[one[0]].asks_of == table]
 
+    def of_known_files(self) -> Shape:
+        """The same of files that are named by their ids, of which nothing else is asked."""
+        others = tuple(one for one in self.filters if FILTERS[one[0]].asks_of != "files")
+        return self._replace(filters=others, has_files=True, stored=None)
+
     @property
     def asks_of_iids(self) -> bool:
         """Whether anything is asked of IIDs."""
