@@ -30,7 +30,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks import agreement, codec, cold, ingest, overlaps, places, questions
+from benchmarks import agreement, codec, cold, ingest, overlaps, places, questions, tracks
 from benchmarks.peers import works as peers
 from benchmarks.results import machine
 from benchmarks.runner import Contender, Contest, Scale, Times, Work, measure, ratio
@@ -42,6 +42,7 @@ _CHOSEN: tuple[tuple[Callable[[Path, Scale], Sequence[Work | Contest]], tuple[st
     (codec.works, ("open", "one after the other", "fetch everything, decode 200 mixed", "add")),
     (overlaps.works, ("overlap graph of 500 mixed", "overlap graph of 100")),
     (agreement.works, ("agreement over 400 pictures of 10 masks",)),
+    (tracks.works, ("tracks of 50,000 entries",)),
     (ingest.works, ("scan", "ingest")),
     (questions.works, ("entries", "boxes that meet", "the masks", "count boxes in a square of 3")),
     (places.works, (*places.PROMISES,)),

@@ -69,7 +69,7 @@ def _following(
             ),
         ],
         theirs=Contender.of(f"pandas {pd.__version__} groupby of a ready data frame", theirs),
-        promise=Promise.slower(5) if is_promised else None,
+        promise=Promise.slower(3.5) if is_promised else None,
         repeats=scale.of(5, 5),
         check=check,
         reason=(
