@@ -70,6 +70,7 @@ CHAPTERS = {
         "exchange.importing.import_archive",
         "exchange.import_report.ImportReport",
         "exchange.export_report.ExportReport",
+        "pages.page_report.PageReport",
         "formats.read",
         "formats.annotation.Picture",
         "formats.annotation.Annotation",

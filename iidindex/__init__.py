@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from iidindex.index import Index, open  # noqa: A004
     from iidindex.ingestion.report import IngestReport
     from iidindex.model import IID, BBox, BufLoc, FileStamp
+    from iidindex.pages.page_report import PageReport
     from iidindex.pictures.drawing import Drawing
     from iidindex.query.answers.entry import Entry
     from iidindex.query.answers.records import Records
@@ -82,6 +83,7 @@ __all__ = [
     "LabelPlanes",
     "Link",
     "Overlap",
+    "PageReport",
     "QueryError",
     "Records",
     "Related",
@@ -112,6 +114,7 @@ _HOMES = {
     "Entry": "iidindex.query.answers.entry",
     "Heat": "iidindex.query.heat.coverage",
     "ExportReport": "iidindex.exchange.export_report",
+    "PageReport": "iidindex.pages.page_report",
     "ImportReport": "iidindex.exchange.import_report",
     "import_archive": "iidindex.exchange.importing",
     "IIDFile": "iidindex.files.iidfile",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from iidindex.exchange.answers_out import Entries
 from iidindex.index.opened import Opened
@@ -11,6 +13,7 @@ from iidindex.query.holdings.named_file import NamedFile, named_file
 
 if TYPE_CHECKING:
     from iidindex.exchange.packed_masks import PackedMasks
+    from iidindex.pages.page_report import PageReport
     from iidindex.pictures.drawing import Drawing
     from iidindex.query.pixels.picture_places import PicturePlaces
 
@@ -143,3 +146,54 @@ class Viewing(Opened):
 
         window = None if box is None else BBox.of(box, "box")
         return plain_picture(self._catalog, file, places, window, size)
+
+    def page(
+        self,
+        out: str | os.PathLike[str],
+        entries: Entries | None = None,
+        *,
+        pictures: Iterable[str] = (),
+        size: int = 1600,
+        dry_run: bool = False,
+        progress: Callable[[Any], object] | None = None,
+    ) -> PageReport:
+        """Write a static page to share: pictures under their masks, and individuals.
+
+        It needs no server and no script. What could not be read is said in its place.
+
+        Parameters
+        ----------
+        out : path-like
+            The directory to write. One that holds a page written before is replaced when the
+            new one is whole. If nothing is found, nothing is written.
+        entries : Entries, optional
+            What to show: ``index.entries.where(...)``; all without this. Its order is left aside.
+        pictures : iterable of str
+            Directories beside the roots in which pictures may lie that metadata name.
+        size : int
+            Pixels along the longer side of a picture at the most, 1 … 4096.
+        dry_run : bool
+            Write nothing, and count what would be written. Masks are not read for it.
+        progress : callable, optional
+            Called with something that has ``files`` and ``total`` and prints as a line of text.
+
+        Returns
+        -------
+        PageReport
+            ``files entries individuals unread seconds``.
+
+        Raises
+        ------
+        ExchangeError
+            If `out` is a file, or holds anything that is not of a page.
+        QueryError
+            If an argument has not its form.
+        SourceError
+            If the disk refuses.
+        """
+        from iidindex.pages.static_page import write_page
+
+        question = self.entries if entries is None else entries
+        return write_page(
+            question, self._catalog, self._originals, out, pictures, size, dry_run, progress
+        )

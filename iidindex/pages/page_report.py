@@ -1,0 +1,25 @@
+"""What writing a page did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class PageReport:
+    """What writing a page did.
+
+    Attributes
+    ----------
+    files, entries, individuals : int
+        That the page shows.
+    unread : int
+        Files whose masks could not be read; the page says so in their place.
+    seconds : float
+    """
+
+    files: int = 0
+    entries: int = 0
+    individuals: int = 0
+    unread: int = 0
+    seconds: float = 0.0
