@@ -13,10 +13,11 @@ from conftest import write_garden
 from iidindex.cli.main import VERBS, cli, run
 
 # Verbs that write where they are told to, and nowhere else.
-WRITES_WHAT_IS_NAMED = {"graph", "mask", "render", "sheet", "heat", "import", "export"}
+WRITES_WHAT_IS_NAMED = {"graph", "mask", "render", "sheet", "heat", "import", "export", "page"}
 CHANGES = {"ingest", "relocate", "prune", "migrate", "optimize", "overlaps", "demo"} | {
     "import",
     "export",
+    "page",
 }
 
 

@@ -98,6 +98,7 @@ SQL = ["sql", "SELECT path, address_bytes AS who, area FROM found"]
 
 # Verbs that write something else, or what they are asked for.
 NO_ROWS = {
+    "page",
     "import",
     "export",
     "ingest",

@@ -193,7 +193,7 @@ class Viewing(Opened):
         """
         from iidindex.pages.static_page import write_page
 
-        question = self.entries if entries is None else entries
+        question = self._among(entries)
         return write_page(
             question, self._catalog, self._originals, out, pictures, size, dry_run, progress
         )

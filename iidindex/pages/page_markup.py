@@ -72,6 +72,10 @@ def name_of(value: bytes) -> str:
     text = as_text(value)
     if text is None:
         text = f"hex:{value.hex()}"
+    return _one_line(text)
+
+
+def _one_line(text: str) -> str:
     text = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text[: _LONGEST + 1])
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}…"
@@ -80,7 +84,7 @@ def name_of(value: bytes) -> str:
 
 def path_name(path: str) -> str:
     """The path of a file as HTML."""
-    return name_of(os.fsencode(path)) or "no name"
+    return _one_line(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
 def who(iid: IID) -> str:

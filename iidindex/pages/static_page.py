@@ -24,7 +24,6 @@ from iidindex.errors import (
     SourceNotFoundError,
     StaleFileError,
 )
-from iidindex.exchange.answers_out import Entries
 from iidindex.exchange.chosen import ChosenFile, chosen_files
 from iidindex.exchange.exporting import ExportProgress
 from iidindex.files.frame_size import size_of
@@ -51,6 +50,7 @@ from iidindex.pictures.images import Photo, photo_for
 from iidindex.pictures.plain_picture import places_of_pictures
 from iidindex.pictures.scene import Style, draw
 from iidindex.query.answers.entry import Entry, segments_of
+from iidindex.query.entries import Entries
 from iidindex.query.heat.coverage import check_size
 from iidindex.query.pixels.frames import Frame, image_of, largest
 from iidindex.query.pixels.originals import Originals
@@ -240,7 +240,9 @@ class _Page:
             row | {"start": begin}
             for row, begin in zip(_HEAD.rows(entries), start.tolist(), strict=True)
         ]
-        head = json.dumps({"frame": list(_size_of(file)), "masks": rows}).encode()
+        size = size_of(file.meta)
+        frame = None if size is None else list(size)
+        head = json.dumps({"frame": frame, "masks": rows}).encode()
         name = self._place(f"data/masks/{number}.bin")
         where = {entries[0].file_id: Original(entries[0].location, entries[0].stamp)}
         try:

@@ -316,6 +316,7 @@ def test_every_verb_is_tried_here(place):
         ["import", ESCAPE, "-o", where / "out"], ["import", root, "-o", where / "out"],
         ["export", "-o", where / "x.csv", "--to", "csv", "--address", ESCAPE],
         ["export", "-o", where / "x.json", "--to", "coco"],
+        ["page", "-o", where / "page"], ["page", "-o", root / ESCAPE, "--pictures", ESCAPE],
         ["serve", "--host", ESCAPE], ["serve", "--token", ESCAPE], ["serve", "--pictures", ESCAPE],
         ["sql", f"SELECT {ESCAPE}"], ["sql", "SELECT 1", "-p", ESCAPE],
         ["sql", "SELECT :a", "-p", f"a=hex:{ESCAPE}"], ["sql", "SELECT 1", "--fields", ESCAPE],
