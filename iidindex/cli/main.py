@@ -89,7 +89,10 @@ VERBS = {
     "sheet": ("picture_verbs", "Draw every appearance of an individual, tile by tile."),
     "heat": ("picture_verbs", "Draw where in the frame masks lie, over all files."),
     "serve": ("serve_verb", "Serve the index over HTTP, for the viewer and for programs."),
-    "page": ("page_verb", "Write a static page to share: pictures, masks, individuals."),
+    "page": (
+        "page_verb",
+        "Write a static page to share: pictures under their masks, and individuals.",
+    ),
     "completion": ("completion", "Write what makes bash, zsh or fish complete what you type."),
     "demo": ("demo", "Build a small archive of real pictures and take a tour of it."),
 }
