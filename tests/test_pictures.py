@@ -1,6 +1,7 @@
 """Pictures, pixel by pixel."""
 
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import iidindex
 from conftest import disk
 from iidindex import IID, QueryError, SourceError, SourceNotFoundError, StaleFileError
 from iidindex.cli.main import run
+from iidindex.query.pixels.image_files import as_rgb, value_range
 from iidindex.render.colors import BACKGROUND, color_of
 from pond import SIZE, inside, photograph, write
 
@@ -235,3 +237,25 @@ def test_metadata_that_name_no_picture(tmp_path):
         index.ingest(tmp_path)
         assert index.render("a.iid").images == ()
         assert index.sheet(b"x").images == ()
+
+
+def test_images_of_large_numbers_are_brought_to_colours_in_bands():
+    values = np.random.default_rng(5).normal(size=(2500, 2000)).astype(np.float32)
+    values[0, 0], values[-1, -1], values[7, 7], values[8, 8] = -9, 9, np.nan, np.inf
+    image = Image.fromarray(values)
+    tracemalloc.start()
+    try:
+        span = value_range(image)
+        colored = as_rgb(image, span)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert span == (-9, 9)
+    assert peak < values.nbytes
+    wide = np.clip(np.nan_to_num(values.astype(np.float64), nan=-9), -9, 9)
+    wanted = np.rint((wide + 9) * (255 / 18)).astype(np.uint8)
+    assert np.array_equal(np.asarray(colored), np.repeat(wanted[..., None], 3, axis=2))
+
+
+def test_nothing_finite_in_an_image():
+    assert value_range(Image.fromarray(np.full((3, 4), np.nan, np.float32))) == (0, 1)

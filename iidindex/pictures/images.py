@@ -62,7 +62,9 @@ class Photo:
         from PIL import Image
 
         try:
-            part = self._image.crop((box.minc, box.minr, box.maxc, box.maxr))
+            part = self._image
+            if box != BBox(0, 0, *self.size):
+                part = part.crop((box.minc, box.minr, box.maxc, box.maxr))
             colored = as_rgb(part, value_range(self._image))
             if colored.size != (width, height):
                 colored = colored.resize(

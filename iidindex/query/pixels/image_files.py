@@ -12,16 +12,32 @@ from iidindex.errors import SourceError, SourceNotFoundError
 from iidindex.time_limit import check_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from PIL import Image
+
+# Pixels that are worked on at a time: as numbers, they take many times what they do in a file.
+_TOGETHER = 1 << 18
 
 
 def value_range(image: Image.Image) -> tuple[float, float] | None:
     """Least and largest value of an image of more than 8 bits a pixel; None for others."""
     if not image.mode.startswith(("I", "F")):
         return None
-    values = np.asarray(image)
-    finite = values[np.isfinite(values)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    low, high = np.inf, -np.inf
+    for _, band in _bands(image):
+        values = np.asarray(band)
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    return (low, high) if low <= high else (0.0, 1.0)
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """An image from top to bottom, some rows at a time, and where each band begins."""
+    height = max(1, _TOGETHER // max(1, image.width))
+    for top in range(0, image.height, height):
+        yield top, image.crop((0, top, image.width, min(top + height, image.height)))
 
 
 def open_image(path: str, formats: tuple[str, ...] | None = None) -> Image.Image:
@@ -70,8 +86,11 @@ def as_rgb(part: Image.Image, span: tuple[float, float] | None) -> Image.Image:
     from PIL import Image
 
     if span is None:
-        return part.convert("RGB")
+        return part if part.mode == "RGB" else part.convert("RGB")
     low, high = span
-    values = np.nan_to_num(np.asarray(part).astype(np.float64), nan=low)
-    grey = (np.clip(values, low, high) - low) * (255 / max(high - low, 1e-300))
-    return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+    colored = Image.new("RGB", part.size)
+    for top, band in _bands(part):
+        values = np.nan_to_num(np.asarray(band).astype(np.float64), nan=low)
+        grey = (np.clip(values, low, high) - low) * (255 / max(high - low, 1e-300))
+        colored.paste(Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB"), (0, top))
+    return colored
