@@ -109,7 +109,7 @@ def pictures(draw):
     ]
 
 
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(pictures(), st.sampled_from([0.0, 0.2, 0.5, 1.0]), st.sampled_from([1, 8192]))
 def test_two_domains_as_plain_loops(tmp_path_factory, drawn, least, most):
     place = tmp_path_factory.mktemp("agreement")
@@ -284,6 +284,12 @@ def test_split_and_merged(ask, capsys):
     index = ask(
         split=[(b"a", whole, square()), *((b"b", box, half) for box in halves)],
         merged=[(b"b", whole, square()), *((b"a", box, half) for box in halves)],
+        # Each of the two lies in it with just half of its columns.
+        just=[
+            (b"a", whole, square()),
+            (b"b", (0, 6, 10, 14), np.ones((10, 8), bool)),
+            (b"b", (0, 8, 10, 12), np.ones((10, 4), bool)),
+        ],
         # Each of the two lies in it with four of its nine columns.
         neither=[
             (b"a", whole, square()),
@@ -294,9 +300,10 @@ def test_split_and_merged(ask, capsys):
     rows = {row.path_a: row for row in index.agreement("a", "b")}
     assert rows["split.iid"][2:8] == (1, 0, 1, 1, 0, 0.5)
     assert rows["merged.iid"][2:8] == (1, 1, 0, 0, 1, 0.5)
+    assert rows["just.iid"][2:8] == (0, 1, 2, 1, 0, None)
     assert rows["neither.iid"][2:8] == (0, 1, 2, 0, 0, None)
     code, listed, _ = shell(capsys, "agree", "a", "b", "--list", "split", "--fields", "path,key")
-    assert (code, listed) == (0, [{"path": "split.iid", "key": 0}])
+    assert (code, listed) == (0, [{"path": f"{name}.iid", "key": 0} for name in ("just", "split")])
     code, listed, _ = shell(
         capsys, "agree", "a", "b", "--list", "matched", "--fields", "path,b_key"
     )

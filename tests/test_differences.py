@@ -133,6 +133,7 @@ def two(tmp_path):
         "a": {"stays": (0, square), "moves": (10, hook), "grows": (30, hook), "goes": (50, hook)},
         "b": {
             "stays": (0, square),
+            # Farther down than to the right.
             "moves": (12, hook),
             "grows": (30, square),
             "comes": (60, hook),
@@ -140,7 +141,8 @@ def two(tmp_path):
     }.items():
         file = IIDFile()
         for address, (at, mask) in masks.items():
-            file.add(address.encode(), b"d", (at, at, at + 4, at + 4), mask)
+            left = at - (name == "b" and address == "moves")
+            file.add(address.encode(), b"d", (at, left, at + 4, left + 4), mask)
         (tmp_path / name).mkdir()
         file.save(tmp_path / name / "1.iid")
     with iidindex.open(tmp_path / "x.db", create=True) as index:
@@ -165,7 +167,7 @@ def test_what_names_a_survey(two, tmp_path, monkeypatch):
     ]:
         assert [(one.iid.address, one.change) for one in two.compare(a, b)] == wanted
     assert [one.change for one in two.compare("a", "a")] == ["same"] * 4
-    assert [one.iou for one in two.compare("a", "b")] == [0, 0, 15 / 16, 3 / 27, 1]
+    assert [one.iou for one in two.compare("a", "b")] == [0, 0, 15 / 16, 5 / 25, 1]
     jobs = two.compare("a", "b", jobs=2)
     assert list(jobs) == list(two.compare("a", "b"))
     among = two.compare("a", "b", two.entries.where(prefix=b"s"))

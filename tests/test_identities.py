@@ -116,7 +116,7 @@ archives = st.dictionaries(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(archives, st.sampled_from([0.0, 0.3]), st.sampled_from([3, 8192]))
 def test_faults_are_those_of_a_slow_search(tmp_path_factory, files, least, at_a_time):
     place = tmp_path_factory.mktemp("drawn")
