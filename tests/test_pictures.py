@@ -110,6 +110,15 @@ def test_images_that_do_not_fit(pond, tmp_path):
         pond.render("one/a.iid", image=tmp_path / "cut.png")
 
 
+def test_a_picture_of_another_size_is_not_decoded(pond, tmp_path):
+    Image.fromarray(photograph(99, 99)).save(tmp_path / "small.png")
+    data = (tmp_path / "small.png").read_bytes()
+    # Its head is whole, and what comes behind is not.
+    (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
+    with pytest.raises(QueryError, match=r"cut.png: has 99 x 99 .* tell 200 x 260"):
+        pond.render("one/a.iid", image=tmp_path / "cut.png")
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "I", "F"])
 def test_images_of_every_kind(tmp_path, pond, mode):
     grey = photograph()[..., 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from iidindex.errors import QueryError
@@ -22,8 +24,8 @@ class Photo:
     Parameters
     ----------
     path : str
-    formats : tuple of str, optional
-        Of Pillow, of which it has to be one.
+    formats, check
+        As of `open_image`.
 
     Raises
     ------
@@ -33,9 +35,14 @@ class Photo:
         If it is no image, or too large to be one that was meant.
     """
 
-    def __init__(self, path: str, formats: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        formats: tuple[str, ...] | None = None,
+        check: Callable[[tuple[int, int]], object] | None = None,
+    ) -> None:
         self.path = path
-        self._image = open_image(path, formats)
+        self._image = open_image(path, formats, check)
         width, height = self._image.size
         self.size = (height, width)
 
@@ -103,18 +110,18 @@ def photo_for(
     path = frame.image if image is None else image
     if path is None:
         return None
-    photo = Photo(path, formats)
-    height, width = photo.size
-    if frame.size is not None and frame.size != photo.size:
-        raise QueryError(
-            f"{path}: has {height} x {width} pixels (rows x columns), but the metadata of "
-            f"{frame.location} tell {frame.size[0]} x {frame.size[1]}; name the right image, "
-            "or draw without one"
-        )
-    if extent[0] > height or extent[1] > width:
-        raise QueryError(
-            f"{path}: has {height} x {width} pixels (rows x columns), but masks of "
-            f"{frame.location} reach to row {extent[0]}, column {extent[1]}; name the right "
-            "image, or draw without one"
-        )
-    return photo
+
+    def check(size: tuple[int, int]) -> None:
+        told = f"{path}: has {size[0]} x {size[1]} pixels (rows x columns), but"
+        if frame.size is not None and frame.size != size:
+            raise QueryError(
+                f"{told} the metadata of {frame.location} tell {frame.size[0]} x {frame.size[1]}; "
+                "name the right image, or draw without one"
+            )
+        if extent[0] > size[0] or extent[1] > size[1]:
+            raise QueryError(
+                f"{told} masks of {frame.location} reach to row {extent[0]}, column {extent[1]}; "
+                "name the right image, or draw without one"
+            )
+
+    return Photo(path, formats, check)

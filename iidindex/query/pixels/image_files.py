@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import stat
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from iidindex.errors import SourceError, SourceNotFoundError
+from iidindex.errors import QueryError, SourceError
+from iidindex.storage.local import cannot_be_opened
+from iidindex.system import positioned
 from iidindex.time_limit import check_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from PIL import Image
 
@@ -40,8 +43,19 @@ def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
         yield top, image.crop((0, top, image.width, min(top + height, image.height)))
 
 
-def open_image(path: str, formats: tuple[str, ...] | None = None) -> Image.Image:
+def open_image(
+    path: str,
+    formats: tuple[str, ...] | None = None,
+    check: Callable[[tuple[int, int]], object] | None = None,
+) -> Image.Image:
     """Open and decode an image file, of one of some formats of Pillow if they are named.
+
+    Parameters
+    ----------
+    path : str
+    formats : tuple of str, optional
+    check : callable, optional
+        Called with rows and columns before anything is decoded; may raise a `QueryError`.
 
     Raises
     ------
@@ -53,24 +67,36 @@ def open_image(path: str, formats: tuple[str, ...] | None = None) -> Image.Image
     from PIL import Image
 
     check_time()
-    if not os.path.exists(path):
-        raise SourceNotFoundError(f"{path}: there is no such file")
-    if not os.path.isfile(path):
-        raise SourceError(f"{path}: is not a regular file")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _opened(path) as file:
             # Pictures of a hundred million pixels are no rarity here; above twice the number
             # that Pillow warns of, it refuses them.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with open(path, "rb") as file:
-                image = Image.open(file, formats=formats)
-                if image.format == "EPS":  # Pillow would have Ghostscript run it
-                    raise ValueError("PostScript is a program")
-                image.load()
-                return image
+            image = Image.open(file, formats=formats)
+            if image.format == "EPS":  # Pillow would have Ghostscript run it
+                raise ValueError("PostScript is a program")
+            if check is not None:
+                check((image.height, image.width))
+            image.load()
+            return image
+    except (QueryError, SourceError):
+        raise
     # A decoder that is given nonsense may raise anything.
     except Exception as error:
         raise unreadable(path, error) from error
+
+
+def _opened(path: str) -> BinaryIO:
+    """Open a regular file, without waiting for the writer of a named pipe."""
+    try:
+        fd, status = positioned.open_to_read(path)
+    except (OSError, ValueError) as error:
+        raise cannot_be_opened(path, error) from None
+    if not stat.S_ISREG(status.st_mode):
+        if fd >= 0:
+            os.close(fd)
+        raise SourceError(f"{path}: is not a regular file")
+    return os.fdopen(fd, "rb")
 
 
 def unreadable(path: str, error: Exception) -> SourceError:
