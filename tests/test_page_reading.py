@@ -116,3 +116,13 @@ def test_where_nothing_more_can_be_attached(index):
         finally:
             driver.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, before)
         assert read_rows(connection, rows, (), 1).tolist() == [[1], [3]]
+
+
+def test_many_rows_leave_no_pages_for_the_few_that_come_next(index):
+    counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000)"
+    many = f"{counting} SELECT i FROM n"
+    with index._catalog.reading() as connection:
+        driver = connection.connection.driver_connection
+        assert len(read_rows(connection, many, (), 1)) == 200_000
+        assert len(driver.serialize(name=page_reading._SCHEMA)) <= 3 << 16
+        assert read_rows(connection, "SELECT 5", (), 1).tolist() == [[5]]

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from numpy.lib.stride_tricks import as_strided
 from sqlalchemy import Connection
 
-from iidindex.catalog.sqlite.attached import attach_empty
+from iidindex.catalog.sqlite.attached import attach_empty, shrink
 
 Ints = npt.NDArray[np.int64]
 Cells = npt.NDArray[np.uint8]
@@ -70,6 +70,8 @@ def read_rows(
             pages = driver.serialize(name=_SCHEMA)
         finally:
             driver.execute(f"DROP TABLE {_SCHEMA}.found")
+            # Or else the next rows, if they are few, would come among as many pages.
+            shrink(driver, _SCHEMA)
     return _rows(np.frombuffer(pages, np.uint8), root, width)
 
 
