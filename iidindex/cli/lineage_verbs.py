@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import click
 
+from iidindex.cli.checking import checked
 from iidindex.cli.completion import ADDRESS, DOMAIN
 from iidindex.cli.iidtext import address_and_domain
 from iidindex.cli.questions import Answer, Answered, Question, question
 from iidindex.cli.terminal import printable
-from iidindex.errors import QueryError
 from iidindex.index import Index
 from iidindex.model import IID
 from iidindex.query.linkage.lineage import Relatives
 from iidindex.query.linkage.parents import PARENTS, names_in_key
 from iidindex.rows import RELATIVE
-
-
-def _read_key(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    try:
-        names_in_key(value)
-    except QueryError as error:
-        raise click.BadParameter(str(error), ctx, param) from None
-    return value
-
 
 _domain = click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
 _depth = click.option("--depth", type=click.IntRange(min=1), help="At most so many generations.")
@@ -31,7 +22,7 @@ meta_key_option = click.option(
     default=PARENTS,
     show_default=True,
     metavar="NAME",
-    callback=_read_key,
+    callback=checked(names_in_key),
     help="Where the metadata of files map children to parents; a dot leads deeper.",
 )
 

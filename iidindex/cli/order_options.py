@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import click
 
+from iidindex.cli.checking import checked
 from iidindex.cli.filter_options import F
-from iidindex.errors import QueryError
 from iidindex.metadata_names import META
 from iidindex.query.comparison.file_order import PATH, names_of
 
@@ -46,19 +46,11 @@ def named_order(known: Sequence[str]) -> Callable[[F], F]:
 
 def files_ordered_by(text: str) -> Callable[[F], F]:
     """Give a verb ``--by``: in which order files follow each other, and what that is for."""
-
-    def check(ctx: click.Context, param: click.Parameter, value: str) -> str:
-        try:
-            names_of(value)
-        except QueryError as error:
-            raise click.BadParameter(str(error), ctx, param) from None
-        return value
-
     return click.option(
         "--by",
         default=PATH,
         show_default=True,
         metavar=f"{PATH}|{META}NAME",
-        callback=check,
+        callback=checked(names_of),
         help=text,
     )

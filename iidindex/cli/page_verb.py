@@ -10,6 +10,7 @@ from iidindex.cli.bar import Bar
 from iidindex.cli.filter_options import limit_option, narrowed, selection_options
 from iidindex.cli.hint import hint, hint_excluded
 from iidindex.cli.opening import open_to_ask
+from iidindex.cli.places_option import pictures_option
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, SOME_FAILED, printable
 from iidindex.plural import counted
 
@@ -23,13 +24,7 @@ from iidindex.plural import counted
     metavar="DIR",
     help="The directory to write; one that holds a page written before is replaced.",
 )
-@click.option(
-    "--pictures",
-    multiple=True,
-    type=click.Path(exists=True, file_okay=False),
-    metavar="DIR",
-    help="A directory beside the roots in which pictures may lie. Repeated: several.",
-)
+@pictures_option
 @click.option(
     "--size",
     type=click.IntRange(1, 4096),

@@ -7,6 +7,7 @@ import re
 
 import click
 
+from iidindex.cli.places_option import pictures_option
 from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE
 from iidindex.cli.waiting import Waiting
@@ -37,13 +38,7 @@ def _check_token(ctx: click.Context, param: click.Parameter, value: str | None) 
     help="What whoever asks has to know; also the variable IIDINDEX_TOKEN. A random one by "
     "default.",
 )
-@click.option(
-    "--pictures",
-    multiple=True,
-    type=click.Path(exists=True, file_okay=False),
-    metavar="DIR",
-    help="A directory beside the roots in which pictures may lie. Repeated: several.",
-)
+@pictures_option
 @click.pass_obj
 def serve(db: str, /, host: str, port: int, token: str | None, pictures: tuple[str, ...]) -> int:
     """Serve the index over HTTP, for the viewer and for programs.

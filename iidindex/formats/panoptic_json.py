@@ -11,8 +11,6 @@ from iidindex.formats.reading import SourceFiles, byte_range, suffix
 SEGMENTS = "segments_info"
 # Records of pictures stand before the annotations, and may be longer than what a peek sees.
 _N_LOOKS = 16
-# Other programs write a file a picture.
-_N_FILES = 20
 _LOOK = 1 << 15
 
 

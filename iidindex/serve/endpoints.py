@@ -352,5 +352,3 @@ OTHERS = (
         media="image/png",
     ),
 )
-
-ENDPOINTS = {one.name: one for one in (*LISTS, *OTHERS)}

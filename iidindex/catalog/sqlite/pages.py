@@ -27,8 +27,6 @@ _LEAF_HEAD, _INTERIOR_HEAD = 8, 12
 _ROOT = 2  # page 1 holds the schema
 # Leaves of an image: few enough that one page can point to all, some of them not full.
 _MOST_LEAVES = (_PAGE - _INTERIOR_HEAD) // (2 + 4 + 9) - 16
-# Rows of an image, which is some fifty megabytes then.
-_MOST_ROWS = 1 << 21
 # Bytes of an integer in a record, by the type that its header states; types 8 and 9 are the
 # numbers 0 and 1 themselves.
 _WIDTHS = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}

@@ -285,7 +285,7 @@ def agreement(
     if a is not None and b is not None:
         named = [domain_of(one) for one in (a, b)]
         if named[0] == named[1] and paths is None:
-            raise QueryError(f"both domains are {named[0]!r}; name two")
+            raise QueryError("both domains are the same; name two, or files of two sides")
         sides = [filters.where(domain=one) for one in named]
     return Agreement(
         Asked(

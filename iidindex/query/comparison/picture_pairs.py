@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,11 +124,11 @@ def paired_files(
     QueryError
         If two files of one side would be paired with the same one.
     """
-    (keys_a, a), (keys_b, b) = (_side(connection, filters, path, pair) for path in paths)
-    of_b = [b[key].id if key in b else NO_FILE for key in keys_a]
-    alone = [b[key].id for key in keys_b if key not in a]
+    a, b = (_side(connection, filters, path, pair) for path in paths)
+    of_b = [b[key].id if key in b else NO_FILE for key in a]
+    alone = [b[key].id for key in b if key not in a]
     return Pictures(
-        np.array([*(a[key].id for key in keys_a), *(NO_FILE for _ in alone)], np.int64),
+        np.array([*(a[key].id for key in a), *(NO_FILE for _ in alone)], np.int64),
         np.array([*of_b, *alone], np.int64),
     )
 
@@ -148,20 +148,41 @@ def unpaired_names(
     tuple of str, optional
         What the first file of each side is paired by; None, if any are paired, or a side is empty.
     """
-    (keys_a, a), (keys_b, b) = (_side(connection, filters, path, pair) for path in paths)
-    if not a or not b or not a.keys().isdisjoint(b):
+    seen: tuple[dict[object, None], dict[object, None]] = {}, {}
+    # By turns, as a rule the first ones are paired.
+    for both in zip_longest(*(_keyed(connection, filters, path, pair) for path in paths)):
+        for place, keyed in enumerate(both):
+            if keyed is not None:
+                seen[place][keyed[0]] = None
+                if keyed[0] in seen[1 - place]:
+                    return None
+    firsts = [next(iter(keys), None) for keys in seen]
+    if None in firsts:
         return None
     one, other = (
         key if isinstance(key, str) else f"nothing, as of {key[1]}"  # type: ignore[index]
-        for key in (keys_a[0], keys_b[0])
+        for key in firsts
     )
     return one, other
 
 
-def _side(
+def _side(connection: Connection, filters: Filters, path: str, pair: str) -> dict[object, _File]:
+    """The files of one side, in order, by what each is paired by."""
+    found: dict[object, _File] = {}
+    for key, file in _keyed(connection, filters, path, pair):
+        if key in found:
+            raise QueryError(
+                f"{found[key].location} and {file.location} are both of one picture, paired by "
+                f"{pair}: {key!r:.200}; narrow {path!r} down, or pair them by something else"
+            )
+        found[key] = file._replace(meta=None)
+    return found
+
+
+def _keyed(
     connection: Connection, filters: Filters, path: str, pair: str
-) -> tuple[list[object], dict[object, _File]]:
-    """The keys of the files of one side, in order, and the file of each."""
+) -> Iterator[tuple[object, _File]]:
+    """The files of one side, in order, and what each is paired by."""
     root = path.rstrip("/")
     if _is_root(connection, root):
         asked, fixed = filters.where(root=root), _Fixed("", "", False)
@@ -174,16 +195,8 @@ def _side(
         key_of = partial(_said, names)
     else:
         key_of = partial(_between if pair == PATH else _stem, fixed)
-    found: dict[object, _File] = {}
     for file in _listed(connection, asked, with_meta=names is not None):
-        key = key_of(file)
-        if key in found:
-            raise QueryError(
-                f"{found[key].location} and {file.location} are both of one picture, paired by "
-                f"{pair}: {key!r:.200}; narrow {path!r} down, or pair them by something else"
-            )
-        found[key] = file._replace(meta=None)
-    return list(found), found
+        yield key_of(file), file
 
 
 def _is_root(connection: Connection, name: str) -> bool:
