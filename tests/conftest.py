@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
+import annotators
 import build
 import iidindex
 from blobs import write_blobs
@@ -143,6 +144,25 @@ def call(tmp_path, archive, capsys, monkeypatch):
 
     assert called("ingest", archive)[0] == 0
     return called
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """Write files and ask an index of them."""
+    monkeypatch.chdir(tmp_path)
+    opened = []
+
+    def asked(**files):
+        for name, masks in files.items():
+            annotators.write(tmp_path / "archive" / f"{name.replace('__', '/')}.iid", masks)
+        index = iidindex.open(tmp_path / "iidindex.db", create=True)
+        opened.append(index)
+        index.ingest(tmp_path / "archive")
+        return index
+
+    yield asked
+    for index in opened:
+        index.close()
 
 
 @pytest.fixture

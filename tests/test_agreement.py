@@ -1,6 +1,5 @@
 """How well two sides agree on the same pictures, against plain loops and pycocotools."""
 
-import json
 import math
 
 import numpy as np
@@ -10,28 +9,14 @@ from hypothesis import strategies as st
 
 import brute
 import iidindex
-from iidindex import IIDFile, QueryError, SourceError, StaleFileError
+from annotators import pair_up, shell, square, write
+from iidindex import QueryError, SourceError, StaleFileError
 from iidindex.cli.main import run
 from iidindex.masks.matching import matched
 from iidindex.query.overlaps import between
-from iidindex.render.colors import AGREED, BACKGROUND, ONLY_A, ONLY_B
 from strategies import placed_masks
 
 GROUPS = (None, "cell", "nucleus")
-
-
-def square(size=10):
-    return np.ones((size, size), bool)
-
-
-def write(path, masks, **meta):
-    """A file of masks: ``(domain, bbox, mask, *groups)``."""
-    file = IIDFile()
-    file.meta.data = meta
-    for number, (domain, bbox, mask, *groups) in enumerate(masks):
-        file.add(b"%d" % number, domain, bbox, mask, [one for one in groups if one])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file.save(path)
 
 
 # ------------------------------------------------------------------ the slow truth
@@ -253,31 +238,6 @@ def test_as_pycocotools(tmp_path):
 # ------------------------------------------------------------------ by hand
 
 
-@pytest.fixture
-def ask(tmp_path, monkeypatch):
-    """Write files and ask an index of them."""
-    monkeypatch.chdir(tmp_path)
-    opened = []
-
-    def asked(**files):
-        for name, masks in files.items():
-            write(tmp_path / "archive" / f"{name.replace('__', '/')}.iid", masks)
-        index = iidindex.open(tmp_path / "iidindex.db", create=True)
-        opened.append(index)
-        index.ingest(tmp_path / "archive")
-        return index
-
-    yield asked
-    for index in opened:
-        index.close()
-
-
-def shell(capsys, *words):
-    code = run([*words, *(["--format", "json"] if "--format" not in words else [])])
-    out, err = capsys.readouterr()
-    return code, json.loads(out) if out.startswith("[") else out, err
-
-
 def test_split_and_merged(ask, capsys):
     whole, halves = (0, 0, 10, 10), [(0, 0, 10, 5), (0, 5, 10, 10)]
     half = np.ones((10, 5), bool)
@@ -365,109 +325,6 @@ def test_worst_pictures_first(ask, capsys):
     assert index.agreement("a", "b", limit=1).total().pictures == 4
     groups = index.agreement("a", "b").by_group(order_by="-matched", limit=1)
     assert [(row.group, row.pictures) for row in groups] == [(None, 3)]
-
-
-# ------------------------------------------------------------------ two files of one picture
-
-
-def pair_up(ask, *names):
-    box = (0, 0, 10, 10)
-    return ask(**{name: [(b"d", box, square())] for name in names})
-
-
-@pytest.mark.parametrize(
-    ("names", "paths", "pair", "expected"),
-    [
-        (
-            ("a__1", "a__2", "b__2", "b__3"),
-            ("a/*", "b/*"),
-            "path",
-            [("a/1.iid", None), ("a/2.iid", "b/2.iid"), (None, "b/3.iid")],
-        ),
-        (("a__x__1", "b__x__1"), ("a/", "b/*.iid"), "path", [("a/x/1.iid", "b/x/1.iid")]),
-        (("x_anna", "x_ben"), ("*_anna.iid", "*_ben.iid"), "path", [("x_anna.iid", "x_ben.iid")]),
-        (("u__anna", "u__ben"), ("*/anna.iid", "*/ben.iid"), "path", [("u/anna.iid", "u/ben.iid")]),
-        (
-            ("a__p__1", "b__q__r__1"),
-            ("a/*", "b/*"),
-            "stem",
-            [("a/p/1.iid", "b/q/r/1.iid")],
-        ),
-        (
-            ("a__p__1_gt", "b__1"),
-            ("a/*_gt.iid", "b/*"),
-            "stem",
-            [("a/p/1_gt.iid", "b/1.iid")],
-        ),
-        (("one", "two"), ("one.iid", "two.iid"), "path", [("one.iid", "two.iid")]),
-    ],
-)
-def test_pairs_of_files(ask, names, paths, pair, expected):
-    index = pair_up(ask, *names)
-    found = index.agreement(paths=paths, pair=pair)
-    assert [row[:2] for row in found] == expected
-    assert found.total().matched == sum(None not in row for row in expected)
-    assert found.total().only_a == sum(row[1] is None for row in expected)
-    assert found.total().only_b == sum(row[0] is None for row in expected)
-
-
-def test_pairs_by_metadata(tmp_path):
-    box = (0, 0, 10, 10)
-    for name, meta in {
-        "a/1": {"photo": {"id": 7}},
-        "a/2": {"photo": {"id": "7"}},
-        "a/3": {},
-        "b/x": {"photo": {"id": 7.0}},
-        "b/y": {"photo": None},
-    }.items():
-        write(tmp_path / "archive" / f"{name}.iid", [(b"d", box, square())], **meta)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
-        index.ingest(tmp_path / "archive")
-        found = index.agreement(paths=("a/", "b/"), pair="meta.photo.id")
-        assert [row[:2] for row in found] == [
-            ("a/1.iid", "b/x.iid"),
-            ("a/2.iid", None),
-            ("a/3.iid", None),
-            (None, "b/y.iid"),
-        ]
-
-
-def test_roots_and_places_on_the_disk(tmp_path):
-    box = (0, 0, 10, 10)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
-        for root in ("anna", "ben"):
-            write(tmp_path / root / "1.iid", [(b"d", box, square())])
-            index.ingest(tmp_path / root)
-        for paths in (
-            ("anna", "ben"),
-            (f"{tmp_path}/anna/", f"{tmp_path}/ben/"),
-            (f"{tmp_path}/anna/*", "ben"),
-        ):
-            (row,) = index.agreement(paths=paths)
-            assert (row.path_a, row.path_b, row.matched) == ("1.iid", "1.iid", 1)
-            assert (row.location_a, row.location_b) == (
-                f"{tmp_path}/anna/1.iid",
-                f"{tmp_path}/ben/1.iid",
-            )
-
-
-def test_two_files_of_one_picture_are_refused(ask, capsys):
-    index = pair_up(ask, "a__p__1", "a__q__1", "b__1")
-    with pytest.raises(QueryError, match=r"a/p/1\.iid and .*a/q/1\.iid are both of one picture"):
-        list(index.agreement(paths=("a/", "b/"), pair="stem"))
-    code, out, err = shell(capsys, "agree", "--paths", "a/", "b/", "--pair", "stem")
-    assert (code, out) == (2, "")
-    assert "a/q/1.iid" in err
-
-
-def test_a_file_on_both_sides_needs_two_domains(ask):
-    index = pair_up(ask, "a__1", "a__2")
-    with pytest.raises(QueryError, match=r"a/1\.iid is on both sides"):
-        list(index.agreement(paths=("a/*", "*")))
-    box = (0, 0, 10, 10)
-    index = ask(a__1=[(b"x", box, square()), (b"y", box, square())], a__2=[])
-    rows = [row[:4] for row in index.agreement("x", "y", paths=("a/*", "a/*"))]
-    assert rows == [("a/1.iid", "a/1.iid", 1, 0), ("a/2.iid", "a/2.iid", 0, 0)]
 
 
 # ------------------------------------------------------------------ what may go wrong
@@ -616,122 +473,6 @@ def test_hostile_names(tmp_path, capsysbinary, monkeypatch):
             out = capsysbinary.readouterr().out
             assert code == (1 if "only_a" in more else 0)
             assert b"\x1b" not in out or form == "csv"
-
-
-# ------------------------------------------------------------------ in SQL, and drawn
-
-
-def test_the_view_of_matches(ask):
-    """It has what is matched, where masks of one domain share no pixel."""
-    rng = np.random.default_rng(3)
-    masks = []
-    for nth in range(30):
-        top, left = nth // 6 * 20, nth % 6 * 20
-        shift = int(rng.integers(0, 8))
-        masks.append((b"a", (top, left, top + 10, left + 10), square()))
-        masks.append((b"b", (top + shift, left, top + shift + 10, left + 10), square()))
-    # Others of its own domain, and the threshold itself.
-    masks += [(b"c", (200, 0, 210, 10), square()), (b"c", (200, 0, 210, 10), square())]
-    masks += [(b"a", (300, 0, 300 + 10, 10), square()), (b"b", (300, 0, 310, 5), square()[:, :5])]
-    index = ask(one=masks)
-    assert list(index.sql("SELECT * FROM matches")) == []
-    index.overlaps(store=True)
-    told = [(row["a_key"], row["b_key"], row["iou"]) for row in index.sql("SELECT * FROM matches")]
-    found = [(pair.a.key, pair.b.key, pair.iou) for pair in index.agreement("a", "b").matched()]
-    assert sorted(told) == found
-    assert (62, 63, 0.5) in told
-
-
-@pytest.fixture
-def disputed(ask):
-    """Agreed at the left, A alone in the middle, B alone at the right."""
-    return ask(
-        one=[
-            (b"a", (10, 10, 30, 30), square(20)),
-            (b"b", (12, 10, 32, 30), square(20)),
-            (b"a", (10, 50, 30, 70), square(20)),
-            (b"b", (10, 90, 30, 110), square(20)),
-            (b"c", (40, 40, 60, 60), square(20)),
-        ]
-    )
-
-
-def test_a_picture_of_what_two_agree_on(disputed):
-    drawn = disputed.render("one.iid", compare=("a", b"b"), labels=False, alpha=1.0)
-    assert drawn.drawn == 4
-    picture = drawn.picture
-    # The frame ends with the last box of the two; the legend is below.
-    assert picture.shape[0] > 32
-    assert picture.shape[1] == 110
-    assert tuple(picture[20, 20]) == AGREED
-    assert tuple(picture[31, 20]) == AGREED
-    assert tuple(picture[20, 60]) == ONLY_A
-    assert tuple(picture[10, 95]) == ONLY_B
-    assert tuple(picture[20, 100]) == BACKGROUND
-    stricter = disputed.render("one.iid", compare=("a", "b"), iou=0.95, labels=False, alpha=1.0)
-    assert tuple(stricter.picture[11, 11]) == ONLY_A
-    turned = disputed.render("one.iid", compare=("b", "a"), labels=False, alpha=1.0)
-    assert tuple(turned.picture[20, 100]) == ONLY_A
-    legend = picture[32:].reshape(-1, 3)
-    assert {AGREED, ONLY_A, ONLY_B} <= {tuple(pixel) for pixel in legend.tolist()}
-
-
-def test_what_cannot_be_compared(disputed, capsys, tmp_path):
-    for compare in ("ab", ("a",), ("a", "b", "c"), 3, ("a", "a")):
-        with pytest.raises(QueryError):
-            disputed.render("one.iid", compare=compare)
-    with pytest.raises(QueryError, match="outlines"):
-        disputed.render("one.iid", compare=("a", "b"), outlines=False)
-    words = ["render", "one.iid", "--compare", "a", "b", "-o", "out.png"]
-    assert run(words) == 0
-    assert "4 entries" in capsys.readouterr().out
-    assert (tmp_path / "out.png").stat().st_size
-    assert run([*words, "--no-outlines"]) == 2
-    assert run([*words, "--domain", "a"]) == 2
-    capsys.readouterr()
-    assert run(["render", "one.iid", "--compare", "x", "y", "-o", "none.png"]) == 1
-    assert "no domain 'x'" in capsys.readouterr().err
-    assert not (tmp_path / "none.png").exists()
-
-
-def test_colours_that_everybody_can_tell_apart():
-    """Also without one kind of cones: G. M. Machado, M. M. Oliveira, L. A. F. Fernandes, "A
-    Physiologically-based Model for Simulation of Color Vision Deficiency", IEEE TVCG 15, 2009."""
-    without = {
-        "none": np.eye(3),
-        "long": [
-            [0.152286, 1.052583, -0.204868],
-            [0.114503, 0.786281, 0.099216],
-            [-0.003882, -0.048116, 1.051998],
-        ],
-        "middle": [
-            [0.367322, 0.860646, -0.227968],
-            [0.280085, 0.672501, 0.047413],
-            [-0.011820, 0.042940, 0.968881],
-        ],
-        "short": [
-            [1.255528, -0.076749, -0.178779],
-            [-0.078411, 0.930809, 0.147602],
-            [0.004733, 0.691367, 0.303900],
-        ],
-    }
-    to_cones = [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-    to_lab = [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-    encoded = np.array([AGREED, ONLY_A, ONLY_B, BACKGROUND]) / 255
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    for matrix in without.values():
-        seen = np.clip(linear @ np.array(matrix).T, 0, 1)
-        lab = np.cbrt(seen @ np.array(to_cones).T) @ np.array(to_lab).T
-        away = np.linalg.norm(lab[:, None] - lab, axis=-1)[np.triu_indices(4, 1)]
-        assert away.min() > 0.2
 
 
 @pytest.mark.parametrize(
