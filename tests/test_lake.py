@@ -200,14 +200,51 @@ def test_any_question(index, tmp_path, ask):
     assert len(rows(out, "place")) == len(every)
 
 
+def test_one_order_after_the_other(index, archive, tmp_path):
+    out = tmp_path / "lake"
+    index.entries.export(out, to="parquet", by="iid")
+    second = index.entries.export(out, to="parquet", by="place")
+    assert (second.parts_written, second.parts_kept) == (1, 0)
+    every = rows(out, "iid")
+    assert sorted(rows(out, "place"), key=by_iid) == every
+    both = index.entries.export(out, to="parquet")
+    assert (both.parts_written, both.parts_kept, both.entries) == (0, 1, len(every))
+    # One is brought up to date, and then the other, too.
+    write_garden(archive / "2022" / "d.iid")
+    index.ingest(archive)
+    assert index.entries.export(out, to="parquet", by="iid").parts_written == 1
+    assert len(rows(out, "iid")) == len(rows(out, "place")) + 3
+    both = index.entries.export(out, to="parquet")
+    assert (both.parts_written, both.entries) == (1, len(every) + 3)
+    assert sorted(rows(out, "iid"), key=by_iid) == sorted(rows(out, "place"), key=by_iid)
+
+
+def test_who_is_among_the_first_depends_on_the_others(index, archive, tmp_path):
+    out = tmp_path / "lake"
+    largest = index.entries.order_by("-area").limit(2)
+    largest.export(out, to="parquet")
+    before = {(row["path"], row["key"]) for row in rows(out, "iid")}
+    file = IIDFile()
+    file.add(b"sea", b"", (0, 0, 300, 300), np.ones((300, 300), bool))
+    file.save(archive / "2022.iid")
+    index.ingest(archive)
+    largest.export(out, to="parquet")
+    after = {(row["path"], row["key"]) for row in rows(out, "iid")}
+    assert after == {(entry.path, entry.key) for entry in largest}
+    assert after != before
+    assert len(after) == len(before) == 2
+
+
 def test_a_lake_whose_state_is_lost_or_damaged(index, tmp_path):
     out = tmp_path / "lake"
     index.entries.export(out, to="parquet")
     every = rows(out, "iid")
     state = out / "_iidindex.json"
     good = state.read_text()
-    named = json.loads(good) | {"parts": [{"name": "../../index.db", "entries": 1, "files": ""}]}
-    for bad in ("", "{", "[]", '{"asked": 1}', json.dumps(named), good.replace('"files"', '"f"')):
+    named = json.loads(good)
+    named["iid"]["parts"] = [{"name": "../../index.db", "entries": 1, "files": ""}]
+    odd = ("", "{", "[]", '{"iid": 1, "place": {"asked": 1}}', '{"iid": {}, "x": []}')
+    for bad in (*odd, json.dumps(named), good.replace('"files"', '"f"')):
         state.write_text(bad)
         index.entries.export(out, to="parquet")
         assert rows(out, "iid") == every

@@ -16,11 +16,11 @@ import re
 import time
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -121,39 +121,47 @@ def export_lake(
     begin = time.monotonic()
     if by is not None and by not in SORTINGS:
         raise ExchangeError(f"by is {by!r}; expected 'iid' or 'place', or None for both")
-    sortings = tuple(SORTINGS) if by is None else (by,)
     library("pyarrow", "arrow")
     report = ExportReport()
     with catalog.reading() as connection, closing(LocalSink(out, False, guard)) as sink:
         chosen = _chosen(connection, originals, question, filters)
         wanted = _wanted_files(connection, filters)
-        lake = _Lake(absolute(out), _asked(filters, sortings), sortings)
-        kept, gone = lake.compared(wanted.key)
-        known = np.concatenate([np.empty(0, np.uint64), *(part.keys for part in kept)])
-        report.parts_kept, report.parts_removed = len(kept), len(gone)
+        asked = _asked(filters, chosen)
+        lakes = [_Lake(absolute(out), one, asked) for one in (SORTINGS if by is None else (by,))]
         report.pictures = len(wanted.id)
-        report.entries = sum(part.entries for part in kept)
-        for some in _portions(wanted.take(~np.isin(wanted.key, known))):
+        for lake in lakes:
+            lake.compare(wanted.key)
+        report.parts_kept = max(len(lake.parts) for lake in lakes)
+        report.parts_removed = max(lake.n_outdated for lake in lakes)
+        report.entries = max(lake.n_entries for lake in lakes)
+        for some, lacking in _lacking(lakes, wanted):
             part = replace(filters, order_by=(), limit=None, near=None).in_files(some.id.tolist())
             # By boxes: which masks hold the pixels asked for is known by now.
-            asked = Question(connection, originals, part, looked_at=())
-            rows = PartRows(connection, asked.all_numbers(*NUMBERS), chosen)
-            name = lake.name_of(some.key)
+            found = Question(connection, originals, part, looked_at=()).all_numbers(*NUMBERS)
+            rows = PartRows(connection, found, chosen)
             report.parts_written += 1
-            report.entries += len(rows)
-            if len(rows) and not dry_run:
-                for sorting in sortings:
-                    with sink.stream(f"by={sorting}/{_HIDDEN}{name}") as file:
-                        rows.write(file, sorting)
-            kept.append(_Part(name, len(rows), some.key))
+            for lake in lacking:
+                lake.add(some.key, rows, None if dry_run else sink)
+            report.entries = max(lake.n_entries for lake in lakes)
             if progress is not None:
                 progress(report.entries)
         if not dry_run:
-            lake.show(kept)
-            sink.put(_STATE, lake.state(kept))
-            lake.remove(kept)
+            for lake in lakes:
+                lake.show()
+            sink.put(_STATE, _state_with(absolute(out), lakes))
+            for lake in lakes:
+                lake.tidy()
     report.seconds = time.monotonic() - begin
     return report
+
+
+def _lacking(lakes: Sequence[_Lake], wanted: _Files) -> Iterator[tuple[_Files, list[_Lake]]]:
+    """The files of each part that is lacking, and the sortings that lack it: as a rule, all."""
+    portions: dict[bytes, tuple[_Files, list[_Lake]]] = {}
+    for lake in lakes:
+        for some in _portions(wanted.take(~np.isin(wanted.key, lake.known))):
+            portions.setdefault(some.key.tobytes(), (some, []))[1].append(lake)
+    yield from portions.values()
 
 
 def _chosen(
@@ -186,12 +194,15 @@ def _wanted_files(connection: Connection, filters: Filters) -> _Files:
     return _Files(ids, root_ids, sizes, np.array(keys, np.uint64))
 
 
-def _asked(filters: Filters, sortings: Sequence[str]) -> str:
-    """What tells one question, and how its rows are written, from another."""
+def _asked(filters: Filters, chosen: Ints | None) -> str:
+    """What tells one question, and how its rows are written, from another.
+
+    Which entries were chosen is part of it, where it is not told by each file for itself.
+    """
     given = [(name, filters.given[name]) for name in sorted(filters.given)]
-    asked = (given, filters.after, filters.near, filters.regions, filters.exact)
-    told = repr((_VERSION, asked, filters.order_by, filters.limit, *sortings))
-    return blake2b(told.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+    told = repr((_VERSION, given, filters.after, filters.regions, filters.exact))
+    which = b"" if chosen is None else chosen.tobytes()
+    return blake2b(told.encode("utf-8", "surrogateescape") + which, digest_size=16).hexdigest()
 
 
 def _portions(some: _Files) -> Iterator[_Files]:
@@ -208,39 +219,51 @@ def _portions(some: _Files) -> Iterator[_Files]:
 
 
 class _Lake:
-    """A directory of parts, and what it says of them.
+    """The parts of one sorting, and what it says of them.
 
     Parameters
     ----------
     place : str
+        Of all sortings.
+    by : str
     asked : str
         What the rows are an answer to.
-    sortings : sequence of str
     """
 
-    def __init__(self, place: str, asked: str, sortings: Sequence[str]) -> None:
-        self._place, self._asked, self._sortings = place, asked, sortings
+    def __init__(self, place: str, by: str, asked: str) -> None:
+        self._place, self.by, self._asked = place, by, asked
+        self.parts: list[_Part] = []
+        self.n_outdated = 0
 
-    def compared(self, wanted: Keys) -> tuple[list[_Part], list[_Part]]:
-        """Which parts can stay, and which cannot."""
-        parts = self._parts()
-        stays = [self._is_there(part) and bool(np.isin(part.keys, wanted).all()) for part in parts]
+    @property
+    def known(self) -> Keys:
+        """The keys of the files in its parts."""
+        return np.concatenate([np.empty(0, np.uint64), *(part.keys for part in self.parts)])
+
+    @property
+    def n_entries(self) -> int:
+        """How many entries its parts hold."""
+        return sum(part.entries for part in self.parts)
+
+    def compare(self, wanted: Keys) -> None:
+        """Keep of what an earlier export has left the parts that are up to date."""
+        left = self._left()
+        stays = [self._is_there(part) and bool(np.isin(part.keys, wanted).all()) for part in left]
         small = [
             nth
-            for nth, part in enumerate(parts)
+            for nth, part in enumerate(left)
             if stays[nth] and part.entries < _PART_ENTRIES // _MANY_SMALL
         ]
         if len(small) >= _MANY_SMALL:
             for nth in small:
                 stays[nth] = False
-        kept = [part for part, stay in zip(parts, stays, strict=True) if stay]
-        return kept, [part for part, stay in zip(parts, stays, strict=True) if not stay]
+        self.parts = [part for part, stay in zip(left, stays, strict=True) if stay]
+        self.n_outdated = len(left) - len(self.parts)
 
-    def _parts(self) -> list[_Part]:
+    def _left(self) -> list[_Part]:
         """What an export of the same question has left."""
         try:
-            with open(os.path.join(self._place, _STATE), encoding="utf-8") as file:
-                state = json.load(file)
+            state = _states(self._place)[self.by]
             if state["asked"] != self._asked:
                 return []
             return [
@@ -248,53 +271,68 @@ class _Lake:
                 for one in state["parts"]
                 if _PART_NAME.fullmatch(one["name"])
             ]
-        except (OSError, ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             # Nothing that can be built on: all is written anew.
             return []
 
     def _is_there(self, part: _Part) -> bool:
-        return not part.entries or all(
-            os.path.isfile(self._path(by, part.name)) for by in self._sortings
-        )
+        return not part.entries or os.path.isfile(self._path(part.name))
 
-    def _path(self, by: str, name: str) -> str:
-        return os.path.join(self._place, f"by={by}", name)
+    def _path(self, name: str) -> str:
+        return os.path.join(self._place, f"by={self.by}", name)
 
-    def name_of(self, keys: Keys) -> str:
-        """What a part is called: another question, or other content, has another name."""
+    def add(self, keys: Keys, rows: PartRows, sink: LocalSink | None) -> None:
+        """Add a part, and write it under a name that is not read yet, if there is a sink."""
+        # Another question, or other content, has another name.
         told = self._asked.encode() + keys.tobytes()
-        return f"{blake2b(told, digest_size=16).hexdigest()}.parquet"
+        name = f"{blake2b(told, digest_size=16).hexdigest()}.parquet"
+        if len(rows) and sink is not None:
+            with sink.stream(f"by={self.by}/{_HIDDEN}{name}") as file:
+                rows.write(file, self.by)
+        self.parts.append(_Part(name, len(rows), keys))
 
-    def show(self, parts: Iterable[_Part]) -> None:
+    def show(self) -> None:
         """Give new parts the names under which they are read."""
-        for by in self._sortings:
-            for part in parts:
-                hidden = self._path(by, _HIDDEN + part.name)
-                if os.path.exists(hidden):
-                    os.replace(hidden, self._path(by, part.name))
+        for part in self.parts:
+            hidden = self._path(_HIDDEN + part.name)
+            if os.path.exists(hidden):
+                os.replace(hidden, self._path(part.name))
 
-    def state(self, parts: Iterable[_Part]) -> bytes:
-        """What the lake says of itself."""
+    def state(self) -> dict[str, object]:
+        """What it says of itself."""
         told = [
             {
                 "name": part.name,
                 "entries": part.entries,
                 "files": b64encode(part.keys.astype("<u8").tobytes()).decode(),
             }
-            for part in parts
+            for part in self.parts
         ]
-        return json.dumps({"asked": self._asked, "parts": told}).encode()
+        return {"asked": self._asked, "parts": told}
 
-    def remove(self, but: Iterable[_Part]) -> None:
+    def tidy(self) -> None:
         """Remove every other part, whoever left it."""
-        names = {part.name for part in but if part.entries}
-        for by in SORTINGS:
-            place = os.path.join(self._place, f"by={by}")
-            found = os.listdir(place) if os.path.isdir(place) else []
-            for name in found:
-                plain = name.removeprefix(_HIDDEN)
-                is_current = name in names and by in self._sortings
-                if _PART_NAME.fullmatch(plain) and not is_current:
-                    os.unlink(os.path.join(place, name))
-            if found and not os.listdir(place):
-                os.rmdir(place)
+        names = {part.name for part in self.parts if part.entries}
+        place = self._path("")
+        found = os.listdir(place) if os.path.isdir(place) else []
+        for name in found:
+            if _PART_NAME.fullmatch(name.removeprefix(_HIDDEN)) and name not in names:
+                os.unlink(os.path.join(place, name))
+        if found and not os.listdir(place):
+            os.rmdir(place)
+
+
+def _states(place: str) -> dict[str, dict[str, Any]]:
+    """What the sortings in a directory say of themselves; nothing, if that cannot be read."""
+    try:
+        with open(os.path.join(place, _STATE), encoding="utf-8") as file:
+            states = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return states if isinstance(states, dict) else {}
+
+
+def _state_with(place: str, lakes: Sequence[_Lake]) -> bytes:
+    """What all sortings in a directory say, those that were not written as before."""
+    states = {by: state for by, state in _states(place).items() if by in SORTINGS}
+    return json.dumps(states | {lake.by: lake.state() for lake in lakes}).encode()
