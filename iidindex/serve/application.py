@@ -8,7 +8,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -189,7 +189,9 @@ def _file(request: Request, name: str) -> Response:
     return _sent(request, content, media, etag=etag)
 
 
+@cache
 def _static_files() -> dict[str, Any]:
+    """The viewer's own files, by name."""
     found: dict[str, Any] = {}
     waiting = [("", files("iidindex.serve") / "static")]
     while waiting:
