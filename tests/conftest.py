@@ -14,12 +14,14 @@ from PIL import Image
 
 import annotators
 import build
+import chromium
 import iidindex
 from blobs import write_blobs
 from hostile import Reader, no_hang, read_everything
 from iidindex import IIDFile, SourceError
 from iidindex.cli.main import run
 from iidindex.files.scan import scan
+from iidindex.ingestion import pool
 from pond import SIZE, photograph, write
 
 # Machines that share their cores are slow at times; that is no fault of what is tested.
@@ -109,6 +111,29 @@ def blobs(tmp_path_factory):
     with iidindex.open(place / "x.db", create=True) as opened:
         opened.ingest(place / "archive")
         yield opened, slow
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One for all pages: a second one cannot be driven beside it."""
+    with chromium.launched() as opened:
+        yield opened
+
+
+@pytest.fixture
+def many(tmp_path, monkeypatch):
+    """An archive of nine files, each of which is a task of its own."""
+    monkeypatch.setattr(pool, "_TASK_FILES", 1)
+    root = tmp_path / "many"
+    for nth in range(9):
+        write_garden(root / f"{nth}.iid", shift=nth)
+    return root
+
+
+@pytest.fixture
+def new(tmp_path):
+    with iidindex.open(tmp_path / "new.db", create=True) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 import iidindex
 from conftest import write_garden
 from iidindex import IngestError, QueryError
-from iidindex.ingestion import borrowed_executor, dask_workers, pool
+from iidindex.ingestion import borrowed_executor, dask_workers
 from iidindex.ingestion.dask_workers import dask_executor
 from test_ingest import content, fresh
 
@@ -24,22 +24,6 @@ def cluster():
         n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
     ) as started:
         yield started
-
-
-@pytest.fixture
-def many(tmp_path, monkeypatch):
-    """An archive of nine files, each of which is a task of its own."""
-    monkeypatch.setattr(pool, "_TASK_FILES", 1)
-    root = tmp_path / "many"
-    for nth in range(9):
-        write_garden(root / f"{nth}.iid", shift=nth)
-    return root
-
-
-@pytest.fixture
-def new(tmp_path):
-    with iidindex.open(tmp_path / "new.db", create=True) as opened:
-        yield opened
 
 
 def killing(mark, times):

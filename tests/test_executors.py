@@ -15,27 +15,10 @@ from multiprocessing import get_context
 
 import pytest
 
-import iidindex
 from conftest import write_garden
 from iidindex import IngestError
-from iidindex.ingestion import borrowed_executor, pool
+from iidindex.ingestion import borrowed_executor
 from test_ingest import content, fresh
-
-
-@pytest.fixture
-def many(tmp_path, monkeypatch):
-    """An archive of nine files, each of which is a task of its own."""
-    monkeypatch.setattr(pool, "_TASK_FILES", 1)
-    root = tmp_path / "many"
-    for nth in range(9):
-        write_garden(root / f"{nth}.iid", shift=nth)
-    return root
-
-
-@pytest.fixture
-def new(tmp_path):
-    with iidindex.open(tmp_path / "new.db", create=True) as opened:
-        yield opened
 
 
 class Foreign(Exception):  # noqa: N818

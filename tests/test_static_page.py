@@ -21,7 +21,6 @@ from iidindex.cli.main import run
 from iidindex.model import BBox
 from iidindex.pages.outline_paths import svg_path
 from iidindex.pages.page_markup import name_of
-from test_viewer import ARGUMENTS, CHROMIUM, unavailable
 
 VOID = {"meta", "link", "img", "image", "path", "circle"}
 
@@ -374,45 +373,37 @@ def test_the_verb(tmp_path, capsys):
 
 
 @pytest.mark.browser
-def test_from_a_disk_in_a_browser(shown):
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        unavailable("there is no playwright")
-    found = [path for path in CHROMIUM if Path(path).exists()]
-    if not found:
-        unavailable("there is no Chromium")
+def test_from_a_disk_in_a_browser(shown, browser):
     site, _, _ = shown
     complaints = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found[0], args=ARGUMENTS)
-        page = browser.new_context(java_script_enabled=True).new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(request.url))
-        page.goto((site / "index.html").as_uri())
-        assert page.evaluate("getComputedStyle(document.body).display") == "block"
-        page.get_by_role("link", name="a/nested.iid").click()
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(request.url))
+    page.goto((site / "index.html").as_uri())
+    assert page.evaluate("getComputedStyle(document.body).display") == "block"
+    page.get_by_role("link", name="a/nested.iid").click()
+    page.wait_for_load_state("networkidle")
+    # A click on the pixel that three masks hold leads to the smallest.
+    place = page.evaluate(
+        """() => {
+            const { a, d, e, f } = document.querySelector("svg.stage").getScreenCTM();
+            return [50.5 * a + e, 40.5 * d + f];
+        }"""
+    )
+    page.mouse.click(*place)
+    page.get_by_role("heading", name="small").wait_for()
+    page.wait_for_load_state("networkidle")
+    assert page.locator("svg.thumb image").count() >= 1
+    page.get_by_role("link", name="Individuals").click()
+    page.get_by_role("heading", name="Individuals").wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "To the content"
+    for number in (number_of(site, HOSTILE_PATH), number_of(site, "c/changed.iid")):
+        page.goto((site / "file" / f"{number}.html").as_uri())
         page.wait_for_load_state("networkidle")
-        # A click on the pixel that three masks hold leads to the smallest.
-        place = page.evaluate(
-            """() => {
-                const { a, d, e, f } = document.querySelector("svg.stage").getScreenCTM();
-                return [50.5 * a + e, 40.5 * d + f];
-            }"""
-        )
-        page.mouse.click(*place)
-        page.get_by_role("heading", name="small").wait_for()
-        page.wait_for_load_state("networkidle")
-        assert page.locator("svg.thumb image").count() >= 1
-        page.get_by_role("link", name="Individuals").click()
-        page.get_by_role("heading", name="Individuals").wait_for()
-        page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.textContent") == "To the content"
-        for number in (number_of(site, HOSTILE_PATH), number_of(site, "c/changed.iid")):
-            page.goto((site / "file" / f"{number}.html").as_uri())
-            page.wait_for_load_state("networkidle")
-            assert page.title() not in ("owned", "1")
-        browser.close()
+        assert page.title() not in ("owned", "1")
+    context.close()
     assert complaints == []

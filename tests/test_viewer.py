@@ -17,38 +17,8 @@ from iidindex.render.colors import BACKGROUND, color_of, heat_scale
 from pond import photograph
 
 STATIC = Path(iidindex.__file__).parent / "serve" / "static"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-gpu",
-]
 WALKER = "aGFuZA.d2Fsa2Vy"
-CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 TOKEN = "a-token"
-
-
-def unavailable(why):
-    if os.environ.get("IIDINDEX_BROWSER") == "required":
-        pytest.fail(f"the viewer cannot be tried: {why}")
-    pytest.skip(f"the viewer is not tried: {why}")
-
-
-@pytest.fixture(scope="session")
-def browser():
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        unavailable("there is no playwright")
-    found = [path for path in CHROMIUM if Path(path).exists()]
-    if not found:
-        unavailable("there is no Chromium")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found[0], args=ARGUMENTS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")
