@@ -223,8 +223,9 @@ def test_filters_are_in_the_url(visit):
 @pytest.mark.browser
 def test_search_completes_addresses(visit):
     page = visit.open("/?path=b/*")
-    page.keyboard.press("/")
     field = page.get_by_role("combobox", name="Search by address")
+    field.wait_for()
+    page.keyboard.press("/")
     assert field.evaluate("field => field === document.activeElement")
     page.keyboard.type("walk")
     page.get_by_role("option").nth(1).wait_for()

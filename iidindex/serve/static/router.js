@@ -15,14 +15,29 @@ function here() {
 /** Go to a URL of ours. With `isSame`, what it says replaces where one is. */
 export function go(url, { isSame = false } = {}) {
   if (url === here()) return;
+  writeDown();
   if (isSame) window.history.replaceState(window.history.state, "", url);
   else window.history.pushState(null, "", url);
   tell();
 }
 
+// Browsers refuse a page that writes down more than a few states a second.
+const LEAST_BETWEEN = 150;
+let waiting = {};
+let timer;
+
+function writeDown() {
+  clearTimeout(timer);
+  if (!Object.keys(waiting).length) return;
+  window.history.replaceState({ ...window.history.state, ...waiting }, "");
+  waiting = {};
+}
+
 /** What is kept with where one is, for whoever comes back. */
 export function keep(name, value) {
-  window.history.replaceState({ ...window.history.state, [name]: value }, "");
+  waiting[name] = value;
+  clearTimeout(timer);
+  timer = setTimeout(writeDown, LEAST_BETWEEN);
 }
 
 /** What `keep` kept. */
@@ -44,7 +59,12 @@ export function useUrl() {
 
 /** Links between our pages, and the browser's buttons. */
 export function follow() {
-  window.addEventListener("popstate", tell);
+  window.addEventListener("pagehide", writeDown);
+  window.addEventListener("popstate", () => {
+    // It belonged to where one was, and that can no longer be changed.
+    waiting = {};
+    tell();
+  });
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");
     const isPlain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);

@@ -116,7 +116,7 @@ function Grid({ name, files, held, onMasks, isNarrowed }) {
       height=${height + CAPTION + gap}
       row=${line}
       start=${kept("top") ?? 0}
-      onScroll=${later((top) => keep("top", top))}
+      onScroll=${(top) => keep("top", top)}
       onSeen=${(last) => last * columns > rows.length - columns && files.more()}
     />`}
   </div>`;
@@ -150,9 +150,3 @@ function Card({ row, held, width, height, onMasks }) {
 function entriesOf(row) {
   return row.isPart ? `${counted(row.entries, "entry", "entries")} that fit` : counted(row.entries, "entry", "entries");
 }
-
-let timer;
-const later = (call) => (value) => {
-  clearTimeout(timer);
-  timer = setTimeout(() => call(value), 150);
-};
