@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MINUTES ?= 60
 
-.PHONY: demo test nightly torture lint bench bench-quick docs clean
+.PHONY: demo test nightly torture lint bench bench-quick docs site clean
 .DEFAULT_GOAL := demo
 
 # A Python without ensurepip (Debian parts it off) cannot put pip into the environment; then
@@ -30,6 +30,9 @@ $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-lint: pyproject.toml | $(BIN)/python
 	$(call install,[lint])
+
+$(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
+	$(call install,[docs])
 
 $(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
 	$(call install,[bench])
@@ -65,5 +68,8 @@ docs: $(VENV)/.installed-test  ## write docs/cli.md, docs/api.md and docs/http.m
 	$(BIN)/python docs/api.py
 	$(BIN)/python docs/http_reference.py
 
+site: $(VENV)/.installed-docs  ## make a site of all pages, to be opened at site/index.html
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -c docs . site
+
 clean:
-	rm -rf $(VENV) demo dist build
+	rm -rf $(VENV) demo dist build site
