@@ -4,11 +4,13 @@ Arrays are written by zarr, metadata by hand as the examples of section "labels"
 """
 
 import json
+import pickle
 import sys
 
 import numpy as np
 import pytest
 import zarr
+from numcodecs import Blosc
 
 import iidindex
 from iidindex.errors import ExchangeError
@@ -197,6 +199,64 @@ def test_what_would_not_fit_into_memory_is_refused(tmp_path, field, value):
     survey, _ = read_held("ome-zarr", held(source), "cells.zarr")
     assert survey.refused.counts == {"label image": 1}
     assert f"{field}" in str(survey.refused.first)
+
+
+class _Runs:
+    """What pickle makes into a call when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (str(self.path), "w"))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (
+            {"compressor": {"id": "pickle"}, "filters": [{"id": "vlen-utf8"}], "dtype": "|O"},
+            "dtype",
+        ),
+        ({"compressor": {"id": "pickle"}}, "compressor is 'pickle'"),
+        ({"filters": [{"id": "delta", "dtype": "<u2"}, {"id": "pickle"}]}, "filter is 'pickle'"),
+        ({"compressor": {"id": "json2"}}, "compressor is 'json2'"),
+    ],
+)
+def test_no_codec_runs_what_it_is_given(tmp_path, monkeypatch, more, told):
+    # Old releases of numcodecs run it without being told to.
+    monkeypatch.setattr("numcodecs.pickles.ALLOW_UNSAFE_PICKLE_DECODE", True, raising=False)
+    source = image(tmp_path / "cells.zarr", 2)
+    label_image(source / "labels/nuclei", 2, stack(), "zyx")
+    files = held(source)
+    about = json.loads(files["labels/nuclei/0/.zarray"])
+    files["labels/nuclei/0/.zarray"] = json.dumps({**about, **more}).encode()
+    for name in files:
+        if name.startswith("labels/nuclei/0/0."):
+            files[name] = pickle.dumps(_Runs(tmp_path / "was-run"))
+    survey, pictures = read_held("ome-zarr", files, "cells.zarr")
+    assert pictures == []
+    assert told in str(survey.refused.first)
+    assert not (tmp_path / "was-run").exists()
+
+
+@pytest.mark.parametrize(("version", "sharded"), [(2, False), (3, False), (3, True)])
+def test_a_chunk_of_blosc_that_lies_about_its_bytes(tmp_path, version, sharded):
+    """C-Blosc would read on behind it."""
+    source = image(tmp_path / "cells.zarr", version)
+    codec = {2: Blosc(), 3: zarr.codecs.BloscCodec(cname="lz4")}[version]
+    more = {"shards": (1, 16, 32)} if sharded else {}
+    label_image(source / "labels/nuclei", version, stack(), "zyx", compressors=codec, **more)
+    files = held(source)
+    assert len(entries_of(by_name(read(source))["nuclei/0000"])) == 2
+    lead = "labels/nuclei/0/" + ("0." if version == 2 else "c/0/")
+    for name in [one for one in files if one.startswith(lead)]:
+        for place, value in ((12, 1 << 20), (4, 1 << 30)):
+            head = bytearray(files[name])
+            head[place : place + 4] = value.to_bytes(4, "little")
+            found = read_held_all(HeldFiles({**files, name: bytes(head)}, "cells.zarr"))
+            assert "a chunk of Blosc" in str(found["nuclei/0000"])
+            assert len(found["nuclei/0002"].entries) == 1
 
 
 def test_without_zarr_it_says_what_to_install(monkeypatch):

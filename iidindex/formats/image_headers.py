@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 from iidindex.formats.reading import SourceFiles
@@ -34,7 +35,12 @@ def stored_picture(images: SourceFiles, name: str) -> StoredPicture | None:
     from PIL import Image
 
     try:
-        with images.open(name) as file, Image.open(file) as image:
+        # Pillow warns of headers that are cut short; what it makes of them is all that is asked.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            images.open(name) as file,
+            Image.open(file) as image,
+        ):
             found = image.getexif().get(_ORIENTATION, 1)
             orientation = found if isinstance(found, int) and 1 <= found <= 8 else 1
             return StoredPicture(*image.size, orientation)

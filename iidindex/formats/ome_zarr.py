@@ -24,6 +24,7 @@ from iidindex.formats.identity import field_of
 from iidindex.formats.json_ranges import decode
 from iidindex.formats.label_images import as_labels
 from iidindex.formats.reading import Options, SourceFiles, Survey, Task, stem
+from iidindex.formats.zarr_codecs import check_codecs
 from iidindex.masks.labels import find_labels, masks_of
 
 NAME = "ome-zarr"
@@ -228,6 +229,7 @@ def _labels_of(source: SourceFiles, root: str, group: str) -> _Labels:
     if not is_v3 and not source.holds(f"{array}/{_V2_ARRAY}"):
         raise ExchangeError(f"there is no array {array}")
     meta = _json(source, f"{array}/{_V3 if is_v3 else _V2_ARRAY}")
+    check_codecs(meta, is_v3)
     axes, shape = _axes_of(first), field_of(meta, "shape")
     _check_shape(axes, shape)
     _check_chunks(field_of(meta, "chunk_grid.configuration.chunk_shape" if is_v3 else "chunks"))
@@ -289,18 +291,15 @@ def _properties(about: dict[str, Any]) -> dict[int, dict[str, Any]]:
 
 
 def _plane(source: SourceFiles, labels: _Labels, place: dict[str, int]) -> npt.NDArray[Any]:
-    import zarr
-
-    from iidindex.formats.zarr_store import SourceStore
+    from iidindex.formats.zarr_store import array_of
 
     index = tuple(place.get(axis, slice(None)) for axis in labels.axes)
     try:
-        array = zarr.open_array(
-            SourceStore(source, f"{labels.array}/"), mode="r", zarr_format=3 if labels.is_v3 else 2
-        )
-        plane = np.asarray(array[index])
+        plane = np.asarray(array_of(source, labels.array, labels.is_v3)[index])
     except MemoryError:
         raise ExchangeError("does not fit into memory", labels.array) from None
+    except ExchangeError as error:
+        raise ExchangeError(f"cannot be decoded: {error.problem}", labels.array) from None
     except Exception as error:  # any bytes may come, and codecs raise of all kinds
         told = str(error) or type(error).__name__
         raise ExchangeError(f"cannot be decoded: {told:.200}", labels.array) from error
