@@ -55,7 +55,7 @@ def test_damaged_sources(name, counted):
     files = SOURCES[name]()
     survives(files, name)  # what is imported late needs no room below
     bounds = Bounds(_SECONDS)
-    for seed in rounds(3, share=0.01):
+    for seed in rounds(1, share=0.01):
         with seeded(seed) as draw, bounds.watched(), little_room(), warnings.catch_warnings():
             warnings.simplefilter("error")
             draw.seed(f"{seed} {name}")
