@@ -65,42 +65,42 @@ _PAIRS = (
 # What each view holds, and the statement it stands for. Their columns are a promise.
 VIEWS = {
     "indexed_files": (
-        "every file, whatever its state",
+        "each file, whatever its state",
         f"SELECT f.id, r.name AS root, {_PATH}, {_LOCATION} AS location, f.state, f.reason, "  # noqa: S608
         "f.n_entries AS entries, f.size, f.mtime_ns, f.indexed_at, f.meta "
         "FROM files f JOIN roots r ON r.id = f.root_id",
     ),
     "found": (
-        "every entry of the files that could be read and are there",
+        "each entry of the files that could be read and are there",
         f"SELECT e.id, r.name AS root, {_PATH}, {_LOCATION} AS location, e.key, {_IID}, "  # noqa: S608
         'e.minr, e.minc, e.maxr, e.maxc, e.area, e."offset", e.length, e.file_id, e.iid_id '
         "FROM entries e JOIN iids i ON i.id = e.iid_id JOIN files f ON f.id = e.file_id "
         "JOIN roots r ON r.id = f.root_id WHERE f.state = 'ok'",
     ),
     "members": (
-        "every entry of every group, once for each group it is in",
+        "each entry of each group, once for each group that it is in",
         f'SELECT g.name AS "group", m.entry_id AS id, e.file_id, e.iid_id, {_PATH}, e.key '  # noqa: S608
         "FROM entry_groups m JOIN groups g ON g.id = m.group_id "
         "JOIN entries e ON e.id = m.entry_id JOIN files f ON f.id = e.file_id "
         "WHERE f.state = 'ok'",
     ),
     "appearances": (
-        "every IID in every file that it is in, with its entries and their pixels together",
+        "each individual in each file, with its entries and the sum of their pixels",
         f"SELECT {_IID}, {_PATH}, {_LOCATION} AS location, count(*) AS entries, "  # noqa: S608
         "sum(e.area) AS area, e.file_id, e.iid_id "
         "FROM entries e JOIN iids i ON i.id = e.iid_id JOIN files f ON f.id = e.file_id "
         "JOIN roots r ON r.id = f.root_id WHERE f.state = 'ok' GROUP BY e.iid_id, e.file_id",
     ),
     "tracks": (
-        "every IID, from the first of its files to the last, by path",
+        "each individual, from the first of its files to the last, by path",
         _TRACKS,
     ),
     "overlapping": (
-        "every pair of entries that share pixels, of the files whose overlaps are stored",
+        "each pair of entries that share pixels, in files whose overlaps are stored",
         _PAIRS,
     ),
     "matches": (
-        "every such pair that is of two domains, with an IoU of at least 0.5",
+        "each such pair of two domains that has an IoU of at least 0.5",
         # The same in whole numbers: pixels / (a + b - pixels) >= 1 / 2.
         f"{_PAIRS} AND p.domain <> q.domain AND 3 * o.pixels >= "
         "max(a.area, o.pixels) + max(b.area, o.pixels)",

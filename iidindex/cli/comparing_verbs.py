@@ -51,7 +51,7 @@ _PAIR = (
     "--change",
     type=click.Choice(CHANGES),
     multiple=True,
-    help="Only individuals of which this became. Repeated: any of them.",
+    help="Only individuals with this change. Repeated: any of them.",
 )
 @limit_option
 @count_option
@@ -69,11 +69,12 @@ def compare(
     jobs: int | None,
     **options: Any,
 ) -> Answered:
-    """Tell what became of individuals from survey A to survey B.
+    """List what happened to each individual from survey A to survey B.
 
     A survey is the name of a root, or a file, a directory or a pattern. The masks that an
-    individual has in a survey are united, as if all files of it were one frame. It is then the
-    same (equal pixels), moved (an equal shape elsewhere), changed, gone (in A alone) or new.
+    individual has in a survey are united, as if all files of it were one frame. An individual is
+    same (equal pixels), moved (an equal shape elsewhere), changed, gone (only in A) or new (only
+    in B).
     """
     asked = narrowed(index.entries, **options)
     found = islice(index.compare(a, b, asked, change=change or None, jobs=jobs), limit)
@@ -86,7 +87,7 @@ def compare(
 @click.option(
     "--iou",
     type=click.FloatRange(0, 1),
-    help="The least intersection over union; 0.9 by default.",
+    help="The smallest intersection over union (IoU); 0.9 by default.",
 )
 @click.option(
     "--across",
@@ -108,10 +109,10 @@ def duplicates(
     jobs: int | None,
     **options: Any,
 ) -> Answered:
-    """List masks that are there twice.
+    """List masks that were drawn twice.
 
-    Pairs of one file that are nearly the same, of one individual or of two. With --across, pairs
-    of different files that are equal.
+    Lists pairs of masks in one file that are nearly equal, whether they are of one individual or
+    of two. With --across, lists pairs of masks in different files that are equal.
     """
     if across and iou is not None:
         raise click.UsageError("--across finds equal masks; leave --iou out")
@@ -140,23 +141,24 @@ def _kind(chosen: Mapping[str, Any]) -> Kind:
     nargs=2,
     type=PATH,
     metavar="A-GLOB B-GLOB",
-    help="Files of either side: patterns, as with --path; directories with a / behind them; or "
-    "names of roots. A and B may be left out then.",
+    help="The files of each side: patterns, as with --path; directories, with a / at the end; or "
+    "names of roots. A and B may then be left out.",
 )
 @click.option(
     "--pair",
     default="path",
     show_default=True,
     metavar="path|stem|meta.NAME",
-    help="Which of these files are of one picture: those for which the wildcards stand for the "
-    "same; those of the same name in whatever directory; or those whose metadata say the same.",
+    help="Which of these files are of the same picture: files for which the wildcards stand for "
+    "the same text; files with the same name in any directory; or files with the same value "
+    "in their metadata.",
 )
 @click.option(
     "--iou",
     type=click.FloatRange(0, 1),
     default=0.5,
     show_default=True,
-    help="The least IoU of a match.",
+    help="The smallest IoU of a match.",
 )
 @click.option("--total", is_flag=True, is_eager=True, help="Write one row for all pictures.")
 @click.option(
@@ -174,8 +176,8 @@ def _kind(chosen: Mapping[str, Any]) -> Kind:
     "orders",
     multiple=True,
     metavar="FIELD",
-    help=f"One of {', '.join(_AGREEMENT)}, or pq, which begins with the worst pictures; with --by "
-    "a column of its rows. -FIELD for descending. Repeated: where they tie.",
+    help=f"One of {', '.join(_AGREEMENT)}, or pq, to list the worst pictures first; with --by, a "
+    "column of its rows. -FIELD for descending. Repeat to sort rows that tie.",
 )
 @limit_option
 @reading_option
@@ -199,16 +201,18 @@ def agree(
     form: Form,
     **filters: Any,
 ) -> int:
-    """Tell how well two domains agree on the masks of the same pictures.
+    """Measure how well two domains agree on the masks of the same pictures.
 
-    A is taken for the truth.
+    A and B are domains; '' stands for none. A is taken for the truth.
 
-    A and B are domains; '' for none. Masks are matched by IoU, greedily from the best pair down,
-    and those without a match are counted: only_a were missed, only_b are too many. split are
-    entries of A that hold at least half of each of two or more of B, merged the reverse.
+    Masks are matched by IoU (shared pixels over the pixels of both), from the best pair down.
+    Masks without a match are counted: only_a are masks that B lacks, only_b are masks that A
+    lacks. split counts entries of A that contain at least half of each of two or more entries of
+    B. merged counts the reverse.
 
     --total adds precision, recall, F1, and segmentation, recognition and panoptic quality. With
-    --by group, entries are matched within each group, and count in every group that they are in.
+    --by group, entries are matched within each group. An entry counts in every group that it is
+    in.
     """
     _check(domains, paths, total, by, listed, orders, limit, filters)
     with open_to_ask(db) as index:

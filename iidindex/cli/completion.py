@@ -131,9 +131,10 @@ def _known(ctx: click.Context, statement: str, low: str | bytes) -> list[Any]:
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> int:
-    """Write what makes bash, zsh or fish complete what you type.
+    """Print the script that lets bash, zsh or fish complete what you type.
 
-    Verbs and options, and the addresses, domains, groups, roots and paths of the index.
+    It completes verbs and options, and the addresses, domains, groups, roots and paths of the
+    index.
 
     \b
     bash: eval "$(iidindex completion bash)"        in ~/.bashrc

@@ -17,7 +17,7 @@ from iidindex.rows import ENTRY
 @click.command()
 @click.argument("directory", type=click.Path(file_okay=False), default="demo")
 @click.option(
-    "--dry-run", is_flag=True, help="Tell what would be written, and where; write nothing."
+    "--dry-run", is_flag=True, help="Say what would be written, and where; write nothing."
 )
 def demo(directory: str, dry_run: bool) -> int:
     """Build a small archive of real pictures and take a tour of it.

@@ -24,7 +24,7 @@ _EPILOG = formats_told(export_formats())
     "-o",
     required=True,
     type=click.Path(),
-    help="A file for coco and csv, a directory for all others.",
+    help="Where to write: a file for coco and csv, a directory for all other formats.",
 )
 @click.option(
     "--to",
@@ -52,7 +52,7 @@ _EPILOG = formats_told(export_formats())
 @click.option(
     "--by",
     type=click.Choice(["iid", "place"]),
-    help="With --to parquet: sort by individuals alone, or by place alone; both by default.",
+    help="With --to parquet: sort by individuals only, or by place only; both by default.",
 )
 @click.option("--dry-run", is_flag=True, help="Count what would be written; write nothing.")
 @filter_options
@@ -72,8 +72,8 @@ def export(
 ) -> int:
     """Write entries in another format, for other programs.
 
-    All entries, or those that fit the filters. Originals are only read. What the format cannot
-    keep is told on standard error.
+    Exports all entries, or those that fit the filters. Original files are only read. What the
+    format cannot keep is reported on standard error.
     """
     if pixel is not None and box is not None:
         raise click.UsageError("--at and --region exclude each other")

@@ -18,7 +18,7 @@ from iidindex.rows import FILE
 def files(db: str, /, state: str | None, form: Form) -> int:
     """List the indexed files, and those that are missing or failed.
 
-    A file that failed has its reason with it.
+    A file that could not be read is listed with the reason.
     """
     with open_to_ask(db) as index:
         shown = ("path", "entries", "state", "reason", "location")

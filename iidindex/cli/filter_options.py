@@ -79,17 +79,19 @@ _OPTIONS = {
     )
     for name, filter_ in FILTERS.items()
 }
-limit_option = click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=0), help="The largest number of rows."
+)
 count_option = click.option(
-    "--count", "only_count", is_flag=True, help="Write only how many there are."
+    "--count", "only_count", is_flag=True, help="Write only the number of rows."
 )
 order_option = click.option(
     "--order-by",
     "orders",
     multiple=True,
     metavar="FIELD",
-    help=f"One of {', '.join(ORDERS)}, or {META}NAME, what the file's metadata says; files that "
-    "say nothing come last. -FIELD for descending. Repeated: where they tie.",
+    help=f"One of {', '.join(ORDERS)}, or {META}NAME, a value of the file's metadata; files "
+    "without the value come last. -FIELD for descending. Repeat to sort rows that tie.",
 )
 _PAGING = [
     limit_option,
@@ -107,8 +109,8 @@ reading_option = click.option(
     type=click.Choice(["error", "skip", "warn"]),
     default="error",
     show_default=True,
-    help="What to do about files that have changed since they were indexed, or are gone: stop, "
-    "leave them out, or leave them out and say so.",
+    help="What to do with files that have changed since they were indexed, or are gone: stop; "
+    "leave them out; or leave them out and name them.",
 )
 
 jobs_option = click.option(

@@ -36,8 +36,8 @@ _SHOWN = (
 @click.command(cls=Question)
 @click.argument("named", metavar="[ADDRESS]...", nargs=-1, type=ADDRESS)
 @files_ordered_by(
-    "The order of the files: by path, or by what the metadata say, such as meta.frame; files "
-    "that say nothing come last."
+    "The order of the files: by path, or by a value of their metadata, such as meta.frame; files "
+    "without the value come last."
 )
 @least_files_option
 @limit_option
@@ -45,8 +45,8 @@ _SHOWN = (
 @click.option(
     "--exact",
     is_flag=True,
-    help="Measure the displacement between centroids of masks, which are read, not between the "
-    "middles of boxes.",
+    help="Measure the displacement between the centroids of the masks, which are read for it, "
+    "instead of the middles of the boxes.",
 )
 @count_option
 @reading_option
@@ -66,11 +66,9 @@ def tracks(
 ) -> Answered:
     """Follow individuals from the first of their files to the last.
 
-    There is a row for each.
-
-    A gap is a file of the same root between the first and the last which lacks the individual.
-    --path, --not-path, --root and --meta say which files there are; other filters say which
-    entries count. The displacement is a straight line, in pixels.
+    Each individual has a row. A gap is a file of the same root, between the first and the last,
+    that lacks the individual. --path, --not-path, --root and --meta choose the files; other
+    filters choose the entries that count. The displacement is a straight line, in pixels.
     """
     asked = narrowed(index.entries, address=(*named, *address), **options)
     found = asked.tracks(by, min_files=min_files, order_by=orders, limit=limit, exact=exact)
@@ -87,13 +85,13 @@ def tracks(
     multiple=True,
     help="The fault to look for; all of them by default. Repeated: any of them.",
 )
-@files_ordered_by("The order in which the files of a directory follow each other, for switched.")
+@files_ordered_by("For switched: the order of the files within a directory.")
 @click.option(
     "--iou",
     type=click.FloatRange(0, 1),
     default=0.0,
     show_default=True,
-    help="For switched: what both overlaps across must be at least.",
+    help="For switched: the smallest IoU that both overlaps must have.",
 )
 @selection_options
 @reading_option
@@ -110,15 +108,15 @@ def identities(
     form: Form,
     **given: Any,
 ) -> int:
-    """List faults of identity: who seems to be named wrongly.
+    """List individuals that seem to be named wrongly.
 
     \b
-    twice     a further entry of an individual in one file; other is the key of its first
-    domains   an address in several domains; other is the first of these
+    twice     an individual has a further entry in one file; other is the key of its first
+    domains   an address is in several domains; other is the first of these
     switched  two individuals exchange their places from one picture to the next
-    once      an individual that has one entry and no other
+    once      an individual has one entry and no other
 
-    Exits with 3 if there is any, and with 0 if there is none.
+    Exits with 3 if there is any row, and with 0 if there is none.
     """  # noqa: D301
     with open_to_ask(db) as index:
         asked = narrowed(index.entries, **given)

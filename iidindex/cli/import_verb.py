@@ -25,29 +25,36 @@ _EPILOG = formats_told({name: told for name, (_, told) in FORMATS.items()})
 @click.option(
     "--output", "-o", required=True, type=click.Path(), help="Directory to write .iid files to."
 )
-@click.option("--format", type=click.Choice(list(FORMATS)), help="Format; recognised otherwise.")
-@click.option("--domain", help="Domain of the individuals; by default the source's name.")
-@click.option("--identity", metavar="FIELD", help="Field of an annotation that tells whose it is.")
-@click.option("--images", type=click.Path(), help="Directory of the pictures themselves.")
 @click.option(
-    "--group-by", metavar="FIELD", help="Field that names the groups; by default the category."
+    "--format", type=click.Choice(list(FORMATS)), help="The format; recognised by default."
 )
-@click.option("--axes", help="What the axes of a stack are: TYX, ZYX, CYX or YXS.")
+@click.option("--domain", help="The domain of the individuals; by default the source's name.")
+@click.option(
+    "--identity", metavar="FIELD", help="The field of an annotation that names the individual."
+)
+@click.option("--images", type=click.Path(), help="The directory of the pictures themselves.")
+@click.option(
+    "--group-by", metavar="FIELD", help="The field that names the groups; by default the category."
+)
+@click.option("--axes", help="The axes of a stack: TYX, ZYX, CYX or YXS.")
 @click.option(
     "--exif",
     type=click.Choice(["raw", "turned"]),
-    help="Pixels of square pictures are those that are stored, or those that are shown.",
+    help="For square pictures that EXIF rotates: the masks are of the pixels as stored, or as "
+    "shown.",
 )
-@click.option("--colors", is_flag=True, help="Make each colour of a label image a label.")
-@click.option("--split", is_flag=True, help="Make each connected part of a label an entry.")
+@click.option("--colors", is_flag=True, help="Take each colour of a label image for a label.")
+@click.option("--split", is_flag=True, help="Make an entry of each connected part of a label.")
 @click.option(
     "--threshold",
     type=click.IntRange(min=1),
-    help="Least value of a pixel that is inside a grey mask.",
+    help="The smallest value of a pixel that is inside a grey mask.",
 )
 @click.option("--keep-suffix", is_flag=True, help="Write a.jpg.iid, not a.iid.")
-@click.option("--merge-same-name", is_flag=True, help="Put pictures of one name into one file.")
-@click.option("--strict", is_flag=True, help="Write nothing if anything has to be refused.")
+@click.option(
+    "--merge-same-name", is_flag=True, help="Put pictures of the same name into one file."
+)
+@click.option("--strict", is_flag=True, help="Write nothing if anything would be refused.")
 @click.option("--dry-run", is_flag=True, help="Read everything and write nothing.")
 @click.option("--ingest", is_flag=True, help="Index the directory of .iid files afterwards.")
 @click.option("--jobs", "-j", type=click.IntRange(min=1), help="Processes that read and write.")
@@ -57,7 +64,7 @@ _EPILOG = formats_told({name: told for name, (_, told) in FORMATS.items()})
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How to write the report.",
+    help="The form of the report.",
 )
 @click.pass_obj
 def import_(
@@ -70,9 +77,9 @@ def import_(
     form: str,
     **asked: Any,
 ) -> int:
-    """Make .iid files of masks in another format.
+    """Make .iid files from masks in another format.
 
-    Each SOURCE is a file or a directory. A file is written for each picture; the sources are
+    Each SOURCE is a file or a directory. One file is written for each picture. The sources are
     only read. What cannot be read is left out, counted, and named.
     """
     with Bar("importing") as bar:

@@ -37,13 +37,14 @@ _IMPORTED = {".png", ".tif", ".tiff", ".npy", ".json", ".geojson", ".xml", ".txt
     "--jobs",
     "-j",
     type=click.IntRange(min=1),
-    help="Processes that read files; by default one for each processor, if there is much to read.",
+    help="The number of processes that read files; by default one for each processor, if there "
+    "is much to read.",
 )
 @click.option(
     "--dask",
     metavar="SCHEDULER",
-    help="Have the workers of Dask read files: the address of its scheduler, such as "
-    "tcp://host:8786, or `local` for workers that are started here. Not with --jobs.",
+    help="Let workers of Dask read the files: the address of the scheduler, such as "
+    "tcp://host:8786, or `local` for workers on this machine. Not together with --jobs.",
 )
 @click.option(
     "--checksum", is_flag=True, help="Read every file, even if its size and time are the same."
@@ -51,10 +52,10 @@ _IMPORTED = {".png", ".tif", ".tiff", ".npy", ".json", ".geojson", ".xml", ".txt
 @click.option(
     "--fixity",
     is_flag=True,
-    help="Record a checksum of every byte, now and at every later ingest of these places, so that "
-    "damage is found.",
+    help="Record checksums of all bytes, in this and every later ingest of these directories, so "
+    "that damage is found.",
 )
-@click.option("--dry-run", is_flag=True, help="Read, and tell what would be done; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Read, and say what would be done; change nothing.")
 @report_option
 @click.pass_obj
 def ingest(
@@ -70,8 +71,8 @@ def ingest(
 ) -> int:
     """Bring the index up to date with files and directories.
 
-    Directories are searched for .iid files. Files that have not changed are not opened. The
-    index is made if there is none and a file was found. Originals are never written to.
+    Directories are searched for .iid files. Files that have not changed are not opened. If there
+    is no index, and a file was found, the index is made. Original files are never written to.
     """
     if dask is not None and jobs is not None:
         raise click.UsageError("--jobs and --dask exclude each other: Dask has its own workers")
@@ -185,7 +186,7 @@ def _tell_unread(reasons: dict[str, str], what: tuple[str, str], rest: str) -> N
 @report_option
 @click.pass_obj
 def status(db: str, /, form: str) -> int:
-    """Tell how much the index holds."""
+    """Show how much the index holds."""
     require_output()
     with open_to_ask(db) as index:
         counts = index.stats()._asdict()

@@ -16,14 +16,17 @@ from iidindex.query.linkage.parents import PARENTS, names_in_key
 from iidindex.rows import RELATIVE
 
 _domain = click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
-_depth = click.option("--depth", type=click.IntRange(min=1), help="At most so many generations.")
+_depth = click.option(
+    "--depth", type=click.IntRange(min=1), help="The largest number of generations."
+)
 meta_key_option = click.option(
     "--meta-key",
     default=PARENTS,
     show_default=True,
     metavar="NAME",
     callback=checked(names_in_key),
-    help="Where the metadata of files map children to parents; a dot leads deeper.",
+    help="The name in the metadata whose value maps children to parents; a dot leads into a "
+    "nested mapping.",
 )
 
 
@@ -40,10 +43,10 @@ def descendants(
     depth: int | None,
     meta_key: str,
 ) -> Answered:
-    """List the individuals that descend from another, generation by generation.
+    """List the descendants of an individual, generation by generation.
 
-    Files say in their metadata who is whose parent: {"parents": {"5": "2"}}. Who has several
-    parents has a row for each.
+    The metadata of files name parents: {"parents": {"5": "2"}} says that 2 is the parent of 5. An
+    individual with several parents has a row for each of them.
     """
     address, domain = address_and_domain(address, domain)
     found = index.descendants(address, domain=domain, depth=depth, meta_key=meta_key)
@@ -63,10 +66,10 @@ def ancestors(
     depth: int | None,
     meta_key: str,
 ) -> Answered:
-    """List the individuals that another descends from, generation by generation.
+    """List the ancestors of an individual, generation by generation.
 
-    Files say in their metadata who is whose parent: {"parents": {"5": "2"}}. Who has several
-    parents has a row for each.
+    The metadata of files name parents: {"parents": {"5": "2"}} says that 2 is the parent of 5. An
+    individual with several parents has a row for each of them.
     """
     address, domain = address_and_domain(address, domain)
     found = index.ancestors(address, domain=domain, depth=depth, meta_key=meta_key)

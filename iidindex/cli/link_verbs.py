@@ -22,7 +22,9 @@ from iidindex.query.holdings.inventory import ORDERS
 from iidindex.rows import COOCCURRENCE, GROUP, IID_ALONE, IID_COUNT, LINK, RELATED, STEP
 
 _domain = click.option("--domain", type=DOMAIN, help="The domain of the individual; '' for none.")
-_most = click.option("-k", "--limit", "k", type=click.IntRange(min=1), help="At most so many.")
+_most = click.option(
+    "-k", "--limit", "k", type=click.IntRange(min=1), help="The largest number of rows."
+)
 
 
 @click.command(cls=Question)
@@ -32,8 +34,8 @@ _most = click.option("-k", "--limit", "k", type=click.IntRange(min=1), help="At 
 def links(index: Index, address: bytes | IID, domain: bytes | None) -> Answered:
     """List the files in which an individual appears.
 
-    For each file: how many entries carry the IID, and their pixels together. Individuals of one
-    address in several domains have rows of their own.
+    Each row has the number of the individual's entries in the file, and the sum of their pixels.
+    If an address is in several domains, each of these individuals has rows of its own.
     """
     address, domain = address_and_domain(address, domain)
     asked = [index.entries.where(address=address, domain=domain)]
@@ -43,7 +45,7 @@ def links(index: Index, address: bytes | IID, domain: bytes | None) -> Answered:
 
 
 @click.command()
-@click.option("--prefix", type=PREFIX, help="What the address begins with.")
+@click.option("--prefix", type=PREFIX, help="The beginning of the address.")
 @_domain
 @filters_named("root", "path")
 @least_files_option
@@ -54,7 +56,7 @@ def links(index: Index, address: bytes | IID, domain: bytes | None) -> Answered:
 def iids(db: str, /, orders: tuple[str, ...], min_files: int, form: Form, **options: Any) -> int:
     """List the individuals, and in how many files and entries they appear.
 
-    They come by address, then by domain, unless another order is asked for.
+    They are sorted by address, then by domain, unless you ask for another order.
     """
     limit = options.pop("limit")
     with open_to_ask(db) as index:
@@ -78,7 +80,7 @@ def groups(db: str, /, form: Form) -> int:
 @click.argument("paths", nargs=-1, required=True, type=PATH)
 @question(IID_ALONE)
 def shared(index: Index, paths: tuple[str, ...]) -> Answered:
-    """List the individuals that appear in every one of the files named."""
+    """List the individuals that appear in all of the given files."""
     return Answer(index.shared(*paths), IID_ALONE, ("domain", "address"))
 
 
@@ -89,7 +91,7 @@ def shared(index: Index, paths: tuple[str, ...]) -> Answered:
 def related(index: Index, path: str, k: int | None) -> Answered:
     """List the files that share individuals with a file, the closest first.
 
-    Individuals that are in few files weigh more than those that are in many.
+    An individual that is in few files counts more than one that is in many.
     """
     found = index.related(path, k=k)
     return Answer(found, found.kind, ("path", "shared", "score"))
@@ -110,7 +112,7 @@ def related(index: Index, path: str, k: int | None) -> Answered:
 def cooccur(
     index: Index, address: bytes | IID, domain: bytes | None, by: str, k: int | None
 ) -> Answered:
-    """List the individuals that appear together with another, most often first."""
+    """List the individuals that appear together with one individual, most often first."""
     address, domain = address_and_domain(address, domain)
     found = index.cooccurring(address, domain=domain, by=by, k=k)
     shown = ("domain", "address", "count", *(("pixels",) if by == "overlap" else ()))
@@ -121,10 +123,12 @@ def cooccur(
 @click.argument("a", type=ADDRESS)
 @click.argument("b", type=ADDRESS)
 @click.option(
-    "--domain", type=DOMAIN, help="The domain of both; needed if an address is in several."
+    "--domain",
+    type=DOMAIN,
+    help="The domain of both individuals; needed if an address is in several domains.",
 )
-@click.option("--from-domain", type=DOMAIN, help="The domain of A alone; '' for none.")
-@click.option("--to-domain", type=DOMAIN, help="The domain of B alone; '' for none.")
+@click.option("--from-domain", type=DOMAIN, help="The domain of A only; '' for none.")
+@click.option("--to-domain", type=DOMAIN, help="The domain of B only; '' for none.")
 @question(STEP)
 def chain(
     index: Index,
@@ -136,7 +140,7 @@ def chain(
 ) -> Answered:
     """Find the shortest chain of files that leads from individual A to B.
 
-    A file links all individuals that are in it.
+    Two individuals are linked if they are in the same file.
     """
     ends = ((a, from_domain, "--from-domain"), (b, to_domain, "--to-domain"))
     named = [

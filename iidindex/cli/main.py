@@ -31,69 +31,78 @@ from iidindex.errors import (
 # Each verb, the module it lives in, and a line for --help. A verb's module is imported when
 # the verb is used, so that none waits for what another needs.
 VERBS = {
-    "import": ("import_verb", "Make .iid files of masks in another format."),
+    "import": ("import_verb", "Make .iid files from masks in another format."),
     "export": ("export_verb", "Write entries in another format, for other programs."),
     "ingest": ("ingest", "Bring the index up to date with files and directories."),
-    "status": ("ingest", "Tell how much the index holds."),
-    "roots": ("upkeep_verbs", "List the directories that files are recorded relative to."),
-    "relocate": ("upkeep_verbs", "Record that a root now lies elsewhere."),
-    "verify": ("upkeep_verbs", "Compare the originals and the index with what was indexed."),
-    "changes": ("upkeep_verbs", "List what ingests changed, by name."),
+    "status": ("ingest", "Show how much the index holds."),
+    "roots": ("upkeep_verbs", "List the roots: the directories that the paths of files begin at."),
+    "relocate": ("upkeep_verbs", "Tell the index that a root has moved to another directory."),
+    "verify": (
+        "upkeep_verbs",
+        "Check that the original files and the index are as they were indexed.",
+    ),
+    "changes": ("upkeep_verbs", "List the changes that ingests found, by name."),
     "doctor": (
         "upkeep_verbs",
-        "Tell versions, what SQLite can do here, and the state of the index.",
+        "Show versions, what SQLite can do here, and the state of the index.",
     ),
-    "prune": ("upkeep_verbs", "Delete what is known of files that are missing."),
-    "migrate": ("upkeep_verbs", "Bring an index of an older version to this one."),
-    "optimize": ("upkeep_verbs", "Pack the index anew, after many small changes."),
+    "prune": ("upkeep_verbs", "Delete what the index knows about missing files."),
+    "migrate": ("upkeep_verbs", "Upgrade an index of an older version to this one."),
+    "optimize": ("upkeep_verbs", "Make the index compact again, after many small changes."),
     "find": ("search_verbs", "Find entries by address and other filters."),
     "at": ("search_verbs", "Find entries whose mask holds the pixel in column X, row Y."),
     "region": ("search_verbs", "Find entries whose mask has a pixel inside a box."),
     "nearest": ("search_verbs", "Find the entries whose masks are nearest to a pixel."),
     "overlaps": ("overlap_verbs", "List the pairs of entries of a file that share pixels."),
-    "duplicates": ("comparing_verbs", "List masks that are there twice."),
-    "compare": ("comparing_verbs", "Tell what became of individuals from survey A to survey B."),
+    "duplicates": ("comparing_verbs", "List masks that were drawn twice."),
+    "compare": (
+        "comparing_verbs",
+        "List what happened to each individual from survey A to survey B.",
+    ),
     "agree": (
         "comparing_verbs",
-        "Tell how well two domains agree on the masks of the same pictures.",
+        "Measure how well two domains agree on the masks of the same pictures.",
     ),
     "files": ("file_verbs", "List the indexed files, and those that are missing or failed."),
     "links": ("link_verbs", "List the files in which an individual appears."),
     "iids": ("link_verbs", "List the individuals, and in how many files and entries they appear."),
     "tracks": ("following_verbs", "Follow individuals from the first of their files to the last."),
-    "identities": ("following_verbs", "List faults of identity: who seems to be named wrongly."),
+    "identities": ("following_verbs", "List individuals that seem to be named wrongly."),
     "groups": ("link_verbs", "List the groups, and how many files and entries they have."),
-    "shared": ("link_verbs", "List the individuals that appear in every one of the files named."),
+    "shared": ("link_verbs", "List the individuals that appear in all of the given files."),
     "related": (
         "link_verbs",
         "List the files that share individuals with a file, the closest first.",
     ),
     "cooccur": (
         "link_verbs",
-        "List the individuals that appear together with another, most often first.",
+        "List the individuals that appear together with one individual, most often first.",
     ),
     "chain": ("link_verbs", "Find the shortest chain of files that leads from individual A to B."),
     "descendants": (
         "lineage_verbs",
-        "List the individuals that descend from another, generation by generation.",
+        "List the descendants of an individual, generation by generation.",
     ),
     "ancestors": (
         "lineage_verbs",
-        "List the individuals that another descends from, generation by generation.",
+        "List the ancestors of an individual, generation by generation.",
     ),
     "graph": ("graph_verbs", "Draw the graph of individuals and files, or write it as GraphML."),
-    "sql": ("sql", "Answer a question in SQL, over the index opened read-only."),
+    "sql": ("sql", "Answer an SQL query on the index, opened read-only."),
     "show": ("show", "Show what is in a .iid file; needs no index."),
-    "mask": ("mask", "Write the mask of an entry as a PNG or NPY file, and tell whose it is."),
+    "mask": ("mask", "Write the mask of an entry as a PNG or NPY file, and print whose it is."),
     "render": ("picture_verbs", "Draw the masks of a file over its picture."),
     "sheet": ("picture_verbs", "Draw every appearance of an individual, tile by tile."),
     "heat": ("picture_verbs", "Draw where in the frame masks lie, over all files."),
     "serve": ("serve_verb", "Serve the index over HTTP, for the viewer and for programs."),
     "page": (
         "page_verb",
-        "Write a static page to share: pictures under their masks, and individuals.",
+        "Write a static web page to share: pictures with their masks, and individuals.",
     ),
-    "completion": ("completion", "Write what makes bash, zsh or fish complete what you type."),
+    "completion": (
+        "completion",
+        "Print the script that lets bash, zsh or fish complete what you type.",
+    ),
     "demo": ("demo", "Build a small archive of real pictures and take a tour of it."),
 }
 
@@ -146,7 +155,7 @@ class Verbs(click.Group):
     default="iidindex.db",
     show_default=True,
     metavar="PATH_OR_URL",
-    help="The index to use; also the variable IIDINDEX_DB.",
+    help="The index to use. The variable IIDINDEX_DB sets it, too.",
 )
 @click.option("--debug", is_flag=True, help="Show a traceback with an error.")
 @click.version_option(iidindex.__version__, "-V", "--version", prog_name="iidindex")
@@ -154,14 +163,15 @@ class Verbs(click.Group):
 def cli(ctx: click.Context, db: str, debug: bool) -> None:
     """Index and search archives of .iid segmentation files.
 
-    An individual is named by its address: `tree` is UTF-8 text, `hex:74726565` and
-    `b64:dHJlZQ==` are exact bytes. The same address in another domain is another individual;
-    `iid:Z2FyZGVu.dHJlZQ`, domain and address in base64url without padding, is one exactly.
+    An entry is one mask in a file. An individual is named by its address, within a domain. `tree`
+    is an address in UTF-8 text, `hex:74726565` and `b64:dHJlZQ==` are exact bytes. The same
+    address in another domain is another individual. `iid:Z2FyZGVu.dHJlZQ`, with domain and address
+    in base64url without padding, names exactly one individual.
 
-    Exit codes: 0 found or done, 1 nothing found, 2 wrong use or error, 3 an original has
+    Exit codes: 0 found or done, 1 nothing found, 2 wrong use or error, 3 an original file has
     changed since it was indexed or is damaged, or identities are wrong, 4 done but some files
-    could not be read, 5 the index was made by another version, 6 all files of a place are gone,
-    130 interrupted.
+    could not be read, 5 the index was made by another version, 6 all files of a directory are
+    gone, 130 interrupted.
     """
     ctx.obj = db
     ctx.meta["iidindex.debug"] = debug

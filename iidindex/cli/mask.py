@@ -18,12 +18,12 @@ from iidindex.storage.atomic import write_atomically
 @click.command()
 @click.argument("path", type=PATH)
 @click.argument("key", type=int, required=False)
-@click.option("--address", type=ADDRESS, help="Whose mask to write, instead of a KEY.")
+@click.option("--address", type=ADDRESS, help="The address whose mask to write, instead of a KEY.")
 @click.option("--domain", type=DOMAIN, help="The domain of --address; '' for none.")
 @click.option(
     "--frame",
     is_flag=True,
-    help="Write the whole frame, as large as the file's metadata state by height and width.",
+    help="Write the whole frame, with the height and width that the file's metadata state.",
 )
 @click.option(
     "--output",
@@ -43,10 +43,10 @@ def mask(
     frame: bool,
     output: str,
 ) -> int:
-    """Write the mask of an entry as a PNG or NPY file, and tell whose it is.
+    """Write the mask of an entry as a PNG or NPY file, and print whose it is.
 
-    PATH is the indexed file, as `find` shows it or where it lies on disk; KEY is the entry's
-    key, which is another number than its address. The picture is as large as its bounding box.
+    PATH is the indexed file, as `find` shows it, or its path on disk. KEY is the entry's key, a
+    number that is not its address. The picture is as large as the bounding box of the mask.
     """
     ending = suffix_of(output)
     if ending is None:

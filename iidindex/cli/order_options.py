@@ -16,7 +16,7 @@ least_files_option = click.option(
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Only individuals that are in at least so many files.",
+    help="Only individuals that are in at least this many files.",
 )
 
 
@@ -39,8 +39,8 @@ def named_order(known: Sequence[str]) -> Callable[[F], F]:
         multiple=True,
         metavar="FIELD",
         callback=check,
-        help=f"One of {', '.join(known)}; -FIELD for descending. Repeated, or with commas between "
-        "them: where they tie.",
+        help=f"One of {', '.join(known)}; -FIELD for descending. Repeat, or separate by commas, to "
+        "sort rows that tie.",
     )
 
 

@@ -66,7 +66,7 @@ report_option = click.option(
     type=click.Choice(["text", "json"]),
     default="text",
     show_default=True,
-    help="How to write the report.",
+    help="The form of the report.",
 )
 
 
@@ -81,13 +81,13 @@ def row_options(
     has_paths = kind is None or "path" in kind.names
     known = "" if kind is None else f", of {', '.join(kind.names)}"
     if kind is not None and kind.metadata is not None:
-        known += f", and {META}NAME, what the file's metadata says"
+        known += f", and {META}NAME, a value of the file's metadata"
     options = [
         click.option(
             "--format",
             "form",
             type=click.Choice(FORMATS if has_paths else FORMATS[:-1]),
-            help="How to write the rows; as a table by default.",
+            help="The format of the rows; a table by default.",
         ),
         click.option(
             "--fields",
@@ -107,7 +107,10 @@ def row_options(
     if has_paths:
         options.append(
             click.option(
-                "-0", "nul", is_flag=True, help="Write paths, a NUL byte behind each, for xargs -0."
+                "-0",
+                "nul",
+                is_flag=True,
+                help="Write paths, each with a NUL byte after it, for xargs -0.",
             )
         )
 

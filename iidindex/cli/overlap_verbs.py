@@ -44,12 +44,12 @@ _PAIRS = (
 @click.option(
     "--across",
     is_flag=True,
-    help="Lay two files on one another: a is of the first of two PATHS, b of the second.",
+    help="Compare two files of one picture: a is in the first of two PATHS, b in the second.",
 )
 @count_option
 @selection_options
 @reading_option
-@click.option("--store", is_flag=True, help="Keep the pairs in the index, and write nothing.")
+@click.option("--store", is_flag=True, help="Store the pairs in the index, and write nothing.")
 @click.option(
     "--dry-run",
     is_flag=True,
@@ -72,8 +72,9 @@ def overlaps(
 ) -> int:
     """List the pairs of entries of a file that share pixels.
 
-    Of the files named by PATHS, or of all files; with filters, between the entries that fit. Where
-    something else is asked of a than of b, two entries that both fit both are two pairs.
+    Looks at the files named by PATHS, or at all files; with filters, at the entries that fit. In
+    each pair, one entry is a and the other is b. If a and b are asked for different things, two
+    entries that both fit both are listed as two pairs.
     """
     given = {name: options.pop(name) for name in _PAIRS}
     # What may be repeated is empty if it was not given.

@@ -22,7 +22,7 @@ from iidindex.plural import counted
     required=True,
     type=click.Path(),
     metavar="DIR",
-    help="The directory to write; one that holds a page written before is replaced.",
+    help="The directory to write; a page that was written there before is replaced.",
 )
 @pictures_option
 @click.option(
@@ -30,7 +30,7 @@ from iidindex.plural import counted
     type=click.IntRange(1, 4096),
     default=1600,
     show_default=True,
-    help="Pixels along the longer side of a picture at the most.",
+    help="The largest number of pixels along the longer side of a picture.",
 )
 @click.option("--dry-run", is_flag=True, help="Count what would be written; write nothing.")
 @limit_option
@@ -45,10 +45,10 @@ def page(
     dry_run: bool,
     **filters: Any,
 ) -> int:
-    """Write a static page to share: pictures under their masks, and individuals.
+    """Write a static web page to share: pictures with their masks, and individuals.
 
-    Of all entries, or of those that fit the filters. The page needs no server and no script: put
-    it on any web server or a stick, and open index.html. Originals are only read.
+    It shows all entries, or those that fit the filters. The page needs no server and no script:
+    copy it to any web server or disk, and open index.html. Original files are only read.
     """
     with open_to_ask(db) as index:
         asked = narrowed(index.entries, **filters)

@@ -49,7 +49,7 @@ _OPTIONS = [
         "--b-group", multiple=True, type=_GROUP, help="A group that b is in. Repeated: any of them."
     ),
     click.option(
-        "--min-iou", type=click.FloatRange(0, 1), help="The least intersection over union."
+        "--min-iou", type=click.FloatRange(0, 1), help="The smallest intersection over union (IoU)."
     ),
     click.option(
         "--a-in-b",
@@ -57,19 +57,21 @@ _OPTIONS = [
         help="The fraction of a that lies in b, both ends included: 0.9.. or 0..0.5.",
     ),
     click.option(
-        "--b-in-a", type=FractionRange(), help="The fraction of b that lies in a, as --a-in-b."
+        "--b-in-a", type=FractionRange(), help="The fraction of b that lies in a; see --a-in-b."
     ),
     click.option(
         "--within",
         type=click.IntRange(min=0),
         metavar="PIXELS",
-        help="Pairs, too, that are so many pixels apart: 1 where they touch, also at a corner.",
+        help="Also pairs that are at most this many pixels apart: 1 if they touch, even at a "
+        "corner.",
     ),
     click.option(
         "--order-by",
         multiple=True,
         metavar="FIELD",
-        help=f"One of {', '.join(PAIR_ORDERS)}. -FIELD for descending. Repeated: where they tie.",
+        help=f"One of {', '.join(PAIR_ORDERS)}. -FIELD for descending. Repeat to sort rows that "
+        "tie.",
     ),
     limit_option,
 ]

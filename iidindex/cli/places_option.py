@@ -9,5 +9,5 @@ pictures_option = click.option(
     multiple=True,
     type=click.Path(exists=True, file_okay=False),
     metavar="DIR",
-    help="A directory beside the roots in which pictures may lie. Repeated: several.",
+    help="A further directory that pictures may be in, besides the roots. Repeated: several.",
 )

@@ -70,8 +70,8 @@ def question(kind: Kind) -> Callable[[F], F]:
         @click.option(
             "--batch",
             is_flag=True,
-            help="Read many questions from standard input: each line is what would follow the "
-            "verb. Every row names its question.",
+            help="Read many questions from standard input. Each line is what you would write "
+            "after the verb. Every row names its question.",
         )
         @click.pass_obj
         @wraps(verb)

@@ -23,7 +23,7 @@ from iidindex.model import IID
 from iidindex.query.entries import Entries
 from iidindex.rows import ENTRY, NEAREST, Kind
 
-_explain = click.option("--explain", is_flag=True, help="Write how the question would be answered.")
+_explain = click.option("--explain", is_flag=True, help="Show how the question would be answered.")
 
 
 def _answerable(kind: Kind) -> Callable[[F], F]:
@@ -85,7 +85,7 @@ def find(
 ) -> Answered:
     """Find entries by address and other filters.
 
-    Without ADDRESS, every entry that fits the filters.
+    Without ADDRESS, finds every entry that fits the filters.
     """
     return _answer(index.entries, address=(*named, *address), **options)
 
@@ -114,7 +114,7 @@ def region(
 ) -> Answered:
     """Find entries whose mask has a pixel inside a box.
 
-    The box is rows MINR … MAXR-1 and columns MINC … MAXC-1.
+    The box has rows MINR … MAXR-1 and columns MINC … MAXC-1.
     """
     within = index.entries.region((minr, minc, maxr, maxc), exact=not boxes)
     return _answer(within, **options)
@@ -123,14 +123,16 @@ def region(
 @click.command(cls=_Signed)
 @click.argument("x", type=_PIXEL)
 @click.argument("y", type=_PIXEL)
-@click.option("-k", type=click.IntRange(min=1), default=1, show_default=True, help="How many.")
+@click.option(
+    "-k", type=click.IntRange(min=1), default=1, show_default=True, help="The number of entries."
+)
 @_answerable(NEAREST)
 @reading_option
 def nearest(index: Index, x: int, y: int, k: int, **options: Any) -> Answered:
     """Find the entries whose masks are nearest to a pixel.
 
-    It is in column X, row Y. The distance is Euclidean, in pixels, to the nearest pixel of the
-    mask, and 0 inside.
+    The pixel is in column X, row Y. The distance is Euclidean, in pixels, to the nearest pixel of
+    the mask. It is 0 inside the mask.
     """
     return _answer(index.entries.nearest(x, y, k), NEAREST, **options)
 

@@ -35,16 +35,16 @@ def _check_token(ctx: click.Context, param: click.Parameter, value: str | None) 
     "--token",
     envvar="IIDINDEX_TOKEN",
     callback=_check_token,
-    help="What whoever asks has to know; also the variable IIDINDEX_TOKEN. A random one by "
-    "default.",
+    help="The secret that every request must contain; random by default. The variable "
+    "IIDINDEX_TOKEN sets it, too.",
 )
 @pictures_option
 @click.pass_obj
 def serve(db: str, /, host: str, port: int, token: str | None, pictures: tuple[str, ...]) -> int:
     """Serve the index over HTTP, for the viewer and for programs.
 
-    Nothing is changed. It writes the address to open, with the token in it, and serves until
-    Ctrl-C. Other machines are answered only if --host names an address that they reach.
+    Nothing is changed. Prints the address to open, which contains the token, and serves until
+    Ctrl-C. Other machines are answered only if --host names an address that they can reach.
     """
     require_output()
     for name in ("starlette", "uvicorn"):

@@ -22,7 +22,7 @@ from iidindex.rows import FILE_ENTRY
 def show(file: str, key: int | None, form: Form) -> int:
     """Show what is in a .iid file; needs no index.
 
-    With KEY, that entry alone.
+    With KEY, shows that entry only.
     """
     with IIDFile(file) as opened:
         if key is not None and key not in opened.keys:

@@ -48,11 +48,11 @@ class Parameter(click.ParamType):
 _VIEWS = "\b\n" + "\n".join(f"{name:14} {what}" for name, (what, _) in VIEWS.items())
 
 
-_HELP = """Answer a question in SQL, over the index opened read-only.
+_HELP = """Answer an SQL query on the index, opened read-only.
 
-STATEMENT is one SELECT in SQLite's SQL; with -, it is read from standard input. Beside the
-tables, there are views with addresses as text, and as bytes in address_bytes. Bytes are
-written as text where they are printable UTF-8, and as hex:… otherwise.
+STATEMENT is one SELECT in SQLite's SQL. If it is -, it is read from standard input. Besides
+the tables, there are the views below. They have addresses as text, and as bytes in
+address_bytes. Bytes are written as text if they are printable UTF-8, and otherwise as hex:….
 """
 
 

@@ -18,14 +18,14 @@ from iidindex.rows import CHANGE, PROBLEM, ROOT
 # Files that cannot be compared byte by byte.
 _LACKING = "SELECT id FROM files WHERE state = 'ok' AND fixity IS NULL"
 
-_dry_run = click.option("--dry-run", is_flag=True, help="Tell what would be done; change nothing.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Say what would be done; change nothing.")
 
 
 @click.command()
 @row_options(ROOT)
 @click.pass_obj
 def roots(db: str, /, form: Form) -> int:
-    """List the directories that files are recorded relative to."""
+    """List the roots: the directories that the paths of files begin at."""
     with open_to_ask(db) as index:
         return write(index.roots(), form, ROOT, ("name", "location", "files"))
 
@@ -36,9 +36,9 @@ def roots(db: str, /, form: Form) -> int:
 @_dry_run
 @click.pass_obj
 def relocate(db: str, /, name: str, place: str, dry_run: bool) -> int:
-    """Record that a root now lies elsewhere.
+    """Tell the index that a root has moved to another directory.
 
-    NAME is what `roots` shows; PLACE is the directory where its files are now.
+    NAME is the root's name, as `roots` shows it. PLACE is the directory where its files are now.
     """
     with open_to_change(db, dry_run=dry_run) as index:
         root = index.relocate(name, place, dry_run=dry_run)
@@ -52,20 +52,22 @@ def relocate(db: str, /, name: str, place: str, dry_run: bool) -> int:
 @click.option(
     "--checksum",
     is_flag=True,
-    help="Read every file, except for its masks, besides comparing sizes and times.",
+    help="Besides comparing sizes and times, read every file, except its masks.",
 )
 @click.option(
     "--fixity",
     is_flag=True,
-    help="Compare every byte of the files whose fixity `ingest --fixity` has recorded.",
+    help="Compare every byte of the files for which `ingest --fixity` recorded checksums.",
 )
-@click.option("--masks", is_flag=True, help="Decode every mask, and compare pixels with areas.")
+@click.option(
+    "--masks", is_flag=True, help="Decode every mask, and compare its pixels with its area."
+)
 @row_options(PROBLEM)
 @click.pass_obj
 def verify(db: str, /, checksum: bool, fixity: bool, masks: bool, form: Form) -> int:
-    """Compare the originals and the index with what was indexed.
+    """Check that the original files and the index are as they were indexed.
 
-    Lists what is wrong, one line a file, and exits with 3 if anything is.
+    Lists what is wrong, one line for each file, and exits with 3 if anything is wrong.
     """
     with open_to_ask(db) as index:
         with Bar("verifying") as bar:
@@ -87,15 +89,16 @@ def verify(db: str, /, checksum: bool, fixity: bool, masks: bool, form: Form) ->
 @click.option(
     "--since",
     metavar="WHEN",
-    help="`last`: by the last ingest; a span such as 1d or 12h; or a date such as 2026-11-30.",
+    help="Changes since: `last`, the last ingest; a span such as 1d or 12h; or a date such as "
+    "2026-11-30.",
 )
 @row_options(CHANGE)
 @click.pass_obj
 def changes(db: str, /, since: str | None, form: Form) -> int:
-    """List what ingests changed, by name.
+    """List the changes that ingests found, by name.
 
     A file is added, updated (it has other content, or could not be read before), touched (only its
-    time is another), moved, missing, returned (it was missing and is back) or failed. The oldest
+    time is different), moved, missing, returned (it was missing and is back) or failed. The oldest
     change comes first. Exits with 1 if nothing changed.
     """
     with open_to_ask(db) as index:
@@ -106,9 +109,9 @@ def changes(db: str, /, since: str | None, form: Form) -> int:
 @report_option
 @click.pass_obj
 def doctor(db: str, /, form: str) -> int:
-    """Tell versions, what SQLite can do here, and the state of the index.
+    """Show versions, what SQLite can do here, and the state of the index.
 
-    Paste it when you ask somebody for help. No original is opened.
+    Paste the output when you ask somebody for help. No original file is opened.
     """
     require_output()
     with open_to_ask(db) as index:
@@ -126,14 +129,14 @@ def doctor(db: str, /, form: str) -> int:
 @click.option(
     "--root",
     type=KNOWN_ROOT,
-    help="Forget the root of this name instead, with all its files, which must be gone.",
+    help="Forget the root of this name instead, with all its files. They must be gone.",
 )
 @_dry_run
 @click.pass_obj
 def prune(db: str, /, root: str | None, dry_run: bool) -> int:
-    """Delete what is known of files that are missing.
+    """Delete what the index knows about missing files.
 
-    Only this forgets anything: `ingest` marks a file that is gone as missing.
+    Only this verb forgets files: `ingest` marks a file that is gone as missing.
     """
     with open_to_change(db, dry_run=dry_run) as index:
         for path in index.prune(root=root, dry_run=dry_run):
@@ -145,9 +148,9 @@ def prune(db: str, /, root: str | None, dry_run: bool) -> int:
 @_dry_run
 @click.pass_obj
 def optimize(db: str, /, dry_run: bool) -> int:
-    """Pack the index anew, after many small changes.
+    """Make the index compact again, after many small changes.
 
-    The R-tree is packed, and the statistics are gathered by which SQLite plans questions.
+    Packs the R-tree anew, and gathers the statistics by which SQLite plans queries.
     """
     with open_to_change(db, dry_run=dry_run) as index:
         found = index.optimize(dry_run=dry_run)
@@ -170,9 +173,9 @@ def optimize(db: str, /, dry_run: bool) -> int:
 @_dry_run
 @click.pass_obj
 def migrate(db: str, /, dry_run: bool) -> int:
-    """Bring an index of an older version to this one.
+    """Upgrade an index of an older version to this one.
 
-    A copy of it is made first, beside it.
+    Before it changes anything, it makes a copy of the index beside it.
     """
     from iidindex.catalog.migrate import migrate as bring
 

@@ -86,34 +86,37 @@ class Endpoint:
 
 
 _SEARCH = (*FILTER_PARAMETERS, ORDER_BY, *PAGING)
-_BOX = Parameter("box", BOX, "minr,minc,maxr,maxc: only what lies in it, rows before columns.")
+_BOX = Parameter("box", BOX, "minr,minc,maxr,maxc: only what is in this box, rows before columns.")
 _SIZE = Parameter(
     "size",
     number(1, pictures_out.MOST_SIDE),
-    "Pixels along the longer side at the most; what is larger is reduced.",
+    "The largest number of pixels along the longer side; larger pictures are reduced.",
     default=2048,
 )
 
 ADDRESS = Parameter(
     "address", INDIVIDUAL, "The address of the individual, or iid:DOMAIN.ADDRESS.", True
 )
-_MOST = Parameter("k", number(1, 1_000_000), "At most so many, of all pages together.")
+_MOST = Parameter("k", number(1, 1_000_000), "The largest number of rows, over all pages.")
 
 _CELLS = Parameter(
     "size",
     number(1, pictures_out.MOST_SIDE),
-    "Cells along the longer side at the most.",
+    "The largest number of cells along the longer side.",
     default=1024,
 )
 
 
 _LEAST_FILES = Parameter(
-    "min_files", number(1, 2**31), "Only individuals that are in so many files.", default=1
+    "min_files",
+    number(1, 2**31),
+    "Only individuals that are in at least this many files.",
+    default=1,
 )
 
 
 def _order(names: Sequence[str]) -> Parameter:
-    told = f"One of {', '.join(names)}; -FIELD for descending. Repeated: where they tie."
+    told = f"One of {', '.join(names)}; -FIELD for descending. Repeat to sort rows that tie."
     return Parameter("order_by", TEXT, told, is_repeatable=True)
 
 
@@ -153,7 +156,7 @@ LISTS = (
         (
             X,
             Y,
-            Parameter("k", number(1, MOST_ROWS), "How many.", default=1),
+            Parameter("k", number(1, MOST_ROWS), "The number of entries.", default=1),
             ON_STALE,
             *FILTER_PARAMETERS,
             *PAGING,
@@ -165,7 +168,7 @@ LISTS = (
         "iids",
         "Individuals, and in how many files and entries they appear.",
         (
-            Parameter("prefix", BYTES, "What the address begins with."),
+            Parameter("prefix", BYTES, "The beginning of the address."),
             DOMAIN,
             _filter("root"),
             _filter("path"),
@@ -193,7 +196,7 @@ LISTS = (
     ),
     Endpoint(
         "cooccur",
-        "Individuals that appear together with another, most often first.",
+        "Individuals that appear together with one individual, most often first.",
         (
             ADDRESS,
             DOMAIN,
@@ -213,16 +216,18 @@ LISTS = (
         "overlaps",
         "Pairs of entries of a file that share pixels.",
         (
-            Parameter("between", DOMAINS, "The domain of a and that of b, with a comma between."),
+            Parameter(
+                "between", DOMAINS, "The domain of a and the domain of b, separated by a comma."
+            ),
             Parameter("a_group", TEXT, "A group that a is in. Repeated: any.", is_repeatable=True),
             Parameter("b_group", TEXT, "A group that b is in. Repeated: any.", is_repeatable=True),
-            Parameter("min_iou", fraction(0, 1), "The least intersection over union."),
+            Parameter("min_iou", fraction(0, 1), "The smallest intersection over union (IoU)."),
             Parameter("a_in_b", FRACTIONS, "LOW..HIGH: the fraction of a that lies in b."),
             Parameter("b_in_a", FRACTIONS, "LOW..HIGH: the fraction of b that lies in a."),
             Parameter(
                 "within",
                 number(0, 1_000_000),
-                "Pairs, too, that are so many pixels apart: 1 where they touch.",
+                "Also pairs that are at most this many pixels apart: 1 if they touch.",
             ),
             _order(PAIR_ORDERS),
             ON_STALE,
@@ -252,7 +257,7 @@ LISTS = (
             Parameter(
                 "by",
                 TEXT,
-                "The order of the files: path, or meta.NAME, what their metadata say.",
+                "The order of the files: path, or meta.NAME, a value of their metadata.",
                 default="path",
             ),
             _LEAST_FILES,
@@ -272,7 +277,7 @@ LISTS = (
     ),
     Endpoint(
         "changes",
-        "What ingests changed, by name, the oldest first.",
+        "The changes that ingests found, by name, the oldest first.",
         (
             Parameter(
                 "since",
@@ -290,23 +295,26 @@ OTHERS = (
     Endpoint("status", "How much the index holds: a plain object.", (), pictures_out.status),
     Endpoint(
         "masks.bin",
-        "The masks of a file, one bit a pixel, behind a head in JSON.",
+        "The masks of a file, one bit for each pixel, after a head in JSON.",
         (*OF_FILE, _BOX),
         pictures_out.masks,
         media="application/octet-stream",
     ),
     Endpoint(
         "mask.png",
-        "The mask of one entry: white inside, black outside, one bit a pixel.",
+        "The mask of one entry: white inside, black outside, one bit for each pixel.",
         (
             PATH,
             ROOT,
             Parameter("key", INTEGER, "The key of the entry in its file."),
-            Parameter("address", INDIVIDUAL, "Whose mask it is, instead of a key."),
+            Parameter("address", INDIVIDUAL, "The address whose mask it is, instead of a key."),
             DOMAIN,
             _BOX,
             Parameter(
-                "frame", FLAG, "Lay it on the frame that the file's metadata state.", default=False
+                "frame",
+                FLAG,
+                "Show the whole frame, with the size that the file's metadata state.",
+                default=False,
             ),
         ),
         pictures_out.mask,
@@ -321,7 +329,7 @@ OTHERS = (
     ),
     Endpoint(
         "heat.png",
-        "Where masks lie in the frame, over all files, in colours.",
+        "Where masks lie in the frame, over all files, as colours.",
         (ON_STALE, *FILTER_PARAMETERS, _BOX, _CELLS),
         pictures_out.heat,
         media="image/png",

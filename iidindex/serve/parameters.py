@@ -84,7 +84,7 @@ FILTER_PARAMETERS = tuple(_of_filter(name, declared) for name, declared in FILTE
 PATH = Parameter(
     "path", TEXT, "The file's path inside its root, or its location, exactly.", is_required=True
 )
-ROOT = Parameter("root", TEXT, "The name of the root, where files of several have the path.")
+ROOT = Parameter("root", TEXT, "The name of the root, if files of several roots have the path.")
 # What filters the entries of a file that is named.
 OF_FILE = (PATH, ROOT, *(one for one in FILTER_PARAMETERS if one.name not in ("path", "root")))
 DOMAIN = Parameter("domain", BYTES, "The domain of the individual; empty for none.")
@@ -94,21 +94,23 @@ EXACT = Parameter("exact", FLAG, "Compare masks; with false, bounding boxes.", d
 ON_STALE = Parameter(
     "on_stale",
     one_of("error", "skip"),
-    "What to do about originals that cannot be believed: refuse with 409, or leave them out.",
+    "What to do with files that have changed or are damaged: refuse with 409, or leave them out.",
     default="error",
 )
 ORDER_BY = Parameter(
     "order_by",
     TEXT,
-    "One of id, path, key, area, address, domain, or meta.NAME, what the file's metadata says; "
-    "-FIELD for descending. Repeated: where they tie.",
+    "One of id, path, key, area, address, domain, or meta.NAME, a value of the file's metadata; "
+    "-FIELD for descending. Repeat to sort rows that tie.",
     is_repeatable=True,
 )
 FIELDS = Parameter(
-    "fields", NAMES, "The columns of the rows, in this order, with commas between; all without it."
+    "fields",
+    NAMES,
+    "The columns of the rows, in this order, separated by commas; all columns by default.",
 )
-LIMIT = Parameter("limit", number(1, MOST_ROWS), "At most so many rows.", default=100)
-AFTER = Parameter("after", TEXT, "The `next` of the page before, and nothing else.")
+LIMIT = Parameter("limit", number(1, MOST_ROWS), "The largest number of rows.", default=100)
+AFTER = Parameter("after", TEXT, "The value of `next` in the page before.")
 PAGING = (FIELDS, LIMIT, AFTER)
 BOX_WANTED = Parameter(
     "box", BOX, "minr,minc,maxr,maxc: rows and columns, half-open.", is_required=True

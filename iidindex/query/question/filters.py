@@ -36,8 +36,8 @@ class Where(TypedDict, total=False):
             type=bytes,
             column=iids.c.address,
             known=iids.c.address,
-            told="Any of these, of which there may be a hundred thousand: addresses, in whatever "
-            "domain, and IIDs, each of which is one individual.",
+            told="Any of these: addresses, in any domain, and IIDs, each of which is one "
+            "individual. There may be a hundred thousand of them.",
             help="The address of the individual, in any domain, or iid:DOMAIN.ADDRESS. Repeated: "
             "any of them.",
         ),
@@ -61,7 +61,8 @@ class Where(TypedDict, total=False):
             column=iids.c.domain,
             known=iids.c.domain,
             told='None of these; ``b""`` leaves out IIDs without a domain.',
-            help="A domain to leave out; '' for individuals without any. Repeated: all of them.",
+            help="A domain to leave out; '' for individuals without a domain. Repeated: all of "
+            "them.",
         ),
     ]
     prefix: Annotated[
@@ -70,8 +71,8 @@ class Where(TypedDict, total=False):
             asks_of="iids",
             column=iids.c.address,
             known=iids.c.address,
-            told="What the address begins with.",
-            help="What the address begins with.",
+            told="The beginning of the address.",
+            help="The beginning of the address.",
         ),
     ]
     group: Annotated[
@@ -116,10 +117,11 @@ class Where(TypedDict, total=False):
         Path(
             asks_of="files",
             known=files.c.path,
-            told="A glob over the path inside the root (``*`` crosses ``/``, case counts), or an "
-            "exact path. If it begins with ``/``, over the location on disk.",
-            help="The file's path inside its root, or on disk if it begins with /. It may be a "
-            "pattern, in which * stands for any text, / too.",
+            told="A glob pattern for the path inside the root (``*`` also matches ``/``, case "
+            "matters), or an exact path. If it begins with ``/``, it is compared with the "
+            "location on disk.",
+            help="The file's path inside its root, or its path on disk if it begins with /. It "
+            "may be a pattern: * stands for any text, even with /.",
         ),
     ]
     not_path: Annotated[
@@ -127,7 +129,7 @@ class Where(TypedDict, total=False):
         NotPath(
             asks_of="files",
             known=files.c.path,
-            told="Globs or paths as in `path`, of which the file fits none.",
+            told="Patterns or paths, as in `path`. The file must fit none of them.",
             help="A path to leave out, or a pattern of paths, as in --path. Repeated: all of them.",
         ),
     ]
@@ -144,12 +146,13 @@ class Where(TypedDict, total=False):
         Mapping[str, Any] | None,
         Metadata(
             asks_of="files",
-            told="What the metadata of the file must say: names and values, or mappings of what "
-            "lies deeper. Text, numbers, True, False and None are compared: "
-            '``{"camera": {"iso": 200}}``. Two numbers are a range, both ends inclusive; None '
-            'leaves an end open: ``{"minutes": (20, None)}``.',
-            help="What the file's metadata says, as JSON or text: camera.iso=200, day=monday; or a "
-            "range of numbers, both ends included: minutes=20..30. Repeated: all of them.",
+            told="What the file's metadata must say: a mapping of names to values, with mappings "
+            "inside for nested names. Text, numbers, True, False and None are compared: "
+            '``{"camera": {"iso": 200}}``. Two numbers are a range with both ends included; '
+            'None leaves an end open: ``{"minutes": (20, None)}``.',
+            help="What the file's metadata must say, as JSON or text: camera.iso=200, "
+            "day=monday; or a range of numbers, both ends included: minutes=20..30. "
+            "Repeated: all of them.",
         ),
     ]
     area: Annotated[
@@ -157,8 +160,9 @@ class Where(TypedDict, total=False):
         Between(
             asks_of="entries",
             column=entries.c.area,
-            told="Pixels of the mask, both ends inclusive; None leaves an end open.",
-            help="Pixels of the mask, both ends included: 100..5000, 100.. or ..5000.",
+            told="The number of pixels of the mask, both ends included; None leaves an end open.",
+            help="The number of pixels of the mask, both ends included: 100..5000, 100.. or "
+            "..5000.",
         ),
     ]
     key: Annotated[
