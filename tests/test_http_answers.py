@@ -72,6 +72,11 @@ SAME = [
     ("files", {}, ["files"]),
     ("files", {"state": "failed"}, ["files", "--state", "failed"]),
     ("files", {"fields": "location,meta.day"}, ["files", "--fields", "location,meta.day"]),
+    ("files", {"group": "plants"}, ["files", "--group", "plants"]),
+    ("files", {"address": "hex:ff0062696e"}, ["files", "--address", "hex:ff0062696e"]),
+    ("files", {"domain": "extra", "order_by": "-size"}, ["files", "--domain", "extra", "--order-by", "-size"]),  # noqa: E501
+    ("files", [("order_by", "meta.day"), ("order_by", "-path"), ("not_path", "2021/*")], ["files", "--order-by", "meta.day", "--order-by", "-path", "--not-path", "2021/*"]),  # noqa: E501
+    ("files", {"meta": "camera.iso=100"}, ["files", "--meta", "camera.iso=100"]),
     ("changes", {}, ["changes"]),
     ("changes", {"since": "last"}, ["changes", "--since", "last"]),
 ]  # fmt: skip
@@ -94,7 +99,13 @@ def test_status_is_a_plain_object(client, db, capsys):
     from iidindex.cli.main import run
 
     assert run(["--db", str(db), "status", "--format", "json"]) == 0
-    assert client.get("/api/status").json() == json.loads(capsys.readouterr().out)
+    told = client.get("/api/status").json()
+    assert {name: told[name] for name in told if name != "root_list"} == json.loads(
+        capsys.readouterr().out
+    )
+    roots = lines_of(capsys, db, "roots", "--fields", "name,location,files")
+    assert told["root_list"] == roots
+    assert roots
 
 
 ORDERS = [
@@ -140,6 +151,9 @@ def test_pages_in_any_order_are_the_whole(blobs, order):
         ("related", {"path": "0/1.iid"}),
         ("changes", {}),
         ("files", {}),
+        ("files", {"domain": "blobs", "group": "even"}),
+        ("files", [("order_by", "-entries"), ("order_by", "state"), ("order_by", "-path")]),
+        ("files", [("order_by", "meta.nothing"), ("order_by", "size")]),
     ],
 )
 def test_pages_of_other_lists_are_the_whole(blobs, name, params):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
 from iidindex.query.answers.entry import Entry
+from iidindex.query.answers.records import Records
 from iidindex.query.compared_entries import ComparedEntries
 from iidindex.query.pixels.originals import OnStale
 from iidindex.query.question.asking import place_of
 from iidindex.query.question.place_in_order import PlaceInOrder
+from iidindex.rows import FILE
 
 if TYPE_CHECKING:
     from iidindex.exchange.dataset import By, Dataset
     from iidindex.exchange.export_report import ExportReport
+    from iidindex.query.answers.indexed_file import IndexedFile
 
 
 class Entries(ComparedEntries):
@@ -42,6 +45,42 @@ class Entries(ComparedEntries):
             If it is a place in another order.
         """
         return self._with(self._filters.beyond(place))
+
+    def files(
+        self,
+        *,
+        state: str | None = None,
+        order_by: str | Iterable[str] = (),
+        limit: int | None = None,
+        after: IndexedFile | None = None,
+    ) -> Records[IndexedFile]:
+        """The files that fit; if anything is asked of entries, those with an entry that fits.
+
+        Files that are missing or failed are among them, with what is known of their entries.
+
+        Parameters
+        ----------
+        state : {"ok", "missing", "failed"}, optional
+            Only files in this state.
+        order_by : str or iterable of str
+            ``path state entries size``, or in metadata ``meta.camera.iso``, with a ``-`` before it
+            for descending. By root and path without it, and where they tie.
+        limit : int, optional
+            How many at the most.
+        after : IndexedFile, optional
+            Only those that come later. With `limit`, this goes through many page by page.
+
+        Raises
+        ------
+        QueryError
+            If an argument has not its form, or the question asks for more than filters do.
+        """
+        from iidindex.query.holdings.archive_files import indexed_files
+
+        found = indexed_files(
+            self._catalog, self._filters, state=state, order_by=order_by, limit=limit, after=after
+        )
+        return Records(FILE, found, self._catalog)
 
     def export(
         self,

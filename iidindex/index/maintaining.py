@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from iidindex.catalog.roots import Root
 from iidindex.errors import IngestError
@@ -12,6 +12,8 @@ from iidindex.index.opened import Opened
 from iidindex.query.answers.indexed_file import IndexedFile
 from iidindex.query.answers.records import Records
 from iidindex.query.holdings.archive_files import indexed_files
+from iidindex.query.question.asked import Filters
+from iidindex.query.question.filters import Where, with_filters
 from iidindex.rows import CHANGE, FILE
 
 if TYPE_CHECKING:
@@ -93,30 +95,42 @@ class Upkeep(Opened):
             executor=executor,
         )
 
+    @with_filters
     def files(
         self,
         *,
         state: str | None = None,
+        order_by: str | Iterable[str] = (),
         limit: int | None = None,
         after: IndexedFile | None = None,
+        **wanted: Unpack[Where],
     ) -> Records[IndexedFile]:
         """Files by root and path: ``path location state reason entries size``.
+
+        If anything is asked of entries, they are the files with an entry that fits.
 
         Parameters
         ----------
         state : {"ok", "missing", "failed"}, optional
             Only files in this state.
+        order_by : str or iterable of str
+            ``path state entries size``, or in metadata ``meta.camera.iso``, with a ``-`` before it
+            for descending.
         limit : int, optional
             How many at the most.
         after : IndexedFile, optional
             Only those that come later. With `limit`, this goes through many page by page.
+        FILTERS
 
         Raises
         ------
         QueryError
             If an argument has not its form.
         """
-        found = indexed_files(self._catalog, state, limit=limit, after=after)
+        filters = Filters().where(**wanted)
+        found = indexed_files(
+            self._catalog, filters, state=state, order_by=order_by, limit=limit, after=after
+        )
         return Records(FILE, found, self._catalog)
 
     def stats(self) -> Stats:

@@ -8,6 +8,7 @@ from typing import Any
 
 from iidindex.pictures.sheet import MOST_TILES
 from iidindex.query.comparison.tracks import ORDERS as TRACK_ORDERS
+from iidindex.query.holdings.archive_files import ORDERS as FILE_ORDERS
 from iidindex.query.holdings.inventory import ORDERS as IID_ORDERS
 from iidindex.query.overlaps.pair_filters import PAIR_ORDERS
 from iidindex.rows import (
@@ -127,9 +128,12 @@ def _filter(name: str) -> Parameter:
 LISTS = (
     Endpoint(
         "files",
-        "Files by root and path, and those that are missing or failed.",
+        "Files by root and path, and those that are missing or failed; with filters of entries, "
+        "those that have an entry which fits.",
         (
             Parameter("state", one_of("ok", "missing", "failed"), "Only files in this state."),
+            *FILTER_PARAMETERS,
+            _order((*FILE_ORDERS, "meta.NAME")),
             *PAGING,
         ),
         lists.files,
@@ -292,7 +296,12 @@ LISTS = (
 )
 
 OTHERS = (
-    Endpoint("status", "How much the index holds: a plain object.", (), pictures_out.status),
+    Endpoint(
+        "status",
+        "How much the index holds, and the roots in which its files lie: a plain object.",
+        (),
+        pictures_out.status,
+    ),
     Endpoint(
         "masks.bin",
         "The masks of a file, one bit for each pixel, after a head in JSON.",

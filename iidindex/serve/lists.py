@@ -83,10 +83,20 @@ def nearest(served: Served, values: Values, place: Any, most: int) -> Found:
 
 
 def files(served: Served, values: Values, place: Any, most: int) -> Found:
-    """Files, by root and path."""
-    after = None if place is None else IndexedFile(place[0], place[1], "ok", None, 0, 0)
-    found = served.index.files(state=values["state"], limit=most, after=after)
-    return Found(found.kind, [*found], lambda file: [file.path, file.location])
+    """Files, by root and path or in another order."""
+    after = None
+    if place is not None:
+        path, location, state, n_entries, size = place
+        after = IndexedFile(path, location, state, None, n_entries, size)
+    question = served.narrowed(values)
+    found = question.files(
+        state=values["state"], order_by=values["order_by"], limit=most, after=after
+    )
+    return Found(
+        found.kind,
+        [*found],
+        lambda file: [file.path, file.location, file.state, file.entries, file.size],
+    )
 
 
 def changes(served: Served, values: Values, place: Any, most: int) -> Found:

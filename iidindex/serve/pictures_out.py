@@ -21,7 +21,7 @@ from iidindex.exchange.packed_masks import PackedMasks
 from iidindex.files.frame_size import size_of
 from iidindex.query.answers.entry import Entry
 from iidindex.query.holdings.named_file import NamedFile
-from iidindex.rows import ENTRY
+from iidindex.rows import ENTRY, ROOT
 from iidindex.serve.refusals import Refused
 from iidindex.serve.served import Served
 
@@ -51,9 +51,12 @@ class Unchanged(Exception):  # noqa: N818  (it is no error)
 
 
 def status(served: Served, values: Values, known: Sequence[str]) -> Body:  # noqa: ARG001
-    """How much the index holds."""
-    counts = served.index.stats()._asdict()
-    return Body(json.dumps(counts | {"layers": round(served.index.layers(), 1)}).encode())
+    """How much the index holds, and where its files lie."""
+    told: dict[str, Any] = served.index.stats()._asdict()
+    told["layers"] = round(served.index.layers(), 1)
+    names = ("name", "location", "files")
+    told["root_list"] = [*ROOT.select(names).rows(served.index.roots())]
+    return Body(json.dumps(told).encode())
 
 
 def masks(served: Served, values: Values, known: Sequence[str]) -> Body:
@@ -61,12 +64,13 @@ def masks(served: Served, values: Values, known: Sequence[str]) -> Body:
     file = served.file(values)
     question = served.narrowed(values, "path", "root")
     served.index.check_original(file)
-    etag = _tag(file, known)
+    path = served.index.picture_file(file, served.places)
+    etag = _tag(file, known, path)
     packed = served.index.packed_masks(file, question, box=values["box"])
-    return Body(_laid_out(packed), etag)
+    return Body(_laid_out(packed, path is not None), etag)
 
 
-def _laid_out(packed: PackedMasks) -> bytes:
+def _laid_out(packed: PackedMasks, has_picture: bool) -> bytes:
     """The length of the head, the head, and the bits."""
     rows = [
         row | {"bbox": bbox, "start": start}
@@ -75,7 +79,7 @@ def _laid_out(packed: PackedMasks) -> bytes:
         )
     ]
     frame = None if packed.frame is None else list(packed.frame)
-    head = json.dumps({"frame": frame, "masks": rows}).encode()
+    head = json.dumps({"frame": frame, "masks": rows, "picture": has_picture}).encode()
     return b"".join([len(head).to_bytes(4, "little"), head, packed.bits.tobytes()])
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, select
 
-from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.roots import roots_over
 from iidindex.catalog.schema import files, roots
-from iidindex.errors import QueryError
+from iidindex.catalog.statement import Ordered, Statement
 from iidindex.storage.places import location_of
+
+# Rows fetched at a time.
+_ROWS = 1000
 
 
 class IndexedFile(NamedTuple):
@@ -28,44 +32,19 @@ class IndexedFile(NamedTuple):
     size: int
 
 
-def listed_files(
-    catalog: Catalog,
-    conditions: list[ColumnElement[bool]],
-    values: dict[str, Any] | None = None,
-    *,
-    limit: int | None = None,
-    after: IndexedFile | None = None,
-) -> list[IndexedFile]:
-    """List files that fit, by root and path; only those that come after one, if it is given."""
+def files_that(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Select what `listed_files` reads of files, without an order."""
     columns = (files.c.path, roots.c.location, files.c.state, files.c.reason)
-    statement = (
-        select(*columns, files.c.n_entries, files.c.size)
-        .join(roots, roots.c.id == files.c.root_id)
-        .where(*conditions)
-        .order_by(files.c.root_id, files.c.path)
-        .limit(limit)
-    )
-    with catalog.reading() as connection:
-        if after is not None:
-            statement = statement.where(_comes_later(connection, after))
-        return [
-            IndexedFile(path, location_of(root, path), *rest)
-            for path, root, *rest in connection.execute(statement, values or {})
-        ]
+    source = Ordered(files, roots, roots.c.id == files.c.root_id)
+    return select(*columns, files.c.n_entries, files.c.size).select_from(source).where(*conditions)
 
 
-def _comes_later(connection: Connection, after: IndexedFile) -> ColumnElement[bool]:
-    """Whether a file comes after one, which need not be there any more; its root must be.
-
-    Raises
-    ------
-    QueryError
-        If it is not.
-    """
-    known = roots_over(connection, after.location)
-    own = [root.id for root in known if location_of(root.location, after.path) == after.location]
-    if not own:
-        raise QueryError(f"{after.location}: is in no root any more; ask again")
-    return tuple_(files.c.root_id, files.c.path) > tuple_(
-        literal(own[0]), literal(after.path, files.c.path.type)
-    )
+def listed_files(
+    connection: Connection, statement: Select[Any], values: Mapping[str, Any]
+) -> Iterator[IndexedFile]:
+    """Read the files that a statement of `files_that` selects, in its order."""
+    with closing(Statement(statement).parts(connection, values, _ROWS)) as parts:
+        for rows in parts:
+            for path, root, *rest in rows:
+                name = os.fsdecode(path)
+                yield IndexedFile(name, location_of(os.fsdecode(root), name), *rest)

@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from sqlalchemy import literal_column
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import files
 from iidindex.errors import QueryError, SourceError
 from iidindex.plural import counted
-from iidindex.query.answers.indexed_file import IndexedFile, listed_files
+from iidindex.query.answers.indexed_file import IndexedFile, files_that, listed_files
 from iidindex.query.overlaps.counting import check_order, counted_files
 from iidindex.query.overlaps.pairs import Pairs
 from iidindex.query.pixels.originals import Originals
@@ -154,4 +155,7 @@ class _Batch:
 def _files_without_overlaps(catalog: Catalog, filters: Filters) -> list[IndexedFile]:
     """List files that fit and have entries, but whose overlaps are not stored."""
     fits = of_files(shape_of(replace(filters, stored=False)))
-    return listed_files(catalog, [*fits, files.c.n_entries > 0], values_of(filters))
+    found = files_that(*fits, files.c.n_entries > literal_column("0"))
+    with catalog.reading() as connection:
+        ordered = found.order_by(files.c.root_id, files.c.path)
+        return [*listed_files(connection, ordered, values_of(filters))]

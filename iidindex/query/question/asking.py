@@ -82,7 +82,7 @@ class Question:
         self.filters = filters
         every = filters.regions if needs_pixels(filters) else ()
         self._looked_at = every if looked_at is None else looked_at
-        iid_ids = _resolved(connection, filters)
+        iid_ids = resolved_iids(connection, filters)
         self._shape = shape_of(filters, iid_ids)
         self._values = values_of(filters, iid_ids)
         self.plan = choose(self._shape, self._candidates)
@@ -329,7 +329,7 @@ def _chunk(size: int, limit: int | None) -> int:
     return size if limit is None else max(16, min(size, limit))
 
 
-def _resolved(connection: Connection, filters: Filters) -> list[int] | None:
+def resolved_iids(connection: Connection, filters: Filters) -> list[int] | None:
     """The ids of IIDs, if too many are asked for to be named in a statement."""
     addresses, domains = filters.get("address"), filters.get("domain")
     if max(len(addresses or ()), len(domains or ())) <= FEW:

@@ -36,6 +36,11 @@ def _asked(table: str, shape: Shape) -> Conditions:
     return found
 
 
+def of_all_files(shape: Shape) -> Conditions:
+    """What the filters ask of files, be they there or not."""
+    return _asked("files", shape)
+
+
 def of_files(shape: Shape) -> Conditions:
     """What is asked of files; that they are there, at least."""
     found = [files.c.state == literal_column(f"'{OK}'"), *_asked("files", shape)]

@@ -68,7 +68,9 @@ def told(key: ColumnElement[Any]) -> list[ColumnElement[Any]]:
 
 
 def comes_later(
-    keys: Sequence[tuple[ColumnElement[Any], bool]], shape: Sequence[str]
+    keys: Sequence[tuple[ColumnElement[Any], bool]],
+    shape: Sequence[str],
+    behind: ColumnElement[bool] | None = None,
 ) -> ColumnElement[bool]:
     """Whether an entry comes after a place.
 
@@ -78,7 +80,10 @@ def comes_later(
         What is ordered by, and whether it descends. Nulls come last.
     shape : sequence of str
         As of `PlaceInOrder`.
+    behind : ColumnElement, optional
+        Whether it comes later where they tie; by its id without this.
     """
+    last = entries.c.id > bindparam("after") if behind is None else behind
     same: list[ColumnElement[bool]] = []
     later: list[ColumnElement[bool]] = []
     for nth, ((key, is_descending), kind) in enumerate(zip(keys, shape, strict=True)):
@@ -91,7 +96,7 @@ def comes_later(
             equal = key == value
         later.append(and_(*same, beyond))
         same.append(equal)
-    return or_(*later, and_(*same, entries.c.id > bindparam("after")))
+    return or_(*later, and_(*same, last))
 
 
 def _value(nth: int, kind: str) -> ColumnElement[Any]:

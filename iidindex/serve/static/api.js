@@ -94,17 +94,35 @@ export const companions = (individual, parameters, signal) =>
 export const appearances = (individual, parameters, signal) =>
   json("entries", { address: exactly(individual), ...parameters }, signal);
 
-/** @returns {Promise<Page>} */
-export const track = (individual, parameters, signal) =>
-  json("tracks", { address: exactly(individual), ...parameters }, signal);
+/** From the first of its files to the last: `first last files entries gaps area_min …`, or null. */
+export async function track(individual, by, signal) {
+  const { rows } = await json("tracks", { address: exactly(individual), by, limit: 1 }, signal);
+  return rows[0] ?? null;
+}
+
+/**
+ * Its area in one file after the other: by path a row for each file, else a row for each entry.
+ * @returns {Promise<Page>}
+ */
+export function areas(individual, order, signal) {
+  const asked = { fields: "path,location,area", limit: 1000 };
+  if (order === "path") return links(individual, asked, signal);
+  return appearances(individual, { ...asked, order_by: order }, signal);
+}
 
 /** @returns {Promise<Page>} */
 export const chain = (a, b, signal) =>
   json("chain", { a: exactly(a), b: exactly(b) }, signal);
 
-/** Masks of a file, as bits. @returns {Promise<import("./bits.js").Masks>} */
-export async function masks(file, parameters, signal) {
-  const response = await ask("masks.bin", { ...placeOf(file), ...parameters }, signal);
+/**
+ * Masks of a file, as bits.
+ * @param {import("./url.js").Pairs} filters that they fit
+ * @returns {Promise<import("./bits.js").Masks>}
+ */
+export async function masks(file, { box, filters = [] }, signal) {
+  const place = Object.entries(placeOf(file)).filter(([, value]) => value !== null);
+  const pairs = [...place, ...filters, ...(box ? [["box", box.join(",")]] : [])];
+  const response = await ask("masks.bin", pairs, signal);
   return parseMasks(await response.arrayBuffer());
 }
 
@@ -125,15 +143,15 @@ export async function* boxes(file, box, signal) {
 export const at = (file, { row, column }, signal) =>
   json("at", { ...placeOf(file), x: column, y: row, limit: 1000 }, signal);
 
-/** The picture of a file, or null if it has none. @returns {Promise<ImageBitmap|null>} */
+/** The picture of a file that has one, as `masks` tells. @returns {Promise<ImageBitmap>} */
 export async function picture(file, parameters, signal) {
-  try {
-    const response = await ask("picture.png", { ...placeOf(file), ...parameters }, signal);
-    return await createImageBitmap(await response.blob());
-  } catch (error) {
-    if (error.status === 404) return null;
-    throw error;
-  }
+  const response = await ask("picture.png", { ...placeOf(file), ...parameters }, signal);
+  return createImageBitmap(await response.blob());
+}
+
+/** Where masks lie, over all files. @param {import("./url.js").Pairs} filters @returns {Promise<Blob>} */
+export async function heat(filters, signal) {
+  return (await ask("heat.png", filters, signal)).blob();
 }
 
 /** An individual as questions take it: exactly this one. */

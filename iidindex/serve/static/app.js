@@ -5,7 +5,7 @@ import { Quiet } from "./parts/message.js";
 import { Search } from "./parts/search.js";
 import { html, render, useEffect, useLayoutEffect, useRef, useState } from "./preact.js";
 import { follow, go, useUrl } from "./router.js";
-import { individualUrl, parse } from "./url.js";
+import { archiveUrl, individualUrl, parse } from "./url.js";
 import { Archive } from "./views/archive.js";
 import { File } from "./views/file.js";
 import { IndividualPage } from "./views/individual.js";
@@ -46,7 +46,7 @@ function App() {
       <button type="button" class="round" aria-label="Keys" title="Keys (?)" onClick=${() => setHelping(true)}>?</button>
     </header>
     <main id="main" tabindex="-1">
-      ${place.page === "archive" && html`<${Archive} key=${url} filters=${place.filters} />`}
+      ${place.page === "archive" && html`<${Archive} key=${archiveUrl(place.filters)} filters=${place.filters} heat=${place.heat} />`}
       ${place.page === "file" && html`<${File} key=${pathname} view=${place} />`}
       ${place.page === "individual" && html`<${IndividualPage} key=${pathname} ...${place} />`}
       ${place.page === "unknown" && html`<${Quiet}>There is no such page. <a href="/">The archive</a></${Quiet}>`}

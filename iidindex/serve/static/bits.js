@@ -16,7 +16,12 @@
  * @property {Uint8Array} [bits] without them, the box stands for the mask
  */
 
-/** @typedef {{frame: [number, number]|null, masks: Mask[]}} Masks */
+/**
+ * @typedef {object} Masks
+ * @property {[number, number]|null} frame
+ * @property {Mask[]} masks
+ * @property {boolean} hasPicture whether there is a picture below them
+ */
 
 /** @param {ArrayBuffer} buffer @returns {Masks} */
 export function parseMasks(buffer) {
@@ -28,7 +33,7 @@ export function parseMasks(buffer) {
     const bytes = Math.ceil(((maxr - minr) * (maxc - minc)) / 8);
     return { ...mask, bits: all.subarray(start, start + bytes) };
   });
-  return { frame: head.frame, masks };
+  return { frame: head.frame, masks, hasPicture: head.picture };
 }
 
 /** Whether a mask holds a pixel. @param {Mask} mask */

@@ -23,13 +23,8 @@ export function holdings() {
  * @returns {{path: string, root: string|null}}
  */
 export function fileOf({ path, location }, held) {
-  const all = held?.roots;
-  if (Array.isArray(all)) {
-    if (all.length < 2) return { path, root: null };
-    const root = all.find((one) => `${one.location.replace(/\/$/, "")}/${path}` === location);
-    if (root) return { path, root: root.name };
-  } else if (!(all > 1)) {
-    return { path, root: null };
-  }
-  return { path: location ?? path, root: null };
+  const all = held?.root_list ?? [];
+  if (all.length < 2) return { path, root: null };
+  const root = all.find((one) => `${one.location.replace(/\/$/, "")}/${path}` === location);
+  return root ? { path, root: root.name } : { path: location ?? path, root: null };
 }

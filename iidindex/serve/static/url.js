@@ -6,8 +6,12 @@ import { idOf, individualOf } from "./individuals.js";
 /** @typedef {[string, string][]} Pairs names and values, in order */
 /** @typedef {[number, number, number, number]} Box minr, minc, maxr, maxc; half-open */
 
-/** The filters of the archive, as the questions have them. */
-export const FILTERS = ["path", "domain", "group", "meta", "root"];
+/** Filters of files, and of their entries, as the questions have them. */
+const OF_FILES = ["path", "not_path", "meta", "root"];
+const OF_ENTRIES = [
+  ...["address", "domain", "not_domain", "prefix", "group", "all_groups", "not_group", "area", "key"],
+];
+const FILTERS = [...OF_FILES, ...OF_ENTRIES];
 const INTEGER = /^-?\d{1,15}$/;
 
 /** @param {Pairs} pairs @returns {string} with the question mark, if there are any */
@@ -25,6 +29,11 @@ export function pairsOf(search) {
   });
 }
 
+/** The filters of entries among others. @param {Pairs} filters @returns {Pairs} */
+export function ofEntries(filters) {
+  return filters.filter(([name]) => OF_ENTRIES.includes(name));
+}
+
 /** What needs no escape in a query stays as people read it. */
 function readable(text) {
   return text.replace(/%2C/g, ",").replace(/%2F/g, "/").replace(/%3A/g, ":").replace(/%2A/g, "*");
@@ -38,7 +47,8 @@ export function parse({ pathname, search }) {
   const query = pairsOf(search);
   const parts = pathname.split("/").slice(1);
   if (pathname === "/") {
-    return { page: "archive", filters: query.filter(([name]) => FILTERS.includes(name)) };
+    const filters = query.filter(([name]) => FILTERS.includes(name));
+    return { page: "archive", filters, heat: valueOf(query, "heat") === "1" };
   }
   if (parts[0] === "file" && pathname.length > "/file/".length) {
     const path = decode(pathname.slice("/file/".length));
@@ -53,9 +63,9 @@ export function parse({ pathname, search }) {
   return { page: "unknown" };
 }
 
-/** @param {Pairs} filters */
-export function archiveUrl(filters = []) {
-  return `/${queryOf(filters)}`;
+/** @param {Pairs} filters @param {{heat?: boolean}} [view] `heat`: where masks lie, not the files */
+export function archiveUrl(filters = [], { heat = false } = {}) {
+  return `/${queryOf(heat ? [...filters, ["heat", "1"]] : filters)}`;
 }
 
 /**

@@ -8,6 +8,8 @@ import { borders, shapeOf, tints } from "./layer.js";
 
 const AT_A_TIME = 3;
 const KEPT = 240;
+/** Where there are few masks: what is asked is the frame. */
+const NOWHERE = [0, 0, 1, 1];
 
 const inTurn = queue(AT_A_TIME);
 const kept = new Map();
@@ -21,7 +23,7 @@ const kept = new Map();
  * @param {{path: string, root: string|null}} what.file
  * @param {boolean} [what.hasMasks] whether they are drawn
  * @param {import("../url.js").Box} [what.box] the part of the frame that is shown
- * @param {object} [what.of] only the masks that fit these filters
+ * @param {import("../url.js").Pairs} [what.filters] only the masks that fit these
  * @param {AbortSignal} signal
  * @returns {Promise<{isEmpty: boolean, masks: import("../bits.js").Mask[]}>}
  */
@@ -37,15 +39,15 @@ export async function drawThumbnail(canvas, what, signal) {
   return drawn;
 }
 
-async function make(width, height, { file, hasMasks = true, box, of = {} }, signal) {
+async function make(width, height, { file, hasMasks = true, box, filters }, signal) {
   const side = Math.max(width, height);
   const part = box ? { box: box.join(",") } : {};
-  const [picture, found] = await Promise.all([
-    api.picture(file, { ...part, size: side }, signal).catch(unlessStopped),
-    hasMasks ? api.masks(file, { ...of, ...part }, signal) : { frame: null, masks: [] },
-  ]);
+  const found = await api.masks(file, { filters, box: hasMasks ? box : NOWHERE }, signal);
+  if (!hasMasks) found.masks = [];
+  const asked = found.hasPicture && api.picture(file, { ...part, size: side }, signal);
+  const picture = asked ? await asked.catch(unlessStopped) : null;
   const frame = found.frame ?? (picture && !box ? null : frameOf(found.masks));
-  const shown = box ?? (frame ? [0, 0, ...frame] : [0, 0, picture.height, picture.width]);
+  const shown = box ?? [0, 0, ...(frame ?? [picture.height, picture.width])];
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;

@@ -4,6 +4,7 @@ import { html, useEffect, useRef } from "../preact.js";
 
 const KEYS = [
   ["Everywhere", [["/", "search"], ["?", "this help"]]],
+  ["The archive", [["h", "where the masks of all files lie"]]],
   ["A file", [
     ["← → ↑ ↓", "move the picture"],
     ["+  −", "larger, smaller"],

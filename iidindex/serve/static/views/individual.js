@@ -31,16 +31,17 @@ export function IndividualPage({ individual, to, order }) {
   useEffect(() => {
     document.title = `${address} · iidindex`;
   }, [id]);
+  const by = /^meta\../.test(order) ? order : "path";
+  const track = useAnswer((signal) => api.track(individual, by, signal), [id, by]);
   const { rows } = found;
-  const files = new Set(rows.map((row) => row.location)).size;
-  const more = found.next === null ? "" : "+";
   return html`<div class="individual">
     <header>
       <h1 tabindex="-1"><${Swatch} of=${individual} /><bdi>${address}</bdi></h1>
-      <p class="count"><bdi>${domainOf(individual)}</bdi>${rows.length > 0 && html`${" · "}${number(files)}${more} ${files === 1 ? "file" : "files"}
-        ${" · "}${number(rows.length)}${more} ${rows.length === 1 ? "appearance" : "appearances"}`}</p>
+      <p class="count"><bdi>${domainOf(individual)}</bdi>${track.value && html`${" · "}${counted(track.value.files, "file")}
+        ${" · "}${counted(track.value.entries, "appearance")}`}</p>
     </header>
     ${(error ?? found.error) && html`<${Problem} error=${error ?? found.error} />`}
+    ${found.error && order !== "path" && html`<p><a href=${individualUrl(individual, { to })}>In the order of paths</a></p>`}
     ${found.isBusy && !rows.length && html`<${Busy} />`}
     ${found.isAll && !found.error && !rows.length && html`<${Quiet}>It appears in no file that is there.</${Quiet}>`}
     ${rows.length > 0 && held && html`
@@ -50,7 +51,7 @@ export function IndividualPage({ individual, to, order }) {
           <h2 id="track-title">From file to file</h2>
           <${Order} order=${order} onChange=${(name) => go(individualUrl(individual, { to, order: name }))} />
         </div>
-        <${TrackPlot} rows=${rows} urlOf=${(row) => fileUrl(fileOf(row, held), { iid: id })} />
+        <${Track} ...${{ individual, order, track }} urlOf=${(row) => fileUrl(fileOf(row, held), { iid: id })} />
       </section>`}
       <div class="columns">
         <${Companions} individual=${individual} />
@@ -76,6 +77,22 @@ function Order({ order, onChange }) {
   </form>`;
 }
 
+/** Where it begins and ends, and its area from file to file. */
+function Track({ individual, order, track, urlOf }) {
+  const { value, error } = useAnswer((signal) => api.areas(individual, order, signal), [idOf(individual), order]);
+  const told = track.value;
+  if (error ?? track.error) return html`<${Problem} error=${error ?? track.error} />`;
+  return html`
+    ${told && html`<p class="count">${[
+      told.gaps ? `missing in ${counted(told.gaps, "file")} between` : "in every file between",
+      `${number(told.area_min)} … ${counted(told.area_max, "pixel")}, ${number(Math.round(told.area_mean))} on average`,
+      told.displacement !== null && `${counted(Math.round(told.displacement), "pixel")} from the first place to the last`,
+    ].filter(Boolean).join(" · ")}</p>`}
+    ${value && html`<${TrackPlot} rows=${value.rows} urlOf=${urlOf} />`}
+    ${value?.next && html`<${Quiet}>Only the first ${number(value.rows.length)} are drawn.</${Quiet}>`}
+  `;
+}
+
 function largest(rows) {
   return rows.reduce((best, row) => (row.area > best.area ? row : best));
 }
@@ -94,7 +111,7 @@ function Appearances({ found, held, id }) {
       name: `entry ${row.location} ${row.key} ${box}`,
       file: fileOf(row, held),
       box,
-      of: { key: row.key },
+      filters: [["key", String(row.key)]],
     };
     return html`<li key=${`${row.location} ${row.key}`}>
       <a href=${fileUrl(what.file, { iid: id })} title=${shownPath(row.path)}>

@@ -65,13 +65,9 @@ class Loading {
   }
 
   async begin() {
-    const picture = api.picture(this.file, { size: MOST_SIDE }, this.signal).catch((error) => {
-      if (error.name === "AbortError") throw error;
-      this.tell({ pictureError: error });
-      return null;
-    });
     this.isWhole = !(await this.hasMany());
-    const { frame, masks } = await this.first();
+    const { frame, masks, hasPicture } = await this.first();
+    const picture = hasPicture ? this.whole() : null;
     let shown = frame ?? (this.isWhole ? frameOf(masks) : null);
     const bitmap = frame ? null : await picture;
     if (bitmap && bitmap.width < MOST_SIDE && bitmap.height < MOST_SIDE) {
@@ -90,6 +86,17 @@ class Loading {
     if (this.seen) this.see(...this.seen);
   }
 
+  /** All of the picture, or null if it cannot be had. */
+  async whole() {
+    try {
+      return await api.picture(this.file, { size: MOST_SIDE }, this.signal);
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      this.tell({ pictureError: error });
+      return null;
+    }
+  }
+
   /** All masks, or only what the file says of its frame. */
   async first() {
     try {
@@ -99,7 +106,7 @@ class Loading {
       if (error.status !== 400) throw error;
       this.isWhole = false;
     }
-    return api.masks(this.file, { box: "0,0,1,1" }, this.signal);
+    return api.masks(this.file, { box: [0, 0, 1, 1] }, this.signal);
   }
 
   /** Whether the file has so many masks that only those that are seen are asked for. */
@@ -141,7 +148,7 @@ class Loading {
       return;
     }
     try {
-      const { masks } = await api.masks(this.file, { box: wanted.join(",") }, this.signal);
+      const { masks } = await api.masks(this.file, { box: wanted }, this.signal);
       if (this.masksOf === wanted) this.tell({ masks, isBusy: false, error: null });
     } catch (error) {
       // Too many to send: there are so many only where each of them is small.
@@ -174,7 +181,7 @@ class Loading {
     const side = Math.max(wanted[2] - wanted[0], wanted[3] - wanted[1]);
     const parameters = { box: wanted.join(","), size: Math.min(MOST_SIDE, Math.ceil(side * Math.min(1, scale * ratio))) };
     const bitmap = await api.picture(this.file, parameters, this.signal);
-    if (bitmap && this.detailOf.box === wanted) {
+    if (this.detailOf.box === wanted) {
       this.tell({ pictures: [this.coarse, { bitmap, box: wanted }] });
     }
   }
