@@ -66,8 +66,9 @@ def _work(place: Path, pictures: int, masks: int, frame: int, sizes: Sequence[in
         repeats=5,
         check=check,
         reason=(
-            "Half of the time is looking up where the masks lie, a row of the index for each; the "
-            "other's codes lie ready in memory, and of small masks they are short."
+            "Half of the time is spent on looking up where the masks lie, one row of the index "
+            "for each. The run lengths of the other program are ready in memory, and short if "
+            "masks are small."
         ),
     )
 

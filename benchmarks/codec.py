@@ -64,9 +64,9 @@ def _opening(directory: Path, scale: Scale) -> Work:
         repeats=scale.of(7, 3),
         check=check,
         reason=(
-            "Opening, reading and closing a file is more than a quarter of the time it takes. "
-            "Most of the rest is some seventy NumPy calls, which take nearly as long for one entry "
-            "as for a hundred: the larger the files, the larger this ratio."
+            "Opening, reading and closing a file takes more than a quarter of the time. Most of "
+            "the rest is some seventy NumPy calls, which take nearly as long for one entry as "
+            "for a hundred. So the ratio is larger for larger files."
         ),
     )
 
@@ -110,8 +110,9 @@ def _contents_by_original(path: Path) -> _Contents:
 # Pixels across.
 _TINY = 30
 _FLOOR = (
-    "More than half of what is left of the addresses is Python's own: an entry and an IID made "
-    "for each row, a property asked of each, and all of it given back. design.md has the profile."
+    "More than half of what is left is the time of Python itself: it makes an entry and an IID "
+    "for each row, asks each for a property, and releases all of them. design.md has the "
+    "profile."
 )
 
 
@@ -180,7 +181,7 @@ def _in_turn(directory: Path, scale: Scale) -> list[Work]:
             repeats=repeats,
             check=check_masks,
             reason=_FLOOR
-            + " A third of these masks, besides, are looser than their regions or have several.",
+            + "A third of these masks are also smaller than their boxes or have several regions.",
         )
     )
     return works
@@ -229,9 +230,10 @@ def _decoding(directory: Path, size: str, sizes: tuple[int, ...], scale: Scale) 
         repeats=scale.of(9, 3),
         check=check,
         reason=(
-            "The smaller a mask, the less there is to unpack, and the more its time is that of "
-            "making an entry and an array for it, which both have to do. A third of these masks "
-            "are looser than their regions or have several, and are put together one by one."
+            "The smaller a mask is, the less there is to unpack, and the larger is the part of "
+            "making an entry and an array for it, which both programs have to do. A third of "
+            "these masks are smaller than their boxes or have several regions; they are put "
+            "together one by one."
         ),
     )
 
@@ -284,8 +286,8 @@ def _saving(directory: Path, scale: Scale) -> Work:
         repeats=scale.of(5, 3),
         check=check,
         reason=(
-            "Nearly all of it is splitting masks into regions, and most of that the larger ones, "
-            "one after another as they are added. Besides, `save` waits until the disk has the "
-            "file, which the other does not."
+            "Nearly all of the time is spent on splitting masks into regions. Most of that is "
+            "for the larger masks, which are split one after another when they are added. Also, "
+            "`save` waits until the file is on the disk, which the other program does not."
         ),
     )

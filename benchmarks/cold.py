@@ -14,12 +14,13 @@ from benchmarks.memory import environment
 from benchmarks.runner import Contender, Elapsed, Job, Promise, Scale, Work, agree
 
 _STARTING = (
-    "Two thirds of it are Python and the libraries that the other imports too. The rest is mostly "
-    "iidindex's own modules and SQLAlchemy's dialect, which are imported even where a question "
-    "does not need them; opening the database and asking is the smaller part."
+    "Two thirds of the time are Python and the libraries that the other command imports, too. "
+    "Most of the rest is spent on iidindex's own modules and SQLAlchemy's dialect, which are "
+    "imported even if a question does not need them. Opening the database and asking is the "
+    "smaller part."
 )
 
-_HELPING = "Verbs are loaded by name alone; what is left is showing their help, line by line."
+_HELPING = "Verbs are loaded by name only. The rest of the time is spent on showing their help."
 
 # Asks ten different pixels and prints the seconds of each question. The first opens the database.
 _TEN = """

@@ -23,8 +23,8 @@ NAME = f"pycocotools {version('pycocotools')}"
 _SMALL, _LARGE = (480, 640), (3000, 4000)
 _N_POINTS, _RADIUS = 25, 40
 _REASON = (
-    "Some hundred array operations are made for a call, whatever it holds; they pay for a dozen "
-    "shapes and more."
+    "A call makes some hundred array operations, whatever it holds. That pays for a dozen shapes "
+    "and more."
 )
 
 

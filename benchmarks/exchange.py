@@ -199,5 +199,6 @@ def _coco_out(directory: Path, scale: Scale) -> Work:
         promise=Promise.faster(1),
         repeats=scale.of(9, 5),
         check=check,
-        reason="Theirs neither reads nor writes: its frames are in memory, column by column.",
+        reason="The other program neither reads nor writes: its frames are in memory, column by "
+        "column.",
     )

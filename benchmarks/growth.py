@@ -44,9 +44,12 @@ _ASK = "import sys; from benchmarks.growing import main; main(sys.argv[1])"
 _HEAD = """\
 # How it grows
 
-Written by `make bench`; do not edit. The files are those of the ingest benchmark:
-masks of 16 × 16 pixels, drawn anywhere in 3016 × 3016, of 200,000 individuals. Memory is the
-greatest sum, over all processes, of what each has of its own and its share of the rest (PSS).
+Written by `make bench`; do not edit. This page shows how time, memory and size grow with the number
+of entries: of an ingest, and of each question.
+
+The files are those of the ingest benchmark: masks of 16 × 16 pixels of 200,000 individuals, at
+random places in a frame of 3016 × 3016. Memory is the largest sum, over all processes, of the
+memory of each process and its share of what they have in common (PSS).
 
 ![Seconds, memory and bytes of an ingest over the number of entries](growth-ingest.png)
 """
@@ -54,17 +57,18 @@ greatest sum, over all processes, of what each has of its own and its share of t
 _INGEST = """\
 ## Ingest
 
-The second ingest finds nothing changed: it looks at every file and opens none. Memory while asking
-is that of a process that asks all the questions below, one after another.
+The column *again* is a second ingest, which finds nothing changed: it looks at every file and opens
+none. *Memory while asking* is the memory of a process that asks all the questions below, one after
+another.
 """
 
 _QUESTIONS = """\
 ## Questions
 
-Of a warm index, one after another, each about another individual, pixel or file; medians, and in
-brackets how much was found. As many individuals have more and more entries, and all masks lie
-in the same frame, most questions find more in a larger archive: ten times the entries, ten times
-the hits at a pixel.
+The index is open and in memory. The questions are asked one after another, each about another
+individual, pixel or file. The times are medians. The number in brackets is how much was found.
+The number of individuals stays the same, and all masks lie in the same frame. So most questions
+find more in a larger archive: with ten times the entries, ten times the hits at a pixel.
 
 ![Milliseconds of each question over the number of entries](growth-questions.png)
 """
@@ -72,33 +76,35 @@ the hits at a pixel.
 _LONG = """\
 ## A hundred million
 
-One first ingest of files of 10,000 entries, as `benchmarks/long_load.py` makes them: an individual
-for every fifty entries, any of those so far, and as many masks at a pixel in a large archive as in
-a small one, so that questions find as much.
+This is one first ingest of files of 10,000 entries, as `benchmarks/long_load.py` makes them.
+There is a new individual for every fifty entries, and each entry is of any individual so far. A
+large archive has as many masks at a pixel as a small one, so questions find as much in both.
 """
 
 _WINDOWS = """\
-On a machine that did other work beside it, a stretch of the same ingest is to be compared with
-another by processor time of the process that writes, in which all of the database's work is:
+The machine did other work during this ingest. So parts of it are compared by the processor time of
+the process that writes. All work of the database is in that process:
 """
 
 _POINTS = """\
-Point questions, as medians of processor time and, in brackets, of how much was found; right after
-the ingest, and after `optimize`:
+These are point questions, right after the ingest and after `optimize`. The times are medians of
+processor time. The number in brackets is the median of how much was found:
 """
 
 _READING = """\
 ## How to read this
 
-- `find`, `links`, `at` and `region` cost what they find: with ten times the hits, up to ten times
-  as much, however many entries there are besides. `at` of boxes asks the R-tree alone; of masks,
-  it reads every file that has a hit, and in one huge file there is but one to open.
-- `cooccurring` and `related` cost what the files hold that the individual is in, or whose
-  individuals are looked for in others.
-- In one huge file all individuals are together, so `cooccurring` counts them all, and `related`
+- The time of `find`, `links`, `at` and `region` depends on how much they find: with ten times the
+  hits, up to ten times as long, whatever the number of other entries. `at` with boxes reads the
+  R-tree only. `at` with masks reads every file that has a hit, and if there is one huge file, it
+  opens only that one.
+- The time of `cooccurring` and `related` depends on the number of entries in the files that the
+  individual is in, or in the file whose individuals are looked for in others.
+- In one huge file all individuals are together. So `cooccurring` counts them all, and `related`
   has no other file to rank.
-- Overlaps are counted in the masks, all of which are read, whether they overlap or not. Ten times
-  the masks in one picture are a hundred times the pairs, so a file of a million is not asked.
+- Overlaps are counted in the masks. All masks are read, whether they overlap or not. Ten times
+  the masks in one picture make a hundred times the pairs, so this question is not asked of a file
+  with a million entries.
 """
 
 

@@ -163,10 +163,10 @@ def _first(directory: Path, root: Path, n_files: int, scale: Scale) -> Work:
         repeats=scale.of(3, 2),
         check=check,
         reason=(
-            "The other is given its rows; in that time, iidindex opens every file, reads and "
-            "decodes it, gives each IID its id, and packs the R-tree. Two cores share this work, "
-            "but a part of it, SQLite's own, is one thread's. Reading and decoding small files "
-            "together is a tenth of the processor's time; what is left is that of the rows."
+            "The other program gets its rows ready. In the same time, iidindex opens every file, "
+            "reads and decodes it, gives each IID its id, and packs the R-tree. Two cores share "
+            "this work, but SQLite's part of it runs in one thread. Reading and decoding small "
+            "files together is a tenth of the processor time; the rest is spent on the rows."
         ),
         also=also,
     )
@@ -181,8 +181,8 @@ def _rate(seconds: float, n_files: int) -> Figure:
         promise="≥ 200,000/s",
         met=rate >= 200_000,
         reason=(
-            "A file of a hundred entries costs a fixed time to find, open and check, whatever it "
-            "holds; in larger files more entries share it (see growth.md)."
+            "A file of a hundred entries takes a fixed time to find, open and check, whatever it "
+            "holds. In larger files, more entries share this time (see growth.md)."
         ),
     )
 
@@ -196,7 +196,8 @@ def _bytes(database: Path, n_files: int) -> Figure:
         promise="≤ 120",
         met=size <= 120,
         reason=(
-            "IIDs are stored once. The fewer entries share one, the more each pays for its own."
+            "IIDs are stored once. The fewer entries share an IID, the more bytes each of them "
+            "needs for it."
         ),
     )
 
@@ -218,9 +219,9 @@ def _flatness(directory: Path, root: Path, n_files: int) -> Figure:
         promise="flat",
         met=bool(small) and large <= 1.25 * small,
         reason=(
-            "What is bounded is not yet full in so few files: batches of 250,000 entries, 64 MiB "
-            "of pages that SQLite keeps, ids of up to a million IIDs. growth.md shows how it goes "
-            "on beyond that."
+            "Several buffers have a limit that so few files do not reach: batches of 250,000 "
+            "entries, 64 MiB of pages that SQLite keeps, ids of up to a million IIDs. growth.md "
+            "shows the memory beyond that."
         ),
     )
 
@@ -312,9 +313,9 @@ def _again(directory: Path, root: Path, n_files: int, scale: Scale) -> Work:
         promise=Promise.slower(1.5),
         repeats=scale.of(11, 5),
         reason=(
-            "Every size and time is kept until it is compared with those in the database, which "
-            "has to be read for it; with few files, two entries in the journal and the report "
-            "count as well."
+            "Every size and time is compared with those in the database, which have to be read "
+            "for it. With few files, two entries in the journal and the report also take a part "
+            "of the time."
         ),
         check=lambda: agree("files", index.ingest(root).unchanged, walk(str(root))),
     )

@@ -57,7 +57,7 @@ def _work(index: iidindex.Index, directory: Path, entries: int, by: str) -> Work
         repeats=5,
         check=check,
         reason=(
-            "To have SQLite give the rows and their groups takes more than twice as long as to "
-            "write them; then they are sorted, and paths and addresses are put to them."
+            "Reading the rows and their groups from SQLite takes more than twice as long as "
+            "writing them. Then they are sorted, and paths and addresses are added to them."
         ),
     )

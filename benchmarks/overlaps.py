@@ -49,9 +49,9 @@ def _many(directory: Path, scale: Scale, size: str, sizes: Sequence[int]) -> Wor
         repeats=3,
         check=lambda: agree(path.name, _edges(ours()), _edges(theirs())),
         reason=(
-            "Finding which boxes meet, where the gain is greatest, is soon done. With large masks, "
-            "many pairs share pixels, and most of the time is cutting the masks into blocks and "
-            "counting the bits that these share."
+            "Finding out which boxes meet, where the gain is greatest, takes little time. With "
+            "large masks, many pairs share pixels. Most of the time is then spent on cutting the "
+            "masks into blocks and counting the bits that the blocks share."
         ),
     )
 
@@ -97,8 +97,9 @@ def _few(directory: Path, scale: Scale) -> Work:
         repeats=scale.of(100, 30),
         check=check,
         reason=(
-            "The file is opened and decoded within this time, while the other's codes lie ready in "
-            "memory; compiled code does not mind that there are few of them."
+            "The file is opened and decoded within this time, while the run lengths of the other "
+            "program are ready in memory. Compiled code also has no fixed cost for a small "
+            "number of masks."
         ),
     )
 

@@ -17,76 +17,86 @@ PLOT = "peers.png"
 _HEAD = """\
 # How fast it is
 
-Written by `make bench`; do not edit. Contenders do the same work in the same run, in turn, several
-times, and their answers are checked to be equal first. Times are medians, with the least and the
-greatest behind. A ratio is how many times longer the other program takes, median by median: above
-1, iidindex is faster. Behind it stand the quartiles of the ratios of single repetitions. What each
-work is, and how masks and archives are made, is in `benchmarks/README.md`.
+Written by `make bench`; do not edit. This page compares the speed of iidindex with that of other
+programs. The first table lists the targets of the project and says whether they were reached. Then
+come all measurements, and at the end other programs that can keep the same masks.
+
+Both programs do the same work in the same run, in turn, several times. Before that, their answers
+are checked to be equal. A time is the median, followed by the minimum and the maximum in
+brackets. A **ratio** is the median time of the other program divided by that of iidindex: above
+1, iidindex is faster. It is followed by the quartiles of the ratios of single repetitions.
+`benchmarks/README.md` says what each work is, and how masks and archives are made.
 """
 
 _PROMISES = """\
-## Promises
+## Targets
 
-What the project set out to reach, against whom, and whether this run reached it. *6×* means six
-times as fast as the other, *0.8× the time* that it takes four fifths of the other's time.
+This table lists what the project wants to reach, against which program, and whether this run
+reached it. *6×* means six times as fast as the other program. *0.8× the time* means four fifths of
+the other program's time.
 """
 
 _ALL = """\
-## Everything measured
+## All measurements
 
-Where several lines share a work, the promise is about the first.
+If several lines belong to one work, the target is about the first line.
 """
 
 _MENDED = """\
-## What measuring has led to
+## What became faster
 
-The same works with two versions, {before} and {after}, in turn, each seven times in a process
-of its own (`python -m benchmarks.versions`). The archive has a thousand files of a hundred small
-masks.
+The same works were measured with two versions, {before} and {after}, in turn, each seven times in a
+process of its own (`python -m benchmarks.versions`). The archive has a thousand files of a hundred
+small masks.
 
 {table}
-- **Questions.** SQLAlchemy put the SQL of every question together anew and looked it up among the
-  statements it had compiled: some 0.7 ms, whatever was found. Now a statement is built once for
-  all questions that ask for the same things, and the driver runs it.
-- **Counts and ids** were joined with the individuals and the directories of all hits, which nobody
-  asked for.
-- **One mask** was read by way of the arrays that thousands are read with.
-- **Overlaps of an archive** were counted file by file; now small files are taken together.
-- **Overlaps of large masks** compared every word of two boxes; now blocks of 64 × 16 pixels that
-  hold something.
-- **Reading and writing files**: fewer and plainer array operations for each file, one view for each
-  mask's bits, and small masks split into regions many at a time.
+- **Questions.** SQLAlchemy built the SQL of every question again and looked it up among the
+  statements that it had compiled. That took some 0.7 ms, whatever was found. Now a statement is
+  built once for all questions of the same form, and the driver runs it.
+- **Counts and ids.** The hits were joined with their individuals and directories, which nobody had
+  asked for. Now they are not.
+- **One mask.** It was read with the arrays that are made for thousands of masks. Now it is read
+  directly.
+- **Overlaps of an archive.** They were counted file by file. Now small files are counted together.
+- **Overlaps of large masks.** Every word of two boxes was compared. Now only blocks of 64 × 16
+  pixels are compared in which there are pixels.
+- **Reading and writing files.** There are fewer and simpler array operations for each file, one
+  view for the bits of each mask, and small masks are split into regions many at a time.
 """
 
 _PEERS = """\
-## Beside the peers
+## Comparison with other programs
 
-Other ways to keep the same masks, {entries:,} entries in {files:,} files, each in the shape that
-suits it. All answers are records with file, key, IID, box and area, and all are the same.
-Questions are asked of what is already open and warm. The ratio is the peer's time divided by that
-of iidindex: **below 1, the peer is faster**.
+These are other programs that can keep the same masks: {entries:,} entries in {files:,} files.
+Each of them keeps them in the form that suits it. All answers are records with file, key, IID,
+box and area, and all are the same. Everything is open and in memory before a question is
+measured. The ratio is the other program's time divided by that of iidindex: **below 1, the other
+program is faster**.
 
-![The peers' times divided by those of iidindex, on a logarithmic axis](peers.png)
+![The other programs' times divided by those of iidindex, on a logarithmic axis](peers.png)
 """
 
 _READING = """\
 ### How to read this
 
-- **rtree, pycocotools and GeoPandas hold everything in the memory of one process.** That is quick
-  to ask, but all is loaded before the first question, and what they load and hold grows with the
-  archive. iidindex holds a cache of bounded size; [how it grows](growth.md) shows what it takes.
-- **A question has a fixed price**, some 0.1 ms: the ways to answer it are compared, and a view of
-  one state of the index is held meanwhile. A statement written by hand for `sqlite3` has none of
-  this: the fewer hits a question has, the further `sqlite3` is ahead.
-- **Masks stay in their files.** SQLite and DuckDB have copies of them as blobs here. These are read
-  without opening a file, and nobody checks that they are still what the files hold. iidindex
-  looks at size and time of every file before it believes what it knows of it.
-- **Polygons have their price when they are made**, and cannot be turned back into masks without
-  a library that draws.
-- **pycocotools decodes a mask as large as its picture**, as COCO has no other. It compares all
-  pairs of a file both ways.
-- iidfile 0.2.0 has no question about boxes alone; rtree has none about IIDs or masks. DuckDB has
-  an R-tree in an extension, which does not come with its package on PyPI and is not used here.
+- **rtree, pycocotools and GeoPandas hold everything in the memory of one process.** That makes
+  questions fast. But everything is loaded before the first question, and the time and the memory
+  for this grow with the archive. iidindex holds a cache of limited size; [how it
+  grows](growth.md) shows what it needs.
+- **A question has a fixed cost** of some 0.1 ms. In this time, iidindex compares the plans by
+  which it can answer, and takes a view of one state of the index. A statement that is written by
+  hand for `sqlite3` does neither. So the fewer hits a question has, the faster `sqlite3` is in
+  comparison.
+- **Masks stay in their files.** SQLite and DuckDB have copies of the masks as blobs here. These
+  are read without opening a file, and nothing checks that they are still what the files hold.
+  iidindex checks the size and the time of every file before it uses what it knows about it.
+- **Polygons cost time when they are made**, and only a library that draws can turn them back into
+  masks.
+- **pycocotools decodes a mask as large as its picture**, because COCO has no other form. It
+  compares all pairs of a file in both directions.
+- iidfile 0.2.0 has no question about boxes alone. rtree has no question about IIDs or masks.
+  DuckDB has an R-tree in an extension, which does not come with its package on PyPI and is not
+  used here.
 """
 
 
@@ -120,7 +130,7 @@ def _table(rows: Sequence[Sequence[str]], headers: Sequence[str]) -> str:
 
 
 def _kept(met: bool | None) -> str:
-    return "" if met is None else "kept" if met else "**not kept**"
+    return "" if met is None else "reached" if met else "**not reached**"
 
 
 def with_spread(line: Line) -> str:
@@ -147,7 +157,7 @@ def _promises(lines: Sequence[Line], figures: Sequence[Figure]) -> str:
         [figure.work, figure.against, figure.promise, figure.measured, _kept(figure.met)]
         for figure in figures
     ]
-    return _table(rows, ["work", "against", "promise", "measured", ""])
+    return _table(rows, ["work", "against", "target", "measured", ""])
 
 
 def _unmet(lines: Sequence[Line], figures: Sequence[Figure]) -> str:
@@ -155,15 +165,15 @@ def _unmet(lines: Sequence[Line], figures: Sequence[Figure]) -> str:
     by_reason: dict[str, list[str]] = {}
     for line in lines:
         if line.met is False and line.promise is not None:
-            text = f"{line.work}: {_as_promised(line)}; promised {line.promise.text}."
+            text = f"{line.work}: {_as_promised(line)}; target {line.promise.text}."
             by_reason.setdefault(line.reason, []).append(text)
     for figure in figures:
         if figure.met is False:
-            text = f"{figure.work}, {figure.against}: {figure.measured}; promised {figure.promise}."
+            text = f"{figure.work}, {figure.against}: {figure.measured}; target {figure.promise}."
             by_reason.setdefault(figure.reason, []).append(text)
     if not by_reason:
         return ""
-    parts = ["### Not kept, and why\n"]
+    parts = ["### Targets that were not reached, and why\n"]
     for reason, listed in by_reason.items():
         parts += [*(f"- **{text}**" for text in listed), f"\n  {reason}\n"]
     return "\n".join(parts)
@@ -213,11 +223,11 @@ def _costs(results: Results) -> str:
         for cost in results.costs
     ]
     return (
-        "### What it takes to keep them\n\n"
-        "Building begins with masks in memory and ends with all on the disk; it is done once.\n"
-        "Memory is what a process that opens all and asks one question of each kind takes beyond\n"
-        "what the imports take.\n\n"
-        + _table(rows, ["", "kept as", "build", "on the disk", "memory, open"])
+        "### Time, disk and memory\n\n"
+        "Building begins with masks in memory and ends with everything on the disk. It is done\n"
+        "once. Memory is that of a process that opens everything and asks one question of each\n"
+        "kind, without the memory of its imports.\n\n"
+        + _table(rows, ["", "form", "build", "on the disk", "memory, open"])
     )
 
 
@@ -242,4 +252,4 @@ def _ahead(lines: Sequence[Line]) -> str:
             parts.append(f"- {work}: {', '.join(faster)}.")
     if not parts:
         return ""
-    return "### Where others are ahead\n\n" + "\n".join([*parts, ""])
+    return "### Where other programs are faster\n\n" + "\n".join([*parts, ""])

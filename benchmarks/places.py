@@ -109,7 +109,7 @@ def _nearest(index: iidindex.Index) -> Work:
         promise=PROMISES[NEAREST],
         repeats=10,
         check=check,
-        reason="Both take the same steps before any mask is looked at, of which here are few.",
+        reason="Both take the same steps before they read masks, and here they read few masks.",
     )
 
 
@@ -137,5 +137,5 @@ def _heat(index: iidindex.Index) -> Work:
         promise=PROMISES[HEAT],
         repeats=3,
         check=check,
-        reason="Cells of one or two pixels are added up twice, and then all over the grid.",
+        reason="Cells of one or two pixels are added up twice, and once more over the whole grid.",
     )

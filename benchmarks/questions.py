@@ -128,9 +128,9 @@ def _against_sql(
         repeats=15,
         check=check,
         reason=(
-            "Each question is planned, which takes a statement more, and its SQL is put together "
-            "anew by SQLAlchemy: some 0.7 ms, whatever is found. The other's statement is ready. "
-            "The fewer the hits, the more this counts; each hit then becomes an entry."
+            "Each question is planned, which takes one more statement, and SQLAlchemy builds its "
+            "SQL again: some 0.7 ms, whatever is found. The statement of the other program is "
+            "ready. The fewer the hits, the larger is this part. Each hit then becomes an entry."
         ),
     )
 
@@ -162,7 +162,8 @@ def _every_file(index: iidindex.Index, root: Path, scale: Scale) -> Work:
         check=lambda: agree("pixel", ours(), theirs()),
         reason=(
             "Planning and the statement take the same time for few files as for many, and every "
-            "file with a hit is opened; the fewer files the other has to open, the nearer it comes."
+            "file with a hit is opened. The fewer files the other program has to open, the "
+            "smaller is the ratio."
         ),
     )
 
@@ -189,9 +190,9 @@ def _against_blobs(directory: Path, scale: Scale) -> Work:
         repeats=scale.of(31, 15),
         check=lambda: agree("pixels", asked(ours), asked(theirs)),
         reason=(
-            "Half the files have a box that holds the pixel. Of each, one or two masks are read, "
-            "and its size and time are looked at each time: two or three calls of the system, at "
-            "the least, while the other reads what lies in its own memory."
+            "Half of the files have a box that holds the pixel. Of each, one or two masks are "
+            "read, and its size and time are checked each time. That takes at least two or three "
+            "system calls, while the other program reads from its own memory."
         ),
     )
 
@@ -222,9 +223,9 @@ def _sweep(index: iidindex.Index, scale: Scale) -> Sequence[Work]:
                 promise=Promise.slower(1.1),
                 repeats=scale.of(5, 3),
                 reason=(
-                    "To choose a way, candidates are counted, up to an eighth of all entries. "
-                    "Where all entries are looked at in the end, that was for nothing; and what a "
-                    "box costs in the tree and in a scan is estimated, not known."
+                    "To choose a plan, candidates are counted, up to an eighth of all entries. "
+                    "If all entries are looked at in the end, this was for nothing. Also, the "
+                    "cost of a box in the tree and in a scan is estimated, not known."
                 ),
                 check=lambda question=question, scanned=scanned: agree(  # type: ignore[misc]
                     "count", question.count(), scanned()
