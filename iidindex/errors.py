@@ -32,7 +32,7 @@ from collections.abc import Callable, Sequence
 
 
 class IIDIndexError(Exception):
-    """Base of every error this package raises on purpose. As text, it is one line."""
+    """The base of every error that this package raises on purpose. As text, it is one line."""
 
     def __str__(self) -> str:
         return _in_one_line(super().__str__())
@@ -98,15 +98,15 @@ def _rebuild_format_error(
 
 
 class EncodeError(IIDIndexError, ValueError):
-    """The caller asks for something the format cannot hold; nothing was written."""
+    """The format cannot hold what should be written. Nothing was written."""
 
 
 class QueryError(IIDIndexError, ValueError):
-    """A question that makes no sense, or that names something which is not there."""
+    """A question that is not valid, or that names something which is not there."""
 
 
 class SeveralDomainsError(QueryError):
-    """An address stands in several domains, so in each of them for another individual.
+    """An address is in several domains, and is another individual in each of them.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ class SeveralDomainsError(QueryError):
 
 
 class WrongTypeError(QueryError, TypeError):
-    """Something was given that is of no use where it was given."""
+    """An argument has a wrong type."""
 
 
 class SourceError(IIDIndexError, OSError):
@@ -155,7 +155,7 @@ class SourceError(IIDIndexError, OSError):
 
 
 class SourceNotFoundError(SourceError, FileNotFoundError):
-    """An original file is not where the catalogue says it is."""
+    """An original file is not where the index says it is."""
 
 
 class StaleFileError(SourceError):
@@ -163,35 +163,35 @@ class StaleFileError(SourceError):
 
 
 class DamagedFileError(SourceError):
-    """The bytes of an original file are not those that were indexed, though its time is."""
+    """The bytes of an original file have changed, although its size and time have not."""
 
 
 class CatalogError(IIDIndexError):
-    """The catalogue database cannot be used."""
+    """The database of the index cannot be used."""
 
 
 class CatalogNotFoundError(CatalogError):
-    """There is no catalogue at the given place."""
+    """There is no index at the given path."""
 
 
 class SchemaVersionError(CatalogError):
-    """The catalogue was made by an older or a newer iidindex."""
+    """The index was made by an older or a newer iidindex."""
 
 
 class CatalogLockedError(CatalogError):
-    """Another process is writing to the catalogue."""
+    """Another process is writing to the index."""
 
 
 class IngestError(IIDIndexError):
-    """An ingest cannot go on; what was committed so far is whole."""
+    """An ingest cannot go on. What was committed so far is complete."""
 
 
 class TimeLimitError(IIDIndexError):
-    """An answer takes longer than it may."""
+    """An answer takes longer than the time limit."""
 
 
 class ExchangeError(IIDIndexError, ValueError):
-    """Something of another format cannot be read, or cannot be written.
+    """A file of another format cannot be read, or cannot be written.
 
     Parameters
     ----------
@@ -215,8 +215,8 @@ class ExchangeError(IIDIndexError, ValueError):
 
 
 class FormatGuessError(ExchangeError):
-    """It is not clear of which format a source is; the message names the candidates."""
+    """It is not clear which format a source has. The message names the candidates."""
 
 
 class FileNameWarning(UserWarning):
-    """A file was saved under a name that nothing takes for that of a ``.iid`` file."""
+    """A file was saved under a name without ``.iid``, so no ingest will find it."""

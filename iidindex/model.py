@@ -38,9 +38,9 @@ class BBox(NamedTuple):
         Parameters
         ----------
         box : sequence of int
-            ``(minr, minc, maxr, maxc)``, half-open. NumPy integers are welcome.
+            ``(minr, minc, maxr, maxc)``, half-open. NumPy integers work, too.
         name : str
-            What to call it in the error.
+            The name to use in errors.
 
         Returns
         -------
@@ -49,7 +49,7 @@ class BBox(NamedTuple):
         Raises
         ------
         QueryError
-            If there are not four integers, or a maximum lies before its minimum.
+            If there are not four integers, or a maximum is smaller than its minimum.
         """
         try:
             if isinstance(box, (bytes, bytearray, memoryview, Set, Mapping)):
@@ -107,7 +107,8 @@ class BBox(NamedTuple):
         Parameters
         ----------
         center : bool
-            Give the middle of the box as x and y, not its corner of least row and column.
+            Return the middle of the box as x and y, not its corner with the smallest row and
+            column.
 
         Returns
         -------
@@ -119,7 +120,7 @@ class BBox(NamedTuple):
         return self.minc, self.minr, self.width, self.height
 
     def polygon(self) -> list[tuple[int, int]]:
-        """The four corners as (x, y), from the corner of least row and column, clockwise."""
+        """The corners as (x, y), clockwise from that with the smallest row and column."""
         return [
             (self.minc, self.minr),
             (self.maxc, self.minr),
@@ -170,8 +171,8 @@ class _IIDFields(NamedTuple):
 class IID(_IIDFields):
     """An Individual IDentifier: an address within a domain, both raw bytes.
 
-    It is a tuple ``(domain, address)``, domain first as in the file. An empty domain and no
-    domain are the same thing to the format, so ``b""`` becomes None.
+    It is a tuple ``(domain, address)``, domain first as in the file. In the format, an empty
+    domain means no domain, so ``b""`` becomes None.
 
     Examples
     --------
@@ -210,7 +211,7 @@ class BufLoc(NamedTuple):
 
 
 class FileStamp(NamedTuple):
-    """What tells one version of a file from another without reading it.
+    """What distinguishes two versions of a file without reading them.
 
     ``size`` is in bytes, ``mtime_ns`` in nanoseconds since the epoch; a time before 1678 or after
     2262, which 64 bits do not hold, is taken modulo 2^64.

@@ -30,7 +30,7 @@ class Catalog:
     Raises
     ------
     CatalogNotFoundError
-        If there is none, and `create` was not given.
+        If there is no index, and `create` was not given.
     SchemaVersionError
         If it is of another version of this program.
     CatalogError

@@ -23,20 +23,21 @@ MANY_LAYERS = 30
 
 
 class Optimization(NamedTuple):
-    """What there is to optimize.
+    """What `Index.optimize` has to do.
 
     Attributes
     ----------
     lacks_indexes : bool
-        Whether an index has to be made, as a first ingest was cut off.
+        Whether a database index has to be made, because a first ingest was cut off.
     boxes, nodes : int
-        Boxes of the spatial index, which is packed anew, and the nodes that they lie in.
+        The number of boxes in the spatial index, which is packed again, and of the nodes that hold
+        them.
     has_statistics : bool
         Whether statistics were gathered before.
     bytes, free_bytes : int
-        Of the database, and those of them that are in no use.
+        The size of the database, and how much of it is free.
     layers : float
-        How many parts of the spatial index lie over each other; see `Store.layers`.
+        How many parts of the spatial index lie over each other; see `Index.layers`.
     """
 
     lacks_indexes: bool

@@ -180,5 +180,5 @@ def leading(keys: list[npt.NDArray[np.float64]] | list[Ids], number: int | None)
 
 
 def iid_order(iid: IID) -> tuple[bytes, bytes]:
-    """By domain, none first, and address."""
+    """Sorted by domain, then by address; no domain comes first."""
     return iid.domain or b"", iid.address

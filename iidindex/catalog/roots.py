@@ -25,7 +25,7 @@ class RootDirectory(NamedTuple):
 
 
 class Root(NamedTuple):
-    """A directory that files are recorded relative to, and how many are."""
+    """A directory that the paths of files begin at, and the number of these files."""
 
     id: int
     name: str

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class Entries(ComparedEntries):
-    """A question about entries: ``index.entries``. Immutable; nothing runs until it is asked.
+    """A question about entries: ``index.entries``.
 
-    Iterating streams the hits in the order of their ids: file by file, and by key within a
-    file.
+    It is immutable. Nothing runs until an answer is asked for.
+
+    Iterating returns the hits by their ids: file by file, and by key within a file.
     """
 
     def in_file(self, file_id: int) -> Self:
@@ -32,17 +33,17 @@ class Entries(ComparedEntries):
         return self._with(self._filters.in_files([file_id]))
 
     def place_of(self, entry: Entry) -> PlaceInOrder:
-        """Where an entry stands in the order that was asked for, for `after_place`."""
+        """The position of an entry in the order that was asked for, for `after_place`."""
         with self._catalog.reading() as connection:
             return place_of(connection, self._filters, entry.id)
 
     def after_place(self, place: PlaceInOrder) -> Self:
-        """Ask for what comes after a place; the entry that was there may be gone.
+        """Ask for the hits after a position. The entry that was there may be gone.
 
         Raises
         ------
         QueryError
-            If it is a place in another order.
+            If it is a position in another order.
         """
         return self._with(self._filters.beyond(place))
 
@@ -96,22 +97,23 @@ class Entries(ComparedEntries):
         Parameters
         ----------
         out : path-like
-            A file for ``coco`` and ``csv``, a directory for all others; made if it is not there.
-            Files that are there are replaced, but no original and no picture of one; in
-            ``parquet`` those whose rows have changed.
+            A file for ``coco`` and ``csv``, a directory for all other formats; made if it is not
+            there. Existing files are replaced, but no original file and no picture of one. For
+            ``parquet``, only files whose rows have changed are replaced.
         to : str
             The format, as ``iidindex export --help`` lists them.
         by : {"iid", "place"}, optional
-            The one order in which ``parquet`` is sorted; without this, both.
+            The one order in which ``parquet`` is sorted; both by default.
         dry_run : bool
-            Write nothing, and count what would be written. Masks are not read for it.
+            Write nothing, and count what would be written. No masks are read.
         progress : callable, optional
-            Called with something that has ``files`` and ``total`` and prints as a line of text.
+            Called with an object that has ``files`` and ``total`` and whose ``str`` is a line of
+            text.
 
         Returns
         -------
         ExportReport
-            With ``lost``, what the format cannot keep, counted.
+            Its ``lost`` counts what the format cannot keep.
 
         Raises
         ------
@@ -132,35 +134,35 @@ class Entries(ComparedEntries):
     def dataset(
         self, by: By = "picture", *, groups: bool = False, on_stale: OnStale | None = None
     ) -> Dataset:
-        """The hits as a map-style data set for training code, PyTorch's and others'.
+        """The hits as a map-style data set for training code, such as PyTorch.
 
         Parameters
         ----------
         by : {"picture", "entry", "individual"}
-            What an item is: a file with its hits, one hit, or all hits of one individual, over all
-            files. Files without hits are no items; but if whole files are asked for, those without
-            entries are, at the end.
+            What an item is: a file with its hits, one hit, or all hits of one individual in all
+            files. Files without hits are no items. But if the filters choose whole files, files
+            without entries are items, at the end.
         groups : bool
-            Give items the groups of each mask, too, under ``groups``.
+            Also give items the groups of each mask, under ``groups``.
         on_stale : {"error", "skip", "warn"}, optional
-            As in `reading`: of a file that cannot be read, no mask is in the items.
+            As in `reading`. The items hold no masks of files that cannot be read.
 
         Returns
         -------
         Dataset
-            Of the index as it is now. No ``.iid`` file is opened, unless the question looks at
-            pixels: the masks of an item are read when it is asked for.
+            It has the hits that the index has now. No ``.iid`` file is opened, unless the question
+            compares pixels. The masks of an item are read when it is asked for.
 
         Raises
         ------
         QueryError
-            If an argument has not its form.
+            If an argument is not valid.
 
         Notes
         -----
-        In memory, and pickled, it takes 4 bytes for each mask and 4 for each item at the most, or 8
-        in an index that ever had more than 2³² entries. Masks that lie together in the index take
-        next to nothing.
+        In memory and pickled, it takes at most 4 bytes for each mask and 4 for each item, or 8 in
+        an index that ever had more than 2³² entries. Masks that are neighbours in the index take
+        almost nothing.
         """
         from iidindex.exchange.dataset import dataset
 
@@ -174,7 +176,7 @@ class Entries(ComparedEntries):
         Parameters
         ----------
         path : str
-            Inside its root, or where the file lies on disk.
+            The path inside its root, or the path on disk.
 
         Returns
         -------

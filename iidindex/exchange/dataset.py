@@ -59,28 +59,29 @@ class Item(TypedDict):
 
 
 class Dataset:
-    """What a question has found, item by item: `Entries.dataset`.
+    """The hits of a question, item by item: `Entries.dataset`.
 
-    It has a length and takes numbers, as PyTorch's map-style data sets do
-    (https://docs.pytorch.org/docs/stable/data.html), and needs none of PyTorch. It is a few
-    arrays of numbers: masks are read when an item is asked for, from the bytes of that item
-    alone. Pickled, it is opened anew where it arrives; a forked process reads by files and
+    It has a length, and its items are numbered, like PyTorch's map-style data sets
+    (https://docs.pytorch.org/docs/stable/data.html). It does not need PyTorch. It consists of a
+    few arrays of numbers. When an item is asked for, only the bytes of its masks are read. It can
+    be pickled, and opens the index again in the other process. A forked process uses files and
     connections of its own.
 
-    Items come in the order in which the question has their first mask, and are dictionaries:
+    Items are in the order of their first masks in the question. They are dictionaries:
 
     - ``masks``: list of n ndarrays of bool, each of shape (height, width) of its box;
     - ``boxes``: ndarray of int64, shape (n, 4), ``(minr, minc, maxr, maxc)``, half-open, pixels;
     - ``areas``, ``keys``: ndarrays of int64, shape (n,), pixels, and keys in the file;
     - ``iids``: list of n `IID`;
     - ``path``: of the file, inside its root;
-    - ``image``: where the picture's own file lies, or None if the metadata name none that is there;
+    - ``image``: the path of the picture, or None if the metadata name none that is there;
     - ``meta``: the metadata of the file.
     - ``groups``, if they were asked for: list of n tuples of str, sorted: the groups of each mask.
 
-    If items are individuals, path, image and metadata are lists of n, one for each mask. To ask
-    for an item raises what `Entry.mask` does, unless ``on_stale`` allows it; then masks that cannot
-    be read are not in it. If an ingest has changed its entries meanwhile, it is a `QueryError`.
+    If items are individuals, path, image and metadata are lists of n, one for each mask. Asking
+    for an item raises the errors of `Entry.mask`, unless ``on_stale`` says otherwise; then masks
+    that cannot be read are left out. If an ingest has changed its entries since then, it raises a
+    `QueryError`.
     """
 
     def __init__(
@@ -207,10 +208,10 @@ class Dataset:
 
     @staticmethod
     def collate(items: Sequence[Item]) -> dict[str, list[Any]]:
-        """Join items to a batch: under each name a list of what the items have there.
+        """Join items to a batch: a dictionary with a list of the items' values under each name.
 
-        It is what a ``DataLoader`` takes as ``collate_fn``: masks differ in size and number, and
-        so cannot be stacked.
+        A ``DataLoader`` takes it as ``collate_fn``. Masks differ in size and number, so they
+        cannot be stacked.
         """
         has_groups = bool(items) and "groups" in items[0]
         names = [name for name in Item.__annotations__ if name != "groups" or has_groups]

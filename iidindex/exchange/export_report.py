@@ -14,11 +14,12 @@ class ExportReport:
     pictures, entries : int
         That were written.
     unread : int
-        Files of which nothing could be read, and that are left out; see `Entries.reading`.
+        The number of files that could not be read and are left out; see `Entries.reading`.
     parts_written, parts_kept, parts_removed : int
-        Of Parquet: parts that were written, were up to date, or had files that changed or went.
+        For Parquet, the numbers of parts that were written, were up to date, or were removed
+        because their files changed or are gone.
     lost : dict of str to int
-        What the format cannot keep, and how often.
+        What the format cannot keep, and how often that occurred.
     seconds : float
     """
 

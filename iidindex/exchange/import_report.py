@@ -12,31 +12,32 @@ class ImportReport:
     Attributes
     ----------
     pictures, entries : int
-        That were written, or were there already and are the same.
+        The numbers of those that were written, or were there already and are the same.
     individuals : int
-        Different pairs of address and domain.
+        The number of different pairs of address and domain.
     individuals_in_several : int
-        Those of them that are in more than one picture.
+        The number of these that are in more than one picture.
     identity : str
         Where the addresses come from: a field, ``the label``, or ``the annotation's id``.
     refused : dict of str to int
         What was left out, by reason.
     first_refused : dict of str to list of str
-        By reason the first few, each with what was wrong.
+        For each reason, the first few, each with what was wrong.
     notes : dict of str to int
-        What a person should know, and how often it was so.
+        Notes for the user, and how often each applied.
     unchanged, replaced : int
-        Pictures of which the same file was there already, or another one of the same source.
+        The numbers of pictures whose file was there already: with the same content, or with other
+        content from the same source.
     formats : list of str
-        What the sources were read as.
+        The formats that the sources were read as.
     domains : list of bytes
         The domains of the individuals, the first few of them.
     with_image : int
-        Pictures whose own files were found.
+        The number of pictures whose image files were found.
     left_behind : int
-        Files in the archive that an earlier import of these sources wrote, and for which they
-        have no picture now. They are as they were. Of an archive with tens of thousands of
-        other files, some are looked at; -1, if none of these is one.
+        The number of files in the archive that an earlier import of these sources wrote, and for
+        which the sources have no picture now. They are kept. In an archive with tens of thousands
+        of other files, only some are checked; -1 means that none of these is such a file.
     first_left_behind : list of str
         The first few of them, relative to the archive.
     seconds : float

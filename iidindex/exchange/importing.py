@@ -86,9 +86,9 @@ def import_archive(
 ) -> ImportReport:
     """Make ``.iid`` files of pictures and masks of another format.
 
-    Pictures are read and written one by one. A file is written whole or not at all; one that is
-    there already with the same bytes is left alone, so an import that was interrupted goes on
-    when it is repeated. A file that is there and was not made of the same source is not touched.
+    Pictures are read and written one by one. A file is written completely or not at all. A file
+    that is there already with the same bytes is not written again, so you can repeat an import
+    that was interrupted. An existing file that was not made from the same source is never changed.
 
     Parameters
     ----------
@@ -100,33 +100,34 @@ def import_archive(
         The format of the sources, as ``iidindex import --help`` lists them; by default it is
         recognised.
     domain : bytes, optional
-        Of all individuals; by default a source's name without suffix.
+        The domain of all individuals; by default the name of the source without its suffix.
     identity : str, optional
-        The field of an annotation that tells whose it is.
+        The field of an annotation that names the individual.
     images : path-like, optional
-        The directory of the pictures; by default the source itself, or where it lies.
+        The directory of the pictures; by default the source itself, or its directory.
     strict : bool
-        Write nothing if anything has to be refused. Everything is read twice.
+        Write nothing if anything would be refused. Everything is read twice.
     group_by : str, optional
         The field that names the groups; by default the category.
     axes : str, optional
-        What the axes of a stack are, such as ``"TYX"``.
+        The axes of a stack, such as ``"TYX"``.
     exif : {"raw", "turned"}, optional
-        What the coordinates of square pictures are of that are stored turned.
+        For square pictures that EXIF rotates: whether coordinates are those of the stored pixels
+        (`raw`) or of the picture as shown (`turned`).
     colors : bool
         Take each colour of a coloured label image for a label.
     split : bool
         Make each connected part of a label an entry of its own.
     threshold : int, optional
-        From which value on a pixel of a grey mask is inside.
+        The smallest value of a pixel that is inside a grey mask.
     keep_suffix : bool
         Write ``a/b.jpg.iid``, not ``a/b.iid``.
     merge_same_name : bool
-        Put pictures of one name into one file.
+        Put pictures of the same name into one file.
     dry_run : bool
         Read everything and write nothing.
     jobs : int, optional
-        Processes; by default one for each processor, if there is much to do.
+        The number of processes; by default one for each processor, if there is much to do.
     progress : callable, optional
         Called with an `ImportProgress`, which has ``files`` and ``total``.
 
@@ -137,12 +138,12 @@ def import_archive(
     Raises
     ------
     FormatGuessError
-        If no format was named and it is not clear which it is.
+        If no format is given and it is not clear which it is.
     ExchangeError
-        If a source cannot be read, two pictures would be written to one path, no picture can
-        be read, or, with `strict`, anything has to be refused.
+        If a source cannot be read, two pictures would be written to one path, no picture can be
+        read, or, with `strict`, anything would be refused.
     SourceError
-        If the disk refuses; what was written is whole.
+        If the disk cannot be written to. What was written is complete.
     """
     begin = time.monotonic()
     named = [source] if isinstance(source, (str, os.PathLike)) else list(source)

@@ -24,13 +24,13 @@ Numbering: TypeAlias = Literal["entry", "individual"]
 class LabelPlanes(list[npt.NDArray[np.uint32]]):
     """Planes of one file: a list of ndarrays of uint32, each of shape (height, width).
 
-    Every pixel has the number of whose mask holds it, or 0. There are as many planes as it takes
-    that no mask covers another's: one, if nothing overlaps.
+    Every pixel has the number of the entry or individual whose mask holds it, or 0. There are so
+    many planes that no mask covers another: one, if nothing overlaps.
 
     Attributes
     ----------
     iids : dict of int to IID
-        Whose each number is.
+        The individual that each number stands for.
     """
 
     def __init__(

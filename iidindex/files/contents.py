@@ -42,7 +42,7 @@ class Contents:
 
     @property
     def name(self) -> str:
-        """The path, or what stands for it in errors."""
+        """The path, or the name that errors show instead."""
         return self._records.name
 
     @property
@@ -110,7 +110,7 @@ class Contents:
         *,
         group: str | Iterable[str] | None = None,
     ) -> list[Entry]:
-        """Load entries, and remember that they were.
+        """Load entries, and remember that they are loaded.
 
         Parameters
         ----------
@@ -119,10 +119,11 @@ class Contents:
         all_keys : bool
             Fetch every key.
         groups, group : str or iterable of str, optional
-            Fetch the keys in any of these groups. Takes the place of `keys`.
+            Fetch the keys in any of these groups. It replaces `keys`.
         iids, segs : bool, optional
-            What to load now. Naming one loads that one alone, naming neither loads both, and
-            False loads the other. What was not loaded still is when it is asked for.
+            What to load now. If one is True, only that one is loaded. If one is False, the other
+            is loaded. If neither is given, both are. What is not loaded now is loaded when it is
+            asked for.
         everything : bool
             Fetch every key and load both.
 
@@ -172,11 +173,11 @@ class Contents:
         addresses : bytes or iterable of bytes
             Entries with any of these addresses.
         domains : bytes or iterable of bytes, optional
-            Only in any of these domains; ``b""`` stands for none given.
+            Only in any of these domains; ``b""`` stands for no domain.
         groups : str or iterable of str, optional
             Only in any of these groups.
         segs : bool
-            Load the segments of what is found, too.
+            Also load the segments of the entries that are found.
 
         Returns
         -------
@@ -214,9 +215,9 @@ class Contents:
         groups : str or iterable of str, optional
             Only in any of these groups.
         area : (min, max), optional
-            Only of so many pixels, both ends inclusive; None leaves an end open.
+            Only entries with this number of pixels. Both ends are included; None means no limit.
         domains : bytes or iterable of bytes, optional
-            Only in any of these domains; ``b""`` stands for none given.
+            Only in any of these domains; ``b""`` stands for no domain.
         iids, segs : bool
             What of the entries to load now.
 
@@ -228,7 +229,7 @@ class Contents:
         Raises
         ------
         QueryError
-            If a group is not in the file, or an argument has not its form.
+            If a group is not in the file, or an argument is not valid.
         """
         rows = self._rows_in(groups)
         if area is not None:
@@ -249,7 +250,7 @@ class Contents:
         x, y : int
             Column and row of the pixel in the image.
         only_loaded : bool
-            Look only among entries that were fetched or added.
+            Search only the entries that were fetched or added.
 
         Returns
         -------
@@ -272,7 +273,7 @@ class Contents:
         bbox : sequence of int
             ``(minr, minc, maxr, maxc)``, half-open, pixels.
         only_loaded : bool
-            Look only among entries that were fetched or added.
+            Search only the entries that were fetched or added.
 
         Returns
         -------
@@ -296,14 +297,15 @@ class Contents:
         Parameters
         ----------
         everything : bool
-            Look at all entries; if False, only at those that were fetched or added.
+            Compare all entries; if False, only those that were fetched or added.
 
         Returns
         -------
         nodes : list of Entry
             The entries looked at, ascending by key.
         edges : list of (Entry, Entry, int)
-            Pairs that share pixels, and how many; ``a.key < b.key``, in ascending order.
+            Pairs that share pixels, and the number of these pixels; ``a.key < b.key``, in
+            ascending order.
         """
         rows = np.arange(len(self)) if everything else self._loaded_rows()
         rows = self._records.in_key_order(rows)
@@ -326,8 +328,8 @@ class Contents:
         Yields
         ------
         (Entry, ndarray of bool, shape (height, width))
-            In the order given. Small neighbouring masks share memory: copy one that is to be
-            kept alone for long.
+            In the order given. Small neighbouring masks share memory. Copy a mask that you keep
+            for long.
         """
         try:
             chosen: list[Any] = list(self if entries is None else entries)

@@ -57,7 +57,7 @@ class Records:
 
     @property
     def name(self) -> str:
-        """The path, or what stands for it in errors."""
+        """The path, or the name that errors show instead."""
         return "<new file>" if self._source is None else self._source.name
 
     # ------------------------------------------------------------------ columns

@@ -23,7 +23,7 @@ Entries: TypeAlias = list[Entry]
 class Groups:
     """Named sets of entries; ``iidfile.groups``.
 
-    Not made by hand. A name that a file lists twice is one group with the keys of both.
+    Do not create it yourself. A name that a file lists twice is one group with the keys of both.
     """
 
     def __init__(

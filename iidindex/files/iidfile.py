@@ -29,20 +29,20 @@ from iidindex.storage.paths import is_iid
 class IIDFile(Contents):
     """A ``.iid`` file: labelled masks of one picture.
 
-    Opening reads the 48 bytes of the header. Everything else is read through a read-only
-    memory map when it is asked for; the file is never written to, unless by `save`.
+    Opening reads the 48 bytes of the header. Everything else is read through a read-only memory
+    map when it is asked for. Only `save` writes to the file.
 
     Parameters
     ----------
     fpath : path-like, bytes-like or binary file object, optional
-        What to open. Without it, the file is new and empty.
+        What to open. By default, the file is new and empty.
 
     Raises
     ------
     SourceNotFoundError, SourceError
         If the file is not there or cannot be read.
     IIDFormatError
-        If it is not a ``.iid`` file. Damage beyond the header is found when it is reached.
+        If it is not a ``.iid`` file. Damage after the header is found when it is read.
 
     Examples
     --------
@@ -73,18 +73,18 @@ class IIDFile(Contents):
         mask: npt.ArrayLike,
         group: str | Iterable[str] | None = None,
     ) -> None:
-        """Add an entry. It is in the file on disk after `save`.
+        """Add an entry. `save` writes it to the disk.
 
         Parameters
         ----------
         address, domain : bytes
-            The IID. None or ``b""`` as the domain stands for none given.
+            The IID. None or ``b""`` as the domain means no domain.
         bbox : sequence of int
-            ``(minr, minc, maxr, maxc)``, half-open, in image pixels, 0 … 65535. Need not be
-            tight.
+            ``(minr, minc, maxr, maxc)``, half-open, in image pixels, 0 … 65535. It may be larger
+            than the mask.
         mask : array_like of bool or int, shape (maxr - minr, maxc - minc)
-            Of integers, 0 is outside and one other value inside: several are labels, of which
-            ``mask == label`` is one.
+            In an array of integers, 0 is outside and one other value is inside. If there are
+            several other values, they are labels: use ``mask == label``.
         group : str or iterable of str, optional
             Groups to put the entry in.
 
@@ -117,7 +117,7 @@ class IIDFile(Contents):
         self._loaded_keys.add(key)
 
     def save(self, fpath: str | os.PathLike[str]) -> None:
-        """Write the file, whole or not at all; it may replace the one that is open.
+        """Write the file, completely or not at all. It may replace the file that is open.
 
         Records that were not touched are copied as they are. Afterwards this object reads
         from the saved file.

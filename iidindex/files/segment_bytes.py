@@ -13,7 +13,7 @@ from iidindex.model import BBox
 
 
 class Segment(NamedTuple):
-    """A segment as its bytes tell it.
+    """A segment as its bytes state it.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ def decode_segment(data: object) -> Segment:
     Raises
     ------
     IIDFormatError
-        If they are no segment.
+        If they are not a segment.
 
     Examples
     --------

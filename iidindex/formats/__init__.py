@@ -33,23 +33,24 @@ def read(
     format : str, optional
         Its name, as `iidindex import --help` lists them; by default it is recognised.
     domain : bytes, optional
-        Of all individuals; by default the source's name without suffix.
+        The domain of all individuals; by default the name of the source without its suffix.
     identity : str, optional
-        The field of an annotation that tells whose it is.
+        The field of an annotation that names the individual.
     group_by : str, optional
         The field that names the groups; by default the category.
     images : path-like, optional
-        The directory of the pictures themselves; by default the source, or where it lies.
+        The directory of the pictures themselves; by default the source, or its directory.
     axes : str, optional
-        What the axes of a stack are, such as ``"TYX"``.
+        The axes of a stack, such as ``"TYX"``.
     exif : {"raw", "turned"}, optional
-        What the coordinates of square pictures are of that are stored turned.
+        For square pictures that EXIF rotates: whether coordinates are those of the stored pixels
+        (`raw`) or of the picture as shown (`turned`).
     colors : bool
         Take each colour of a coloured label image for a label.
     split : bool
         Make each connected part of a label an entry of its own.
     threshold : int, optional
-        From which value on a pixel of a grey mask is inside.
+        The smallest value of a pixel that is inside a grey mask.
 
     Yields
     ------
@@ -61,7 +62,7 @@ def read(
     Raises
     ------
     FormatGuessError
-        If no format was named and it is not clear which it is.
+        If no format is given and it is not clear which it is.
     ExchangeError
         If the source, or a picture of it, cannot be read.
     """

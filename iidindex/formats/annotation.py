@@ -12,19 +12,19 @@ from iidindex.model import BBox
 
 @dataclass(slots=True)
 class Annotation:
-    """A mask in a picture, and whose it is.
+    """A mask in a picture, and its individual.
 
     Attributes
     ----------
     address : bytes
     domain : bytes or None
     bbox : BBox
-        Half-open, pixels. Those that are read are tight.
+        Half-open, pixels. In pictures that were read, it is tight.
     mask : ndarray of bool, shape (bbox.height, bbox.width)
     groups : tuple of str
-        Such as the name of its category.
+        For example the name of its category.
     key : int or None
-        Of the entry, where it comes from a ``.iid`` file.
+        The key of the entry, if it comes from a ``.iid`` file.
     """
 
     address: bytes
@@ -75,25 +75,25 @@ class Picture:
     Attributes
     ----------
     name : str
-        Its path relative to the source, parted by ``/``, with the suffix of the picture.
+        Its path relative to the source, separated by ``/``, with the suffix of the picture.
     width, height : int or None
-        Pixels; None where the source does not say.
+        Pixels; None if the source does not state it.
     meta : dict
-        What is known of it: ``width``, ``height``, and under ``source`` the format, the file
+        What is known about it: ``width``, ``height``, and under ``source`` the format, the file
         and the fields of the record itself.
     entries : list of Annotation
     image : str or None
-        Name of the picture's own file among the images, where it is there.
+        The name of the picture's file among the images, if it is there.
     pixels : callable or None
-        Gives the picture's own pixels in a box: uint8, shape (height, width, 3). Where it is
-        written, and its file is there.
+        Returns the pixels of the picture itself in a box: uint8, shape (height, width, 3). It is
+        set when the picture is exported and its file is there.
     refused : list of Refused
         Annotations that were left out.
     notes : dict of str to int
-        What a person should know, and how often it was so.
+        Notes for the user, and how often each applied.
     is_shown : bool
-        Whether the format lays its masks over the picture as it is shown, turned as EXIF tells;
-        otherwise the size tells which it is.
+        Whether the masks of this format always belong to the picture as it is shown, rotated as
+        EXIF says. Otherwise the size decides.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Picture:
     is_shown: bool = False
 
     def note(self, told: str) -> None:
-        """Count one more of something that a person should know."""
+        """Count a note for the user once more."""
         self.notes[told] = self.notes.get(told, 0) + 1
 
 

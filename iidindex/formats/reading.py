@@ -50,7 +50,7 @@ class Options:
     Attributes
     ----------
     domain : bytes or None
-        Of all individuals; by default the source's name without suffix.
+        The domain of all individuals; by default the name of the source without its suffix.
     identity : str or None
         The field of an annotation's record that tells whose it is: ``track_id``, or
         ``attributes.name`` within another.
@@ -59,7 +59,7 @@ class Options:
     images : SourceFiles or None
         Where the pictures themselves are.
     axes : str or None
-        What the axes of a stack are, such as ``TYX``.
+        The axes of a stack, such as ``TYX``.
     exif : {"raw", "turned"} or None
         Whether coordinates are those of the stored pixels or of the picture as it is shown.
     colors : bool
@@ -67,7 +67,7 @@ class Options:
     split : bool
         Make each connected part of a label an entry of its own.
     threshold : int or None
-        From which value on a pixel of a grey mask is inside.
+        The smallest value of a pixel that is inside a grey mask.
     """
 
     domain: bytes | None = None
@@ -102,7 +102,7 @@ class Task(NamedTuple):
     at : object
         What its format needs to find it; pickled.
     image : str or None
-        Name of the picture's own file among the images, where it is there.
+        The name of the picture's file among the images, if it is there.
     """
 
     name: str
@@ -126,7 +126,7 @@ class Survey:
     refused : Refusals
         What was left out already.
     notes : dict of str to int
-        What a person should know, and how often it was so.
+        Notes for the user, and how often each applied.
     masks_are_images : bool
         Whether tasks are named after images that hold the masks: those are not the pictures.
     """

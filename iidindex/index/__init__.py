@@ -27,16 +27,16 @@ class Index(Pictures, Viewing, Linkage, Descent, Comparison, Upkeep):
     create : bool
         Make a new, empty index if there is none.
     read_only : bool
-        Never write; works from a read-only disk.
+        Never write. This works on a read-only disk.
 
     Raises
     ------
     CatalogNotFoundError
-        If there is none, and `create` was not given.
+        If there is no index, and `create` was not given.
     SchemaVersionError
-        If it was made by another version of this program.
+        If the index was made by another version of this program.
     CatalogError
-        If it cannot be read, or is no index.
+        If it cannot be read, or is not an index.
     """
 
     def entry(
@@ -52,26 +52,26 @@ class Index(Pictures, Viewing, Linkage, Descent, Comparison, Upkeep):
         Parameters
         ----------
         path : str
-            Inside its root, or where the file lies on disk.
+            The path inside its root, or the path on disk.
         key : int, optional
             The entry's key in the file.
         address : bytes or IID, optional
-            Whose entry it is, instead of a key.
+            The individual whose entry it is, instead of a key.
         domain : bytes, optional
             The domain of the address; ``b""`` for none.
 
         Raises
         ------
         SeveralDomainsError
-            If the file has the address in several domains, and none is named.
+            If the file has the address in several domains, and no domain is given.
         QueryError
-            If files of several roots have that path, several entries of the file are those of the
-            individual, or neither key nor address is named, or both.
+            If files of several roots have that path, several entries of the file are of the
+            individual, or neither or both of key and address are given.
         """
         return entry_of(self.entries, path, key, address, domain)
 
     def sql(self, statement: str, parameters: Mapping[str, Value] | None = None) -> SQLRows:
-        """Ask in SQL: run a statement that reads, over tables and views, and stream its rows.
+        """Run an SQL statement that reads from tables and views, and stream its rows.
 
         Parameters
         ----------
@@ -79,13 +79,13 @@ class Index(Pictures, Viewing, Linkage, Descent, Comparison, Upkeep):
             In SQLite's SQL. The views are ``found indexed_files members appearances
             tracks overlapping matches``.
         parameters : mapping, optional
-            What ``:name`` in it stands for.
+            The values of ``:name`` in the statement.
 
         Returns
         -------
         SQLRows
-            An iterator of dictionaries, with the methods for data frames; ``to_pandas`` and the
-            others give the rows that are left.
+            An iterator of dictionaries, with the methods for data frames. ``to_pandas`` and the
+            others return the rows that are left.
 
         Raises
         ------

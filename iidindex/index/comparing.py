@@ -37,19 +37,18 @@ class Comparison(Opened):
         exact: bool = False,
         **wanted: Unpack[Where],
     ) -> Tracks:
-        """Follow individuals from the first of their files to the last, a row for each.
+        """Follow individuals from the first of their files to the last. Each has a row.
 
         Parameters
         ----------
         by : str
-            What files are ordered by: ``path``, or what their metadata say, such as
-            ``meta.frame``.
+            The order of the files: ``path``, or a value of their metadata, such as ``meta.frame``.
         min_files : int
-            Only individuals that are in so many files.
+            Only individuals that are in at least this many files.
         order_by : str or iterable of str
             Columns, with ``-`` for descending.
         limit : int, optional
-            How many at the most.
+            The largest number of rows.
         exact : bool
             Measure the displacement between centroids of masks, which are read for it.
         FILTERS
@@ -58,12 +57,12 @@ class Comparison(Opened):
         -------
         Tracks
             ``iid first last files entries gaps area_min area_mean area_max displacement``:
-            `Entries.tracks` tells what they mean.
+            `Entries.tracks` explains them.
 
         Raises
         ------
         QueryError
-            If an argument has not its form.
+            If an argument is not valid.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`, with `exact`.
         """
@@ -91,11 +90,12 @@ class Comparison(Opened):
         Parameters
         ----------
         a, b : bytes or str, optional
-            Two domains; ``b""`` or ``""`` for none given.
+            Two domains; ``b""`` or ``""`` for no domain.
         paths : sequence of two str, optional
-            Files of A and of B: patterns, directories with ``/`` behind them, or names of roots.
+            Files of A and of B: patterns, directories with a ``/`` at the end, or names of roots.
         pair : str
-            As in `Entries.agreement`, which tells what the columns mean; so are the next three.
+            As in `Entries.agreement`, which explains the columns. The next three are described
+            there, too.
         iou : float
         order_by : str or sequence of str
         limit : int, optional
@@ -108,12 +108,12 @@ class Comparison(Opened):
         -------
         Agreement
             ``path_a path_b matched only_a only_b split merged mean_iou pq``, a row for each
-            picture; ``total()`` has all together.
+            picture. ``total()`` has the figures over all pictures.
 
         Raises
         ------
         QueryError
-            If an argument has not its form, or two files of one side are paired with the same one.
+            If an argument is not valid, or two files of one side are paired with the same one.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.
         """
@@ -134,10 +134,10 @@ class Comparison(Opened):
         jobs: int | None = None,
         **wanted: Unpack[Where],
     ) -> Records[Difference]:
-        """What became of individuals from one survey to another.
+        """What happened to individuals from one survey to another.
 
-        The masks that an individual has in a survey are united, as if all of its files were one
-        frame, and compared where they lie.
+        The masks that an individual has in a survey are united, as if all files of the survey were
+        one frame. Then the masks of both surveys are compared, with their places.
 
         Parameters
         ----------
@@ -145,37 +145,39 @@ class Comparison(Opened):
             The earlier and the later survey: the name of a root, or a file, a directory or a
             pattern, inside roots or on disk.
         entries : Entries, optional
-            Only those among these: ``index.entries.where(...)``.
+            Only these entries: ``index.entries.where(...)``.
         change : str or iterable of str, optional
-            Only some of these: ``same``, the pixels are equal; ``moved``, an equal shape
-            lies elsewhere; ``changed``, it is another; ``gone``, it is in `a` alone; ``new``, it is
-            in `b` alone.
+            Only some of these: ``same``, the pixels are equal; ``moved``, an equal shape is at
+            another place; ``changed``, any other difference; ``gone``, it is only in `a`; ``new``,
+            it is only in `b`.
         on_stale : {"error", "skip", "warn"}, optional
-            As in `Entries.reading`. Individuals that have a mask in files that cannot be believed
-            are left out with these.
+            As in `Entries.reading`. If a file is left out, so are all individuals that have a mask
+            in it.
         jobs : int, optional
-            Processes that compare; 1 without this.
+            The number of processes that compare; 1 by default.
         FILTERS
 
         Returns
         -------
         Records of Difference
-            ``iid change iou area_a area_b``, by domain, none first, then by address. The IoU is
-            intersection over union: 1 for what is the same, 0 for what is gone or new. Areas are
-            pixels of the united masks, None where there is none. They come one after the other as
-            they are iterated over, or made a table of; ``len``, ``[…]`` and ``==`` keep all.
+            ``iid change iou area_a area_b``, sorted by domain, then by address; no domain comes
+            first. The IoU is the intersection over union: 1 for `same`, 0 for `gone` and `new`.
+            Areas are pixels of the united masks, None if there is no mask. They are read one by
+            one while you iterate over them or make a table. ``len``, ``[…]`` and ``==`` load all
+            of them.
 
         Raises
         ------
         QueryError
-            If a survey is not in the index, or an argument has not its form.
+            If a survey is not in the index, or an argument is not valid.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.
 
         Notes
         -----
-        In memory are some numbers for each entry of both, and the bytes of some individuals. A mask
-        is read only if its individual is in both surveys, or has several masks in one.
+        Memory holds some numbers for each entry of both surveys, and the bytes of some
+        individuals. A mask is read only if its individual is in both surveys, or has several masks
+        in one.
         """
         from iidindex.query.comparison.differences import check_changes, differences
 
@@ -198,17 +200,17 @@ class Comparison(Opened):
         jobs: int | None = None,
         **wanted: Unpack[Where],
     ) -> Overlaps:
-        """Masks that are there twice, of the same or of other individuals.
+        """Masks that were drawn twice, of the same individual or of two.
 
         Parameters
         ----------
         entries : Entries, optional
-            Only those among these: ``index.entries.where(...)``.
+            Only these entries: ``index.entries.where(...)``.
         iou : float, optional
-            The least intersection over union of two masks of one file; 0.9 without this.
+            The smallest intersection over union of two masks of one file; 0.9 by default.
         across : bool
-            Find equal masks of different files instead, which have the same pixels at the same
-            place, however these are cut into regions.
+            Find equal masks of different files instead. Equal masks have the same pixels at the
+            same place, even if they are split into regions in different ways.
         on_stale : {"error", "skip", "warn"}, optional
         jobs : int, optional
             As in `Entries.reading`.
@@ -222,15 +224,15 @@ class Comparison(Opened):
         Raises
         ------
         QueryError
-            If an argument has not its form, or `iou` is given with `across`.
+            If an argument is not valid, or `iou` is given with `across`.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.
 
         Notes
         -----
-        With `across`, only masks whose box and area are those of one in another file are read, and
-        found equal by digests of 128 bits under a random key. In memory are some numbers for each
-        entry. Stored overlaps are used without it.
+        With `across`, a mask is read only if a mask in another file has the same box and area.
+        Equal masks are found by digests of 128 bits under a random key. Memory holds some numbers
+        for each entry. Without `across`, stored overlaps are used.
         """
         hits = self._among(entries).where(**wanted).reading(on_stale=on_stale, jobs=jobs)
         if not across:
@@ -252,33 +254,33 @@ class Comparison(Opened):
         jobs: int | None = None,
         **wanted: Unpack[Where],
     ) -> Records[IdentityFault]:
-        """Faults of identity: what was named wrongly, as far as an index can see it.
+        """Entries that seem to be named wrongly, as far as an index can tell.
 
         - ``twice``: an individual has a further entry in one file. ``other`` is the key of its
           first entry there.
-        - ``domains``: an address is in several domains. Each but the first is told, where it comes
-          first; ``other`` is the first domain.
+        - ``domains``: an address is in several domains. Each domain but the first has a row, for
+          the first place where it occurs. ``other`` is the first domain.
         - ``switched``: two individuals of one domain exchange their places between a picture and
           the next one. ``other`` is the address of the other individual, ``before`` the path of
           the picture before.
         - ``once``: an individual has one entry and no other. ``other`` is None.
 
-        Pictures that follow each other are neighbours in an order of the files of one directory.
-        Two individuals that are in both have switched, if in the later picture each has a larger
-        IoU (shared pixels over those of both together) with the mask that the other had before than
-        with its own. The masks that an individual has in one picture are united. Where all four
-        are equal, nobody has switched; nor where one takes the place of another that went
-        elsewhere.
+        The files of one directory have an order, and each picture is compared with the next one.
+        Two individuals that are in both have switched if the following holds for each of them: in
+        the later picture, its IoU (shared pixels over the pixels of both) with the mask that the
+        other had before is larger than with its own mask from before. The masks that an individual
+        has in one picture are united. If all four IoUs are equal, the two have not switched. If
+        one takes the place of another that went elsewhere, they have not switched either.
 
         Parameters
         ----------
         faults : str or iterable of str, optional
-            Some of ``twice domains switched once``; all without it.
+            Some of ``twice domains switched once``; all by default.
         by : str
-            The order of pictures: ``path``, or ``meta.`` and a name in their metadata. Files that
-            say nothing come last, and those that tie by path.
+            The order of pictures: ``path``, or ``meta.`` and a name in their metadata. Files
+            without the value come last. Files with the same value come by path.
         iou : float
-            What both overlaps across must be at least, for individuals to have switched.
+            For `switched`: the smallest IoU that both overlaps must have.
         on_stale : {"error", "skip", "warn"}, optional
         jobs : int, optional
             As in `Entries.reading`.
@@ -287,22 +289,22 @@ class Comparison(Opened):
         Returns
         -------
         Records of IdentityFault
-            ``fault path key iid other``, and ``before iou location``: by fault, then by file and
-            key; those of several domains by address and domain. They come one after the other as
-            they are iterated over, or made a table of; ``len``, ``[…]`` and ``==`` keep all.
+            ``fault path key iid other``, and ``before iou location``: sorted by fault, then by
+            file and key. `domains` is sorted by address and domain. They are read one by one while
+            you iterate over them or make a table. ``len``, ``[…]`` and ``==`` load all of them.
 
         Raises
         ------
         QueryError
-            If an argument has not its form.
+            If an argument is not valid.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`, while ``switched`` is looked for.
 
         Notes
         -----
-        Masks are read for ``switched`` alone, and only those of two individuals each of whose
-        boxes meets one of the other's in the picture beside it. In memory are two numbers for each
-        individual of the archive, and some MiB.
+        Masks are read for ``switched`` only, and only if the boxes of two individuals meet in both
+        directions, in neighbouring pictures. Memory holds two numbers for each individual of the
+        archive, and some MiB.
         """
         asked = self.entries.where(**wanted).reading(on_stale=on_stale, jobs=jobs)
         return asked.identities(faults=faults, by=by, iou=iou)

@@ -25,12 +25,12 @@ class Descent(Opened):
     ) -> Relatives:
         r"""The children of an individual, their children, and so on.
 
-        Who descends from whom is read from the metadata of files: ``{"parents": {"5": "2"}}`` says
-        that 5 is a child of 2, as the import of cell tracking writes it. A mapping speaks of the
-        individuals in its own file, in whatever domain; child and parent are of one domain. Where
-        no file that names a child holds it, it is of the domains of the first of these files. A
-        parent may also be a number or a list of parents; null and the number 0 stand for none. In
-        addresses, a byte that is no UTF-8 is written as ``\xff``.
+        Parents are read from the metadata of files: ``{"parents": {"5": "2"}}`` says that 5 is a
+        child of 2, as the import of cell tracking writes it. A mapping is about the individuals in
+        its own file, in any domain. Child and parent are of one domain. If no file that names a
+        child holds that child, its domains are those of the first of these files. A parent may
+        also be a number or a list of parents; null and the number 0 mean no parent. In addresses,
+        a byte that is not UTF-8 is written as ``\xff``.
 
         Parameters
         ----------
@@ -38,29 +38,30 @@ class Descent(Opened):
         domain : bytes, optional
             ``b""`` for no domain; without this, the only domain that has the address.
         depth : int, optional
-            Of so many generations at the most.
+            The largest number of generations.
         meta_key : str
-            The name of the mapping in the metadata; a dot leads deeper: ``lineage.parents``.
+            The name of the mapping in the metadata; a dot leads into a nested mapping:
+            ``lineage.parents``.
 
         Returns
         -------
         Relatives
             By generation and address: ``iid parent generation children files first last problem``.
-            One that has several parents comes once for each. ``problem`` tells what cannot be
-            true, or not be known; a circle is followed once. Beside them, ``told`` is of how many
-            individuals the metadata tell a parent.
+            An individual with several parents has a row for each of them. ``problem`` says what
+            cannot be true or cannot be known; a circle is followed once. ``told`` is the number of
+            individuals whose parents the metadata state.
 
         Raises
         ------
         QueryError
-            If an argument has not its form.
+            If an argument is not valid.
         SeveralDomainsError
-            If no domain is named, and several have the address.
+            If no domain is given, and the address is in several.
 
         Notes
         -----
-        The metadata of all files are read from the index, some at a time; no file is opened. In
-        memory are each child and its parents once.
+        The metadata of all files are read from the index, some at a time. No file is opened.
+        Memory holds each child and its parents once.
         """
         from iidindex.query.linkage.lineage import descendants
 
@@ -74,7 +75,9 @@ class Descent(Opened):
         depth: int | None = None,
         meta_key: str = "parents",
     ) -> Relatives:
-        """The parents of an individual, their parents, and so on; told as `descendants` are.
+        """The parents of an individual, their parents, and so on.
+
+        The rows are those of `descendants`.
 
         Parameters
         ----------
@@ -82,7 +85,7 @@ class Descent(Opened):
         domain : bytes, optional
             ``b""`` for no domain; without this, the only domain that has the address.
         depth : int, optional
-            Of so many generations at the most.
+            The largest number of generations.
         meta_key : str
             The name of the mapping in the metadata.
 
@@ -94,9 +97,9 @@ class Descent(Opened):
         Raises
         ------
         QueryError
-            If an argument has not its form.
+            If an argument is not valid.
         SeveralDomainsError
-            If no domain is named, and several have the address.
+            If no domain is given, and the address is in several.
         """
         from iidindex.query.linkage.lineage import ancestors
 
@@ -119,10 +122,10 @@ class Descent(Opened):
         domain : bytes, optional
             ``b""`` for no domain; without this, the only domain that has the address.
         depth : int, optional
-            Of so many generations at the most, in both directions.
+            The largest number of generations, in both directions.
         limit : int
-            So many individuals at the most, the nearest ones; ``graph.graph["left_out"]`` is how
-            many more there were.
+            The largest number of individuals; the nearest are taken. ``graph.graph["left_out"]``
+            is how many more there were.
         meta_key : str
             The name of the mapping in the metadata, as in `descendants`.
 
@@ -135,10 +138,10 @@ class Descent(Opened):
         Raises
         ------
         QueryError
-            If networkx is not installed (``pip install 'iidindex[graph]'``), or an argument has not
-            its form.
+            If networkx is not installed (``pip install 'iidindex[graph]'``), or an argument is not
+            valid.
         SeveralDomainsError
-            If no domain is named, and several have the address.
+            If no domain is given, and the address is in several.
         """
         from iidindex.query.linkage.lineage_graph import lineage_graph
 

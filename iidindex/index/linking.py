@@ -28,7 +28,7 @@ class Linkage(Opened):
     """Questions about what files have in common, and what lies together."""
 
     def individual(self, address: bytes, *, domain: bytes | None = None) -> IID | None:
-        """The individual of an address; None, if no file has it.
+        """The individual of an address; None if no file has it.
 
         Parameters
         ----------
@@ -39,7 +39,7 @@ class Linkage(Opened):
         Raises
         ------
         SeveralDomainsError
-            If no domain is named, and several have the address.
+            If no domain is given, and the address is in several.
         """
         from iidindex.query.linkage.individual import individual
 
@@ -57,8 +57,9 @@ class Linkage(Opened):
         Returns
         -------
         Records of Link
-            One for each file and IID, by path, then by domain, none first: ``path entries area``,
-            and ``iid domain location``. Pixels of entries that overlap count each time.
+            One for each file and IID: ``path entries area``, and ``iid domain location``. They are
+            sorted by path, then by domain; no domain comes first. Pixels of entries that overlap
+            count each time.
         """
         from iidindex.query.linkage.links import links
 
@@ -70,41 +71,41 @@ class Linkage(Opened):
         Parameters
         ----------
         *paths : str
-            One at the least: inside its root, or where the file lies on disk.
+            At least one: the path inside its root, or the path on disk.
 
         Returns
         -------
         Records of IID
-            By domain, none first, and address.
+            Sorted by domain, then by address; no domain comes first.
 
         Raises
         ------
         QueryError
-            If no file is named, one is not indexed, or files of several roots have its path.
+            If no file is given, a file is not indexed, or files of several roots have its path.
         """
         from iidindex.query.linkage.sharing import shared
 
         return Records(IID_ALONE, shared(self._catalog, *paths))
 
     def related(self, path: str, *, k: int | None = 10) -> Records[Related]:
-        """Files that share IIDs with one, those that share rare ones first.
+        """Files that share IIDs with one file. Files that share rare IIDs come first.
 
-        An IID weighs ln(N/n), where n of the N files have it (inverse document frequency: K. Spärck
-        Jones, "A statistical interpretation of term specificity and its application in retrieval",
-        Journal of Documentation 28, 1972).
+        The weight of an IID is ln(N/n), if n of the N files have it (inverse document frequency:
+        K. Spärck Jones, "A statistical interpretation of term specificity and its application in
+        retrieval", Journal of Documentation 28, 1972).
 
         Parameters
         ----------
         path : str
-            Inside its root, or where the file lies on disk.
+            The path inside its root, or the path on disk.
         k : int, optional
-            How many at the most; None for all.
+            The largest number of rows; None for all.
 
         Returns
         -------
         Records of Related
-            By score: ``path shared score``, and ``location``. Files that share nothing are not in
-            it.
+            By score: ``path shared score``, and ``location``. Files that share nothing are left
+            out.
 
         Raises
         ------
@@ -113,7 +114,7 @@ class Linkage(Opened):
 
         Notes
         -----
-        It takes a row of an index for every appearance of every IID of the file.
+        It reads a row of a database index for every appearance of every IID of the file.
         """
         from iidindex.query.linkage.sharing import related
 
@@ -127,7 +128,7 @@ class Linkage(Opened):
         by: str = "file",
         k: int | None = None,
     ) -> Records[Cooccurrence]:
-        """IIDs that are together with one, most often first.
+        """IIDs that appear together with one IID, most often first.
 
         Parameters
         ----------
@@ -138,27 +139,27 @@ class Linkage(Opened):
             What is counted: files in common, groups of files in common, or pairs of entries that
             share pixels.
         k : int, optional
-            How many at the most.
+            The largest number of rows.
 
         Returns
         -------
         Records of Cooccurrence
-            ``iid count pixels``; the pixels are those shared, if it is by overlap.
+            ``iid count pixels``; `pixels` are the shared pixels, with `by="overlap"`.
 
         Raises
         ------
         QueryError
-            If an argument has not its form.
+            If an argument is not valid.
         SeveralDomainsError
-            If no domain is named, and several have the address.
+            If no domain is given, and the address is in several.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
-            If it is by overlap, and an original is not what it was.
+            With `by="overlap"`, if an original file is not what it was.
 
         Notes
         -----
-        By file and group it takes a row of an index for every entry of every file that the IID is
-        in. By overlap it compares its masks in each of these files with those that they meet,
-        unless the catalogue keeps the overlaps of the file.
+        By file and by group, it reads a row of a database index for every entry of every file that
+        the IID is in. By overlap, it compares the IID's masks in each of these files with the
+        masks that they meet, unless the overlaps of the file are stored.
         """
         from iidindex.query.linkage.cooccurring import cooccurring
 
@@ -180,13 +181,14 @@ class Linkage(Opened):
         Returns
         -------
         list of IID and str, or None
-            ``[IID, path, IID, …, IID]``, each file holding the IIDs beside it; None, if there is no
-            chain, or no such IID. The ``location`` of a path is where its file can be opened.
+            ``[IID, path, IID, …, IID]``, where each file holds the IIDs before and after it. None
+            if there is no chain, or no such IID. The ``location`` of a path is where its file can
+            be opened.
 
         Notes
         -----
-        Both ends are searched from, the smaller side first. At the worst every IID and every file
-        is looked at once; memory holds two numbers for each.
+        The search begins at both ends and extends the smaller side first. In the worst case, every
+        IID and every file is read once. Memory holds two numbers for each.
         """
         from iidindex.query.linkage.chain import chain
 
@@ -204,7 +206,7 @@ class Linkage(Opened):
         limit: int | None = None,
         after: IIDCount | None = None,
     ) -> Records[IIDCount]:
-        """IIDs of the archive, and how often each is met.
+        """IIDs of the archive, and in how many files and entries each of them is.
 
         Parameters
         ----------
@@ -216,27 +218,27 @@ class Linkage(Opened):
             Only in files of this root, and with this path or pattern, as in `Entries.where`. They
             are counted in these alone.
         min_files : int
-            Only IIDs that are in so many files.
+            Only IIDs that are in at least this many files.
         order_by : str or iterable of str
-            ``address domain files entries``, with ``-`` for descending. Where IIDs tie, and without
-            this, they come by address, then by domain, none first.
+            ``address domain files entries``, with ``-`` for descending. IIDs that tie are sorted
+            by address, then by domain; no domain comes first. So are all IIDs by default.
         limit : int, optional
-            How many at the most.
+            The largest number of rows.
         after : IIDCount, optional
-            Only those that come later in their order. With `limit`, this goes through many page by
-            page.
+            Only rows that come after this one in their order. With `limit`, this reads many rows
+            page by page.
 
         Returns
         -------
         Records of IIDCount
-            ``iid files entries``. They come one after the other as they are iterated over, or made
-            a table of; ``len``, ``[…]`` and ``==`` keep all. With an order by something else than
-            the address, all are counted before the first comes.
+            ``iid files entries``. They are read one by one while you iterate over them or make a
+            table. ``len``, ``[…]`` and ``==`` load all of them. With any order other than by
+            address, all are counted before the first is returned.
 
         Raises
         ------
         QueryError
-            If an argument has not its form.
+            If an argument is not valid.
         """
         from iidindex.query.holdings.inventory import iids
 
@@ -267,22 +269,22 @@ class Linkage(Opened):
         depth: int = 2,
         limit: int = 100,
     ) -> Any:
-        """The graph of files and the IIDs in them, or of what lies around one of them.
+        """The graph of files and the IIDs in them, or the part of it around one file or IID.
 
         Parameters
         ----------
         project : {"files", "iids"}, optional
             Only nodes of this kind, linked by what they have in common.
         address, domain : bytes, optional
-            Only what lies around this IID; the domain may be left out where only one has the
-            address.
+            Only the part of the graph around this IID. The domain may be left out if the address
+            is in only one.
         path : str, optional
-            Only what lies around this file.
+            Only the part of the graph around this file.
         depth : int
-            Up to so many links away.
+            The largest number of links to it.
         limit : int
-            So many nodes around at the most; ``graph.graph["left_out"]`` is how many more there
-            were.
+            The largest number of nodes around it; ``graph.graph["left_out"]`` is how many more
+            there were.
 
         Returns
         -------
@@ -294,10 +296,10 @@ class Linkage(Opened):
         Raises
         ------
         QueryError
-            If networkx is not installed (``pip install 'iidindex[graph]'``), or an argument has not
-            its form.
+            If networkx is not installed (``pip install 'iidindex[graph]'``), or an argument is not
+            valid.
         SeveralDomainsError
-            If no domain is named, and several have the address.
+            If no domain is given, and the address is in several.
         """
         from iidindex.query.linkage.link_graph import link_graph
 
@@ -336,11 +338,11 @@ class Linkage(Opened):
         path : str, optional
             Of files, as in `Entries.where`; without it, of the whole archive.
         between, a_group, b_group, min_iou, a_in_b, b_in_a, within, order_by, limit, across
-            What is asked of the pairs, as in `Entries.overlaps`.
+            The filters and the order of the pairs, as in `Entries.overlaps`.
         store : bool
-            Keep them in the catalogue, as in `Entries.overlaps`.
+            Store them in the index, as in `Entries.overlaps`.
         jobs : int, optional
-            Processes that count; 1 without this.
+            The number of processes that count; 1 by default.
         progress : callable, optional
             Called while they are stored, as in `Entries.overlaps`.
         """

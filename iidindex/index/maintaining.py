@@ -48,22 +48,22 @@ class Upkeep(Opened):
         paths : path-like or iterable of path-like
             Directories are searched for ``.iid`` files.
         jobs : int, optional
-            Processes that read files; by default as many as there are processors, if there
-            is much to read.
+            The number of processes that read files; by default one for each processor, if there is
+            much to read.
         checksum : bool
             Read every file, even if its size and time are the same.
         fixity : bool
-            Record a BLAKE2b of all bytes of every file, and a checksum of each segment, now and
-            at every later ingest of these roots. What is damaged is then found before it is
-            served, and by `verify`. It reads every byte.
+            Record a BLAKE2b of all bytes of every file, and a checksum of each segment, in this
+            and every later ingest of these roots. Damage is then found before a mask is returned,
+            and by `verify`. It reads every byte.
         dry_run : bool
             Read and report, but change nothing.
         progress : callable, optional
-            Called with a `Progress`, which prints as a line of text.
+            Called with a `Progress`, whose `str` is a line of text.
         executor : concurrent.futures.Executor, optional
-            Reads all files, instead of processes that are started for it: threads, Dask's
-            ``client.get_executor()``, mpi4py's. Its workers need this package and the same
-            paths; it is not shut down. `jobs` is not given beside it.
+            Reads all files, instead of processes that the ingest starts: threads, Dask's
+            ``client.get_executor()``, mpi4py's. Its workers need this package and the same paths.
+            It is not shut down. It cannot be combined with `jobs`.
 
         Returns
         -------
@@ -72,7 +72,7 @@ class Upkeep(Opened):
         Raises
         ------
         IngestError
-            If a path is not there, or the executor is none or fails, in whatever way; what was
+            If a path is not there, or the executor is not one or fails in any way. What was
             finished is kept.
         CatalogLockedError
             If another process is writing.
@@ -117,15 +117,15 @@ class Upkeep(Opened):
             ``path state entries size``, or in metadata ``meta.camera.iso``, with a ``-`` before it
             for descending.
         limit : int, optional
-            How many at the most.
+            The largest number of rows.
         after : IndexedFile, optional
-            Only those that come later. With `limit`, this goes through many page by page.
+            Only rows that come after this one. With `limit`, this reads many rows page by page.
         FILTERS
 
         Raises
         ------
         QueryError
-            If an argument has not its form.
+            If an argument is not valid.
         """
         filters = Filters().where(**wanted)
         found = indexed_files(
@@ -142,32 +142,35 @@ class Upkeep(Opened):
     def layers(self) -> float:
         """How many parts of the spatial index a question about a pixel looks into, on average.
 
-        Some two if it was packed at once. Every large ingest adds one or two, until they are
-        merged; from 30 on, `optimize` is worth its time.
+        It is about two after a first ingest. Every large ingest adds one or two, until they are
+        merged. From 30 on, `optimize` is worth its time.
         """
         with self._catalog.reading() as connection:
             return self._catalog.store.layers(connection)
 
     def roots(self) -> list[Root]:
-        """The directories that files are recorded relative to: ``id name location files``."""
+        """The roots: the directories that the paths of files begin at.
+
+        ``id name location files``.
+        """
         from iidindex.ingestion.housekeeping import roots
 
         return roots(self._catalog)
 
     def relocate(self, name: str, place: str | os.PathLike[str], *, dry_run: bool = False) -> Root:
-        """Record that a root now lies elsewhere; its files are looked for there.
+        """Record that a root has moved to another directory. Its files are looked for there.
 
         Raises
         ------
         CatalogError
-            If there is no root of that name, or `place` meets another root.
+            If there is no root of that name, or `place` is, contains or is inside another root.
         """
         from iidindex.ingestion.housekeeping import relocate
 
         return relocate(self._catalog, name, place, dry_run=dry_run)
 
     def prune(self, *, root: str | None = None, dry_run: bool = False) -> list[str]:
-        """Delete what is known of missing files; return their paths.
+        """Delete what the index knows about missing files; return their paths.
 
         Parameters
         ----------
@@ -186,7 +189,7 @@ class Upkeep(Opened):
         return prune(self._catalog, root=root, dry_run=dry_run)
 
     def optimize(self, *, dry_run: bool = False) -> Optimization:
-        """Pack the R-tree anew and gather statistics, after many small changes.
+        """Pack the R-tree again and gather statistics, after many small changes.
 
         Parameters
         ----------
@@ -215,25 +218,25 @@ class Upkeep(Opened):
         masks: bool = False,
         progress: Callable[[Any], object] | None = None,
     ) -> list[Problem]:
-        """Compare the originals and the database with what was indexed.
+        """Check that the original files and the database are as they were indexed.
 
         It goes on after a fault. Sizes and times are compared in any case.
 
         Parameters
         ----------
         checksum : bool
-            Read files, but for their masks.
+            Read files, except their masks.
         fixity : bool
             Compare every byte of the files whose fixity is recorded.
         masks : bool
             Decode every mask, and compare its pixels with its area.
         progress : callable, optional
-            Called with something that prints as a line of text.
+            Called with an object whose `str` is a line of text.
 
         Returns
         -------
         list of Problem
-            What is wrong, as ``location problem``: one for each file; nothing, if all is well.
+            What is wrong, as ``location problem``: one for each file. It is empty if all is well.
         """
         from iidindex.query.holdings.verify import verify
 
@@ -248,26 +251,26 @@ class Upkeep(Opened):
         limit: int | None = None,
         after: Change | None = None,
     ) -> Records[Change]:
-        """What ingests changed, by name, the oldest first: ``time kind path old_path``.
+        """The changes that ingests found, by name, the oldest first: ``time kind path old_path``.
 
         Parameters
         ----------
         since : str, datetime or float, optional
-            ``"last"``: by the last ingest. A span up to now, such as ``"1d"``, ``"12h"``, ``"90m"``
+            ``"last"``, the last ingest. A span up to now, such as ``"1d"``, ``"12h"``, ``"90m"``
             or ``"2w"``. A date or time, such as ``"2026-11-30"`` or ``"2026-11-30T18:00"``, a
-            datetime, or seconds since the epoch; without a zone, it is of this machine's.
-            Without it, since the index was made.
+            datetime, or seconds since the epoch; without a time zone, it is in that of this
+            machine. By default, since the index was made.
         limit : int, optional
-            How many at the most.
+            The largest number of rows.
         after : Change, optional
-            Only those that come later. With `limit`, this goes through many page by page.
+            Only rows that come after this one. With `limit`, this reads many rows page by page.
 
         Returns
         -------
         Records of Change
             ``kind`` is ``added``, ``updated`` (it has other content, or could not be read before),
-            ``touched`` (only its time is another), ``moved`` (then ``old_path`` is where it was),
-            ``missing``, ``returned`` (it was missing and is back) or ``failed``.
+            ``touched`` (only its time is different), ``moved`` (then ``old_path`` is where it
+            was), ``missing``, ``returned`` (it was missing and is back) or ``failed``.
 
         Raises
         ------

@@ -35,7 +35,7 @@ class Opened:
 
     @property
     def entries(self) -> Entries:
-        """All entries of all files, to be narrowed down by ``where at region …``."""
+        """All entries of all files. Narrow them down by ``where at region …``."""
         return Entries(self._catalog, self._originals, Filters())
 
     def _among(self, entries: Asked | None) -> Asked:
@@ -46,7 +46,7 @@ class Opened:
         return self.entries if entries is None else entries
 
     def close(self) -> None:
-        """Close the database and all originals."""
+        """Close the database and all original files."""
         self._originals.close()
         self._catalog.close()
 

@@ -43,46 +43,48 @@ class Pictures(Opened):
         Parameters
         ----------
         path : str
-            Inside its root, or where the file lies on disk.
+            The path inside its root, or the path on disk.
         entries : Entries, optional
-            Draw only those of the file that are among these: ``index.entries.where(...)``.
+            Draw only these entries of the file: ``index.entries.where(...)``.
         image : path-like or bool
-            The picture's own file. By default the first that the metadata name under
+            The image file to draw over. By default, the first file that the metadata name under
             ``image``, ``picture``, ``file_name``, ``filename`` or ``path``, relative to the
-            directory of the ``.iid`` file, if it is there; False for none.
+            directory of the ``.iid`` file, if it is there; False for no image.
         size : int
-            Pixels along the longer side of what is returned, at the most. A larger frame is
-            reduced, and a pixel tinted by the part of it that a mask covers.
+            The largest number of pixels along the longer side of the result. A larger frame is
+            reduced, and a pixel is tinted by the part of it that a mask covers.
         zoom : int
-            Sides of the square that a pixel of the frame is drawn as, if `size` allows.
+            Draw each pixel of the frame as a square with sides of this many pixels, if `size`
+            allows it.
         crop : sequence of int, optional
             ``(minr, minc, maxr, maxc)``, half-open, pixels: draw this part of the frame.
         alpha : float, optional
-            Strength of the tints, 0 … 1; by default 0.4 over an image and 0.7 over none.
+            The strength of the tints, 0 … 1; by default 0.4 over an image and 0.7 without one.
         outlines, labels : bool
         font : path-like, optional
             A font file for the labels.
         compare : (bytes or str, bytes or str), optional
-            Two domains, A and B: draw where they agree, as `agreement` matches them. A is tinted, B
-            outlined: in sky blue where they match, in vermillion what A has alone, in yellow what B
-            has alone. A legend below the picture counts them; labels name those without a match.
+            Two domains, A and B: draw where they agree, as `agreement` matches them. A is tinted,
+            B is outlined. Matches are sky blue, masks of A only are vermillion, masks of B only
+            are yellow. A legend below the picture counts them. Labels name those without a match.
         iou : float
-            With `compare`, the least IoU of a match.
+            With `compare`, the smallest IoU of a match.
         on_stale : {"error", "skip", "warn"}, optional
-            As in `Entries.reading`; that of `entries` without this.
+            As in `Entries.reading`; by default, that of `entries`.
 
         Returns
         -------
         Drawing
-            ``picture``, uint8 of shape (h, w, 3); ``drawn``, how many entries are seen on it;
-            ``left_out``, how many labels found no room; ``images`` that it was drawn over, and
-            those ``missing`` that the metadata name.
+            ``picture``, uint8 of shape (h, w, 3); ``drawn``, the number of entries on it;
+            ``left_out``, the number of labels that found no place; ``images``, the image files
+            that it was drawn over; ``missing``, those that the metadata name but that are not
+            there.
 
         Raises
         ------
         QueryError
-            If no file has that path, an argument has not its form, or the image's size is not
-            the one that the metadata tell, or masks reach outside it.
+            If no file has that path, an argument is not valid, the image's size is not the one
+            that the metadata state, or masks reach outside it.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`; also if the image cannot be read.
 
@@ -134,7 +136,7 @@ class Pictures(Opened):
         font: str | os.PathLike[str] | None = None,
         on_stale: OnStale | None = None,
     ) -> Drawing:
-        """Draw every appearance of an IID on a tile of its own, by path and key.
+        """Draw every appearance of an IID on a separate tile, sorted by path and key.
 
         Parameters
         ----------
@@ -142,31 +144,34 @@ class Pictures(Opened):
             An address that is that of several IIDs is refused; of several addresses, and IIDs, all
             are drawn.
         entries : Entries, optional
-            Draw only those that are among these; in their order, if they have one.
+            Draw only these entries; in their order, if they have one.
         domain : bytes, optional
             ``b""`` stands for none given; without it, the only domain that has the address.
         limit : int
             Tiles, at most 400.
         tile : int
-            Sides of a tile in pixels.
+            The sides of a tile, in pixels.
         margin : float
-            What is shown on each side of a mask, as a part of its longer side.
+            The margin on each side of a mask, as a fraction of the mask's longer side.
         fit : bool
-            Scale every tile to its own mask. Otherwise all show a square of the same size, so
-            that masks can be compared.
+            Scale every tile to its own mask. By default, all tiles show a square of the same size,
+            so that masks can be compared.
         caption : sequence of str, optional
-            Columns of an entry's row to write below its tile, a line each, also of the file's
-            metadata, such as ``meta.camera.iso``. Without it the path, and what tells apart.
+            Columns of an entry's row to write below its tile, one on each line. Metadata such as
+            ``meta.camera.iso`` work, too. By default, the path, and what distinguishes several
+            entries.
         image : bool or PicturePlaces
-            Draw over the pictures that the metadata name, as in `render`; over those alone that lie
-            in some places, if these are named (`picture_places`).
+            Draw over the pictures that the metadata name, as in `render`; only over those in
+            certain places, if these are given (`picture_places`).
         gaps : bool
-            Give an empty tile to each file between its first and its last that lacks the
-            individual, as `Entries.tracks` counts them. It must be one individual, and the order
-            that of paths or of one name in metadata, ascending. They count for `limit`.
+            Draw an empty tile for each file between the first and the last that lacks the
+            individual, as `Entries.tracks` counts gaps. There must be only one individual, and the
+            order must be that of paths or of one name in metadata, ascending. Empty tiles count
+            for `limit`.
         strip : bool
-            Lay all tiles out in one row, in such an order, and draw before them the path of the
-            middle of its boxes, over all files: dark at its beginning, dashed where files lack it.
+            Lay out all tiles in one row, in such an order. Before them, draw the path of the
+            middle of its boxes over all files: dark at its beginning, dashed where files lack the
+            individual.
         alpha, outlines, font, on_stale
             As in `render`.
 
@@ -180,7 +185,7 @@ class Pictures(Opened):
         Raises
         ------
         SeveralDomainsError
-            If what may be drawn has an address in several domains.
+            If the entries that may be drawn have an address in several domains.
         QueryError, SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `render`.
         """
@@ -216,34 +221,35 @@ class Pictures(Opened):
         by: Numbering = "entry",
         on_stale: OnStale | None = None,
     ) -> LabelPlanes:
-        """The masks of one file as label images of its whole frame.
+        """The masks of one file as label images, each as large as the whole frame.
 
         Parameters
         ----------
         path : str
-            Inside its root, or where the file lies on disk.
+            The path inside its root, or the path on disk.
         entries : Entries, optional
-            Only those of the file that are among these: ``index.entries.where(...)``.
+            Only these entries of the file: ``index.entries.where(...)``.
         domain : bytes, optional
-            Only of this domain; ``b""`` for none given.
+            Only of this domain; ``b""`` for no domain.
         by : {"entry", "individual"}
-            What has a number of its own: an entry, which is its key + 1, or an individual. These
-            are numbered from 1 on, by address, then by domain, none first; in every file anew.
+            What a number stands for. An entry has the number key + 1. Individuals are numbered
+            from 1, by address, then by domain (no domain first), in each file separately.
         on_stale : {"error", "skip", "warn"}, optional
-            As in `Entries.reading`; that of `entries` without this.
+            As in `Entries.reading`; by default, that of `entries`.
 
         Returns
         -------
         LabelPlanes
-            A list of ndarrays of uint32, each of shape (height, width), 0 where no mask is: one, if
-            nothing overlaps, or else as many as it takes, the largest masks on the first. Its
-            ``iids`` tells whose each number is. The frame is the one that the metadata state, or
-            else the smallest from row 0, column 0 that holds all boxes.
+            A list of ndarrays of uint32, each of shape (height, width), 0 outside all masks. There
+            is one plane if nothing overlaps, and otherwise as many as are needed, with the largest
+            masks on the first. Its ``iids`` says which individual a number is. The frame is the
+            one that the metadata state. Without it, it is the smallest frame from row 0, column 0
+            that holds all boxes.
 
         Raises
         ------
         QueryError
-            If no file has that path, an argument has not its form, or the planes do not fit into
+            If no file has that path, an argument is not valid, or the planes do not fit into
             memory.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.

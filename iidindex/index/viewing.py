@@ -25,7 +25,7 @@ class Viewing(Opened):
     """One file for those who draw it themselves."""
 
     def named_file(self, path: str, *, root: str | None = None) -> NamedFile | None:
-        """One file that is there, by its exact name; nothing is looked for on a disk.
+        """One indexed file that is there, by its exact name. The disk is not read.
 
         Parameters
         ----------
@@ -37,17 +37,17 @@ class Viewing(Opened):
         Returns
         -------
         NamedFile or None
-            ``file_id root_id path location stamp``, or None, if no file has this name.
+            ``file_id root_id path location stamp``, or None if no file has this name.
 
         Raises
         ------
         QueryError
-            If files of several roots have this path, and none is named.
+            If files of several roots have this path, and no root is given.
         """
         return named_file(self._catalog, path, root)
 
     def check_original(self, file: NamedFile) -> None:
-        """Look whether a file is the one that was indexed; it is not opened.
+        """Check that a file is the one that was indexed, without opening it.
 
         Raises
         ------
@@ -65,18 +65,18 @@ class Viewing(Opened):
         most: int = MOST_MASKS,
         most_bytes: int = MOST_BYTES,
     ) -> PackedMasks:
-        """The masks of one file, one bit a pixel.
+        """The masks of one file, one bit for each pixel.
 
         Parameters
         ----------
         file : NamedFile
         entries : Entries, optional
-            Only those of the file that are among these: ``index.entries.where(...)``.
+            Only these entries of the file: ``index.entries.where(...)``.
         box : sequence of int, optional
-            ``(minr, minc, maxr, maxc)``, half-open, pixels: only masks that have a pixel in it, and
-            of them only what lies in it.
+            ``(minr, minc, maxr, maxc)``, half-open, pixels: only masks that have a pixel in it,
+            and only the parts of them in it.
         most, most_bytes : int
-            How many masks there may be, and how many bytes their bits may take.
+            The largest number of masks, and the largest number of bytes that their bits may take.
 
         Returns
         -------
@@ -99,13 +99,13 @@ class Viewing(Opened):
         )
 
     def picture_places(self, *others: str) -> PicturePlaces:
-        """Where picture files may lie that metadata name: in the roots, and in `others`."""
+        """The directories that pictures which metadata name may be in: the roots, and `others`."""
         from iidindex.pictures.plain_picture import places_of_pictures
 
         return places_of_pictures(self._catalog, others)
 
     def picture_file(self, file: NamedFile, places: PicturePlaces) -> str | None:
-        """The picture's own file, if the metadata name one that is there and may be opened."""
+        """The path of the picture, if the metadata name one that is there and may be opened."""
         from iidindex.pictures.plain_picture import picture_file
 
         return picture_file(self._catalog, file, places)
@@ -124,23 +124,23 @@ class Viewing(Opened):
         ----------
         file : NamedFile
         places : PicturePlaces
-            Where it may be opened.
+            The places from which it may be opened.
         box : sequence of int, optional
             ``(minr, minc, maxr, maxc)``, half-open, pixels: a part of it.
         size : int
-            Pixels along the longer side at the most; a larger part is reduced.
+            The largest number of pixels along the longer side; a larger part is reduced.
 
         Returns
         -------
         Drawing or None
-            None, if there is no picture, or it must not be opened.
+            None if there is no picture, or it must not be opened.
 
         Raises
         ------
         QueryError
             If the box has no pixel in it.
         SourceNotFoundError, SourceError
-            If it cannot be read, or has not the size that the metadata state.
+            If it cannot be read, or does not have the size that the metadata state.
         """
         from iidindex.pictures.plain_picture import plain_picture
 
@@ -157,25 +157,28 @@ class Viewing(Opened):
         dry_run: bool = False,
         progress: Callable[[Any], object] | None = None,
     ) -> PageReport:
-        """Write a static page to share: pictures under their masks, and individuals.
+        """Write a static web page to share: pictures with their masks, and individuals.
 
-        It needs no server and no script. What could not be read is said in its place.
+        It needs no server and no script. If a file could not be read, the page says so in its
+        place.
 
         Parameters
         ----------
         out : path-like
-            The directory to write. One that holds a page written before is replaced when the
-            new one is whole. If nothing is found, nothing is written.
+            The directory to write. A directory with an earlier page is replaced when the new page
+            is complete. If nothing is found, nothing is written.
         entries : Entries, optional
-            What to show: ``index.entries.where(...)``; all without this. Its order is left aside.
+            What to show: ``index.entries.where(...)``; all entries by default. Its order is
+            ignored.
         pictures : iterable of str
-            Directories beside the roots in which pictures may lie that metadata name.
+            Directories, besides the roots, that pictures which metadata name may be in.
         size : int
-            Pixels along the longer side of a picture at the most, 1 … 4096.
+            The largest number of pixels along the longer side of a picture, 1 … 4096.
         dry_run : bool
-            Write nothing, and count what would be written. Masks are not read for it.
+            Write nothing, and count what would be written. No masks are read.
         progress : callable, optional
-            Called with something that has ``files`` and ``total`` and prints as a line of text.
+            Called with an object that has ``files`` and ``total`` and whose ``str`` is a line of
+            text.
 
         Returns
         -------
@@ -185,11 +188,11 @@ class Viewing(Opened):
         Raises
         ------
         ExchangeError
-            If `out` is a file, or holds anything that is not of a page.
+            If `out` is a file, or holds anything that does not belong to a page.
         QueryError
-            If an argument has not its form.
+            If an argument is not valid.
         SourceError
-            If the disk refuses.
+            If the disk cannot be written to.
         """
         from iidindex.pages.static_page import write_page
 

@@ -12,7 +12,7 @@ _MOST_NAMES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an ingest is; as text, one line for a person.
+    """The progress of an ingest. Its `str` is a line of text.
 
     ``files`` of ``total`` files were read, with ``entries`` entries, in ``seconds``.
     """
@@ -35,35 +35,35 @@ class IngestReport:
     Attributes
     ----------
     added, updated, touched, moved, returned, unchanged, missing, failed : int
-        Files that were new, had other content or could not be read before, had only a new
-        modification time, were found under another path, were missing and are back, are as they
-        were, are gone, or could not be read.
+        The numbers of files that were new; had other content or could not be read before; had only
+        a new modification time; were found under another path; were missing and are back; are as
+        they were; are gone; or could not be read.
     kept : int
-        Files that are gone together with all others, and so are not taken for missing: their
-        disk may not be mounted.
+        The number of files that are gone together with all others. They are not marked as missing,
+        because their disk may not be mounted.
     entries : int
         Entries of the files added and updated.
     seconds : float
     failures : dict of str to str
-        Location of each file that could not be read, and why.
+        The location of each file that could not be read, and the reason.
     unreadable : dict of str to str
-        Location of each directory that could not be listed, or is not there, and why.
+        The location of each directory that could not be listed or is not there, and the reason.
     moves : dict of str to str
-        Location of each file that moved, and where it was.
+        The location of each file that moved, and where it was before.
     gone : list of str
-        Location of each file that is missing since now.
+        The location of each file that this ingest found missing.
     names : dict of str to list of str
         Locations of the files that were added, updated, touched, moved, returned, missing or
         failed since the last time: of each kind, the first thousand.
     absent : dict of str to str
-        Name and location of each root, of all there are, whose directory is not there.
+        The name and the location of each root of the index whose directory is not there.
     relocated : dict of str to str
-        Name of each root that was found elsewhere by its files, and where it is now.
+        The name of each root that was found at another place by its files, and that place.
     layers : float
-        Of the spatial index, if something was added: how many parts of it lie over each other, and
-        a question about a pixel looks into. From 30 on, `Index.optimize` is worth its time.
+        If something was added: how many parts of the spatial index lie over each other, so that a
+        question about a pixel reads each of them. From 30 on, `Index.optimize` is worth its time.
     others : dict of str to int
-        If no ``.iid`` file was found nor is known: how many files of each suffix were.
+        If no ``.iid`` file was found or is known: the number of files with each suffix.
     """
 
     added: int = 0
@@ -97,10 +97,10 @@ class IngestReport:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many files became what."""
+        """The number of files of each kind."""
         return {name: value for name, value in asdict(self).items() if isinstance(value, int)}
 
     @property
     def has_found_none(self) -> bool:
-        """Whether nothing was found or known that could have been ingested."""
+        """Whether nothing that could have been ingested was found or known."""
         return not (any(self.counts.values()) or self.unreadable)

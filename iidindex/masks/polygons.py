@@ -39,7 +39,7 @@ def checked(values: Any, what: str) -> Ring:
     values : sequence of float, or sequence of pairs of float
         ``x, y, x, y, …`` or ``(x, y), (x, y), …``.
     what : str
-        What to call it in the error.
+        The name to use in errors.
 
     Returns
     -------

@@ -99,7 +99,7 @@ def as_binary(mask: npt.ArrayLike, name: str = "mask") -> Bool2D:
         caller has to choose one, and floats are refused, too: whether 0.3 lies inside is for
         the caller to say.
     name : str
-        What to call it in the error.
+        The name to use in errors.
 
     Returns
     -------

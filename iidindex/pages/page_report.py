@@ -14,7 +14,7 @@ class PageReport:
     files, entries, individuals : int
         That the page shows.
     unread : int
-        Files whose masks could not be read; the page says so in their place.
+        The number of files whose masks could not be read. The page says so in their place.
     seconds : float
     """
 

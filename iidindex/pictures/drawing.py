@@ -8,7 +8,7 @@ from iidindex.render.canvas import Picture
 
 
 class Drawing(NamedTuple):
-    """A picture, and what it does not say of itself.
+    """A picture, and facts that the picture itself does not show.
 
     Attributes
     ----------
@@ -17,16 +17,16 @@ class Drawing(NamedTuple):
     drawn : int
         How many entries are on it.
     left_out : int
-        Of `Index.render`, labels that found no room; of `Index.sheet`, appearances that are
-        more than the limit, with gaps also these; of `Index.draw_graph`, nodes that are more than
-        the limit.
+        For `Index.render`, the number of labels that found no place. For `Index.sheet`, the number
+        of appearances beyond the limit, including gaps if they are shown. For `Index.draw_graph`,
+        the number of nodes beyond the limit.
     images : tuple of str
         Image files that it was drawn over.
     missing : tuple of str
-        Image files that the metadata name and that are not there, so that it was drawn on a
+        Image files that the metadata name but that are not there. Their masks were drawn on a
         plain background.
     gaps : int
-        Of `Index.sheet`, tiles of files that lack the individual.
+        For `Index.sheet`, the number of tiles of files that lack the individual.
     """
 
     picture: Picture

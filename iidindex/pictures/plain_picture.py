@@ -27,7 +27,7 @@ def places_of_pictures(catalog: Catalog, others: Sequence[str] = ()) -> PictureP
 
 
 def picture_file(catalog: Catalog, file: NamedFile, places: PicturePlaces) -> str | None:
-    """The picture's own file, if the metadata name one that is there and may be opened."""
+    """The path of the picture, if the metadata name one that is there and may be opened."""
     return places.within(_frame(catalog, file)).image
 
 
@@ -45,7 +45,7 @@ def plain_picture(
     crop : BBox, optional
         A part of it.
     size : int
-        Pixels along the longer side at the most; a larger part is reduced.
+        The largest number of pixels along the longer side; a larger part is reduced.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def plain_picture(
     QueryError
         If `crop` has no pixel in it.
     SourceNotFoundError, SourceError
-        If it cannot be read, or has not the size that the metadata state.
+        If it cannot be read, or does not have the size that the metadata state.
     """
     check_size(size)
     frame = places.within(_frame(catalog, file))

@@ -21,15 +21,16 @@ class ComparedEntries(Entries):
     """A question about entries, and what becomes of them from file to file."""
 
     def neighbours(self, entry: Entry, within: int = 1) -> Overlaps:
-        """The hits in an entry's file that it touches, or nearly.
+        """The hits in an entry's file that touch it, or nearly touch it.
 
         Parameters
         ----------
         entry : Entry
-            Whose neighbours are looked for; it need not be a hit itself.
+            The entry whose neighbours are looked for. It need not be a hit itself.
         within : int
-            How many pixels apart they may be. Pixels that touch, also at a corner, are 1 apart:
-            it is the larger of rows and columns (Chebyshev distance). With 0, they share a pixel.
+            The largest distance, in pixels. It is the larger of rows and columns (Chebyshev
+            distance). Pixels that touch, even at a corner, are 1 apart. With 0, masks must share a
+            pixel.
 
         Returns
         -------
@@ -40,13 +41,13 @@ class ComparedEntries(Entries):
         Raises
         ------
         QueryError
-            If an argument has not its form, or the question has an order or a limit.
+            If an argument is not valid, or the question has an order or a limit.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.
 
         Notes
         -----
-        Only masks whose boxes are as near are read.
+        Only masks whose boxes are that near are read.
         """
         from iidindex.query.overlaps.neighbouring import neighbours
 
@@ -66,44 +67,45 @@ class ComparedEntries(Entries):
         Parameters
         ----------
         by : str
-            What files are ordered by: ``path``, or what their metadata say, such as
-            ``meta.frame``; see `order_by` for the order of its values. Files that say nothing
-            come last. Where files tie, they come by path, then by the names of their roots.
+            The order of the files: ``path``, or a value of their metadata, such as ``meta.frame``.
+            `order_by` describes the order of such values. Files without the value come last. Files
+            with the same value come by path, then by the names of their roots.
         min_files : int
-            Only individuals that are in so many files.
+            Only individuals that are in at least this many files.
         order_by : str or iterable of str
             ``address domain first last files entries gaps area_min area_mean area_max
-            displacement``, with ``-`` for descending; what is unknown comes last. Where individuals
-            tie, and without this, they come by address, then by domain, none first.
+            displacement``, with ``-`` for descending. Unknown values come last. Individuals that
+            tie are sorted by address, then by domain; no domain comes first. So are all
+            individuals by default.
         limit : int, optional
-            How many at the most.
+            The largest number of rows.
         exact : bool
-            Measure the displacement between centroids of masks. The originals are read for it: the
-            masks in the first and in the last file of each individual that is in the answer.
+            Measure the displacement between centroids of masks. For it, the original masks are
+            read in the first and in the last file of each individual in the answer.
 
         Returns
         -------
         Tracks
-            A row for each individual, asked for when they are read: ``iid first last files entries
-            gaps area_min area_mean area_max displacement``. ``count()`` tells how many there are.
+            A row for each individual. The question runs when the rows are read: ``iid first last
+            files entries gaps area_min area_mean area_max displacement``. ``count()`` returns
+            their number.
 
         Raises
         ------
         QueryError
-            If an argument has not its form, or the question has an order or a limit of its own.
+            If an argument is not valid, or the question has an order or a limit of its own.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
-            As `Entry.mask`, with `exact`, or if the question looks at pixels. Where files are left
+            As `Entry.mask`, with `exact`, or if the question looks at pixels. If files are left
             out (`reading`), displacements from and to them are None.
 
         Notes
         -----
-        Files are those that fit what is asked of files: their path, root and metadata. All that is
-        asked of entries and individuals leaves this list as it is, so a file in which no entry of
-        an individual fits is a gap, as is a file without any entry. An individual in several roots
-        has one row: its gaps are those between its first and its last file in each root, added, and
-        ``first`` and ``last`` are those of all its files. Several entries in one file are one
-        appearance, whose box is the one around them all; with `exact`, pixels that they share
-        count each time.
+        The list of files depends on the filters of files only: path, root and metadata. Filters of
+        entries and individuals do not change it. So a file in which no entry of an individual fits
+        is a gap, and so is a file without any entry. An individual in several roots has one row.
+        Its gaps are counted between its first and its last file in each root, and added. ``first``
+        and ``last`` are those of all its files. Several entries in one file are one appearance,
+        whose box is the one around them all. With `exact`, pixels that they share count each time.
         """
         from iidindex.query.comparison.tracks import tracks
 
@@ -129,60 +131,61 @@ class ComparedEntries(Entries):
         order_by: str | Sequence[str] = (),
         limit: int | None = None,
     ) -> Agreement:
-        """How well two sides agree on the masks of the same pictures, A taken for the truth.
+        """How well two sides agree on the masks of the same pictures. A is taken for the truth.
 
         In each picture, masks of A and B are matched one to one by their IoU (shared pixels over
-        those of both together), greedily from the best pair down; where pairs tie, lower keys come
-        first. An entry without a match counts: in A it was missed, in B it is one too many. A mask
-        without a pixel has no match.
+        the pixels of both). The best pair is matched first, then the next of those that are left;
+        of pairs that tie, lower keys come first. An entry without a match counts: in A, it is one
+        that B missed; in B, it is one too many. A mask without a pixel has no match.
 
         Parameters
         ----------
         a, b : bytes or str, optional
-            Two domains; ``b""`` or ``""`` for none given. Without `paths`, every file that fits
-            what is asked of files is a picture, also if it is empty on both sides.
+            Two domains; ``b""`` or ``""`` for no domain. Without `paths`, every file that fits the
+            filters of files is a picture, even if it is empty on both sides.
         paths : sequence of two str, optional
-            Files of A and files of B: patterns, as in `where`; directories with ``/`` behind them,
-            for all that is below; or names of roots. A picture that has a file on one side only
+            Files of A and files of B: patterns, as in `where`; directories with a ``/`` at the
+            end, for all files below; or names of roots. A picture that has a file on one side only
             counts, too: all of its entries are without a match.
         pair : str
-            Which of these files are of one picture. ``path``: what the wildcards stand for, from
-            the first to the last, is the same: ``a/x.iid`` and ``b/x.iid`` for ``("a/*", "b/*")``,
-            ``x_anna.iid`` and ``x_ben.iid`` for ``("*_anna.iid", "*_ben.iid")``. ``stem``: the
-            file's name is, whatever the directory; what a pattern has behind its last wildcard is
-            not part of it, nor is ``.iid``. ``meta.`` and a name, such as ``meta.image``: the
-            metadata say the same there; a file that says nothing is alone.
+            Which of these files are of one picture. ``path``: the wildcards of both patterns stand
+            for the same text, from the first to the last: ``a/x.iid`` and ``b/x.iid`` for
+            ``("a/*", "b/*")``, ``x_anna.iid`` and ``x_ben.iid`` for ``("*_anna.iid",
+            "*_ben.iid")``. ``stem``: the files have the same name, in any directory; the end of a
+            pattern after its last wildcard is ignored, and so is ``.iid``. ``meta.`` and a name,
+            such as ``meta.image``: the metadata have the same value there; a file without the
+            value is alone.
         iou : float
-            No pair with less is a match, 0 … 1.
+            The smallest IoU of a match, 0 … 1.
         order_by : str or sequence of str
             ``path_a path_b matched only_a only_b split merged mean_iou pq``, with ``-`` for
-            descending; what is unknown comes last. ``pq`` begins with the worst pictures, also
-            those without a match. Without it, pictures come by root and path of A, then those that
-            B has alone.
+            descending. Unknown values come last. ``pq`` begins with the worst pictures, including
+            those without a match. By default, pictures are sorted by root and path of A, then come
+            those that only B has.
         limit : int, optional
-            How many pictures at the most; it changes no total.
+            The largest number of pictures; totals do not depend on it.
 
         Returns
         -------
         Agreement
-            A row for each picture, asked for when they are read: ``path_a path_b matched only_a
-            only_b split merged mean_iou``, and ``pq location_a location_b``. ``total()`` has all
-            pictures together, ``by_group()`` a row for each group, ``only_a() only_b() split()
-            merged() matched()`` list entries.
+            A row for each picture. The question runs when the rows are read: ``path_a path_b
+            matched only_a only_b split merged mean_iou``, and ``pq location_a location_b``.
+            ``total()`` has all pictures together, ``by_group()`` a row for each group, ``only_a()
+            only_b() split() merged() matched()`` list entries.
 
         Raises
         ------
         QueryError
-            If an argument has not its form, the question has an order or a limit, or two files of
-            one side are paired with the same one.
+            If an argument is not valid, the question has an order or a limit, or two files of one
+            side are paired with the same one.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
-            As `Entry.mask`. Where files are left out (`reading`), so are their pictures.
+            As `Entry.mask`. If files are left out (`reading`), so are their pictures.
 
         Notes
         -----
-        Masks whose boxes meet none of the other side's are not read. Memory holds two numbers for
-        each file, eight for each picture if they are ordered, and the masks of some thousand small
-        pictures or of one large one.
+        A mask is read only if its box meets a box of the other side. Memory holds two numbers for
+        each file, eight for each picture if pictures are sorted, and the masks of some thousand
+        small pictures or of one large picture.
         """
         from iidindex.query.comparison.agreement import agreement
 
@@ -202,16 +205,16 @@ class ComparedEntries(Entries):
     def identities(
         self, *, faults: str | Iterable[str] | None = None, by: str = "path", iou: float = 0.0
     ) -> Records[IdentityFault]:
-        """Faults of identity among the hits, as `Index.identities` tells them.
+        """Hits that seem to be named wrongly, as in `Index.identities`.
 
         Parameters
         ----------
         faults : str or iterable of str, optional
-            Some of ``twice domains switched once``; all without it.
+            Some of ``twice domains switched once``; all by default.
         by : str
             The order of pictures: ``path``, or ``meta.`` and a name in their metadata.
         iou : float
-            What both overlaps across must be at least, for individuals to have switched.
+            For `switched`: the smallest IoU that both overlaps must have.
 
         Returns
         -------
@@ -220,7 +223,7 @@ class ComparedEntries(Entries):
         Raises
         ------
         QueryError
-            If an argument has not its form, or the question has a place, an order or a limit.
+            If an argument is not valid, or the question has a place, an order or a limit.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`, while ``switched`` is looked for.
         """

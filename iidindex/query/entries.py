@@ -34,10 +34,11 @@ if TYPE_CHECKING:
 
 
 class Entries(Tabular):
-    """A question about entries: ``index.entries``. Immutable; nothing runs until it is asked.
+    """A question about entries: ``index.entries``.
 
-    Iterating streams the hits in the order of their ids: file by file, and by key within a
-    file.
+    It is immutable. Nothing runs until an answer is asked for.
+
+    Iterating returns the hits by their ids: file by file, and by key within a file.
     """
 
     def __init__(self, catalog: Catalog, originals: Originals, filters: Filters) -> None:
@@ -47,7 +48,7 @@ class Entries(Tabular):
 
     @with_filters
     def where(self, **wanted: Unpack[Where]) -> Self:
-        """Narrow the question down; every argument that is given must fit.
+        """Narrow the question down. An entry must fit every argument that is given.
 
         Parameters
         ----------
@@ -56,7 +57,7 @@ class Entries(Tabular):
         Raises
         ------
         QueryError
-            If an argument has not its form.
+            If an argument is not valid.
         """
         return self._with(self._filters.where(**wanted))
 
@@ -71,8 +72,8 @@ class Entries(Tabular):
     ) -> Self:
         """Ask for masks that hold the pixel in column `x`, row `y`.
 
-        With ``exact=False``, for boxes that do; no original is read then. `on_stale` and
-        `jobs` are those of `reading`.
+        With ``exact=False``, ask for boxes that hold it; then no original file is read. `on_stale`
+        and `jobs` are those of `reading`.
         """
         for name, value in (("x", x), ("y", y)):
             if not hasattr(value, "__index__"):
@@ -94,7 +95,7 @@ class Entries(Tabular):
         bbox : sequence of int
             ``(minr, minc, maxr, maxc)``, half-open, pixels.
         exact : bool
-            If False, ask for boxes that share a pixel with it; no original is read then.
+            If False, ask for boxes that share a pixel with it; then no original file is read.
         on_stale : {"error", "skip", "warn"}, optional
         jobs : int, optional
             As in `reading`.
@@ -112,20 +113,20 @@ class Entries(Tabular):
     ) -> Self:
         """Ask for the `k` masks nearest to the pixel in column `x`, row `y`, nearest first.
 
-        The distance is Euclidean, in pixels, to the nearest pixel of the mask, and 0 inside;
-        each hit carries it as ``distance``. Of equal ones, the lower id comes first. Empty
-        masks are near to nothing. `on_stale` and `jobs` are those of `reading`.
+        The distance is Euclidean, in pixels, to the nearest pixel of the mask, and 0 inside; each
+        hit has it as ``distance``. Of hits at equal distances, the lower id comes first. Empty
+        masks are never found. `on_stale` and `jobs` are those of `reading`.
         """
         return self._with(self._filters.nearest(x, y, k).reading(on_stale, jobs))
 
     def order_by(self, *names: str) -> Self:
         """Ask for an order: ``path key area address domain``, with ``-`` for descending.
 
-        ``meta.camera.iso`` is what the metadata of the file say under these names; one that has a
-        dot itself stands in double quotes. Numbers come first, then text, false, true, and lists
-        and mappings, which are all equal here. Whole numbers of more than 64 bits are compared as
-        floats. Where nothing is said, or null, comes last, also in a descending order. What ties
-        comes as it would without an order.
+        ``meta.camera.iso`` is the value that the file's metadata have under these names. A name
+        that contains a dot stands in double quotes. Numbers come first, then text, false, true,
+        and then lists and mappings, which all count as equal. Whole numbers of more than 64 bits
+        are compared as floats. Files without the value, or with null, come last, also in a
+        descending order. Hits that tie come in the order that they have without ``order_by``.
         """
         return self._with(self._filters.ordered(names))
 
@@ -135,13 +136,13 @@ class Entries(Tabular):
         return bool(self._filters.order_by)
 
     def limit(self, limit: int) -> Self:
-        """Ask for so many at the most."""
+        """Ask for at most this many."""
         return self._with(self._filters.limited(limit))
 
     def after(self, entry: Entry | int) -> Self:
         """Ask for what comes after an entry, or its id, in the order without `order_by`.
 
-        With `limit`, this goes through many hits page by page; `after_place` does so in any order.
+        With `limit`, this reads many hits page by page. `after_place` does so in any order.
         """
         if not isinstance(entry, (Entry, int, np.integer)):
             raise QueryError(f"after must be an entry or its id, not {entry!r}")
@@ -149,29 +150,29 @@ class Entries(Tabular):
         return self._with(self._filters.following(number))
 
     def reading(self, *, on_stale: OnStale | None = None, jobs: int | None = None) -> Self:
-        """Say how originals are read.
+        """Say how original files are read.
 
         Parameters
         ----------
         on_stale : {"error", "skip", "warn"}, optional
-            What to do about files that cannot be read, or have changed since: raise an error,
-            as without this; leave their entries out; or leave them out with a warning.
+            What to do with files that cannot be read or have changed: raise an error (the
+            default); leave their entries out; or leave them out with a warning.
         jobs : int, optional
-            Processes that look at pixels and count overlaps; 1 without this. They have to be
-            started: of masks 16 pixels across, two processes look at 600,000 in 0.86 of the
-            time, but at 26,000 in 1.4 times the time. `nearest` starts them only for tens of
-            thousands of masks, and gained nothing by them where all files were cached.
+            The number of processes that compare pixels and count overlaps; 1 by default. Starting
+            them takes time. With masks 16 pixels across, two processes compare 600,000 of them in
+            0.86 of the time of one, but 26,000 in 1.4 times the time. `nearest` starts them only
+            for tens of thousands of masks, and gained nothing by them when all files were cached.
         """
         return self._with(self._filters.reading(on_stale, jobs))
 
     @property
     def on_stale(self) -> OnStale:
-        """What is done about files that have changed; see `reading`."""
+        """What is done with files that have changed; see `reading`."""
         return self._filters.on_stale
 
     @property
     def filters(self) -> Filters:
-        """What is asked, for those who answer other questions about the same entries."""
+        """The filters, for code that answers other questions about the same entries."""
         return self._filters
 
     def _with(self, filters: Filters) -> Self:
@@ -264,7 +265,7 @@ class Entries(Tabular):
         Yields
         ------
         (Entry, ndarray of bool, shape (height, width))
-            Small neighbouring masks share memory: copy one that is to be kept alone for long.
+            Small neighbouring masks share memory. Copy a mask that you keep for long.
 
         Raises
         ------
@@ -303,44 +304,44 @@ class Entries(Tabular):
         Parameters
         ----------
         between : (bytes, bytes), optional
-            The domain of `a` and that of `b`; ``b""`` for none.
+            The domain of `a` and the domain of `b`; ``b""`` for none.
         a_group, b_group : str or iterable of str, optional
-            `a` is in any of these groups; `b` is in any of those.
+            `a` is in any of the first groups; `b` is in any of the second.
         min_iou : float, optional
-            The least intersection over union.
+            The smallest intersection over union (IoU).
         a_in_b, b_in_a : (float, float), optional
-            Least and largest fraction of one that lies in the other, both included; None for open.
+            The smallest and largest fraction of one in the other, both included; None: no limit.
         within : int, optional
-            Find pairs, too, that are so many pixels apart at the most. Pixels that touch, also at
-            a corner, are 1 apart: it is the larger of rows and columns (Chebyshev distance).
+            Also find pairs at most this many pixels apart: the larger of rows and columns
+            (Chebyshev distance). Pixels that touch, even at a corner, are 1 apart.
         order_by : str or iterable of str, optional
             ``pixels iou a_in_b b_in_a distance a_area b_area``, with ``-`` for descending.
         limit : int, optional
-            So many at the most.
+            The largest number of pairs.
         across : (str, str), optional
-            Two files that are laid on one another: `a` is of the first, `b` of the second.
+            Two files of one picture to compare: `a` is in the first, `b` in the second.
         store : bool
-            Keep the overlaps in the catalogue, in the table ``overlaps``: of whole files only,
-            so ask by `path`, `root` or `meta`. They are then not counted again until an
-            ingest finds that the file has changed.
+            Store the overlaps in the index, for whole files only: filter by `path`, `root` or
+            `meta`. They are counted again only after an ingest has found that the file has
+            changed.
         jobs : int, optional
             As in `reading`.
         progress : callable, optional
-            Called while they are stored, with something that has ``files`` and ``total`` and
-            prints as a line of text.
+            Called while they are stored, with an object that has ``files``, ``total`` and a
+            ``str``.
 
         Returns
         -------
         Overlaps
-            An iterator of `Overlap`, ``a b pixels iou a_in_b b_in_a distance``; by file, then by
-            keys. ``a.key < b.key``, unless different things are asked of `a` and `b`: then two
-            entries that both fit both are two pairs. ``count`` tells how many there are.
+            An iterator of `Overlap`, ``a b pixels iou a_in_b b_in_a distance``; sorted by file,
+            then by keys. ``a.key < b.key``, unless `a` and `b` are asked for different things.
+            Then two entries that both fit both are two pairs. ``count`` returns their number.
 
         Raises
         ------
         QueryError
-            If the question has an order or a limit, an argument has not its form, or less than
-            whole files is to be stored.
+            If the question has an order or a limit, an argument is not valid, or `store` is used
+            with filters that choose a part of a file.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.
         """
@@ -356,12 +357,12 @@ class Entries(Tabular):
         return counting.overlaps(self._catalog, self._originals, filters, wanted)
 
     def files_without_overlaps(self) -> Records[IndexedFile]:
-        """The files that ``overlaps(store=True)`` would count: those whose overlaps it lacks.
+        """The files whose overlaps ``overlaps(store=True)`` would count and store.
 
         Raises
         ------
         QueryError
-            If less than whole files is asked for.
+            If the filters choose a part of a file.
         """
         from iidindex.query.overlaps import storing
 
@@ -375,17 +376,17 @@ class Entries(Tabular):
         Parameters
         ----------
         size : int
-            Cells along the longer side at the most. A cell is a pixel, if that suffices.
+            The largest number of cells along the longer side. In a small frame, a cell is a pixel.
         crop : sequence of int, optional
-            ``(minr, minc, maxr, maxc)``, half-open, pixels: count in this part. Without it,
-            in the smallest frame from row 0, column 0 that holds the masks and the frames
-            that the metadata of their files tells, by ``height`` and ``width``.
+            ``(minr, minc, maxr, maxc)``, half-open, pixels: count in this part. By default, count
+            in the smallest frame from row 0, column 0 that holds the masks and the frames that the
+            metadata of their files state by ``height`` and ``width``.
 
         Returns
         -------
         Heat
-            ``counts``, int64 of shape (h, w), exact; ``grid``, where the cells lie; ``mean``,
-            masks per pixel of each cell; ``entries``, how many masks were counted.
+            ``counts``, int64 of shape (h, w), exact; ``grid``, the places of the cells; ``mean``,
+            masks per pixel of each cell; ``entries``, the number of masks that were counted.
 
         Raises
         ------
@@ -400,27 +401,27 @@ class Entries(Tabular):
         return heat(self._catalog, self._originals, self._filters, size, box)
 
     def explain(self) -> str:
-        """The way that was chosen, the SQL, and the plan the database makes for it."""
+        """The plan that was chosen, the SQL, and the database's plan for it."""
         # Those near a pixel are looked for in squares around it, among these.
         filters = replace(self._filters, near=None)
         with self._catalog.reading() as connection:
             return Question(connection, self._originals, filters).explain()
 
     def why_nothing(self, show: Callable[[bytes], str] = repr) -> str | None:
-        """Name the first thing that this question asks for and that is nowhere in the index.
+        """Name the first thing in this question that is nowhere in the index.
 
-        It costs some questions of its own: ask it when nothing was found.
+        It runs some questions of its own, so call it only if nothing was found.
 
         Parameters
         ----------
         show : callable
-            How addresses and domains are written.
+            Writes addresses and domains.
 
         Returns
         -------
         str or None
-            A line of text, with what is similar or where masks lie; None, if all that is named
-            is there, but not together.
+            A line of text, with a similar name or the place of the masks. None if everything that
+            is named is there, but not together.
         """
         from iidindex.query.question.diagnosis import why_nothing
 
@@ -429,7 +430,7 @@ class Entries(Tabular):
     def unknown_exclusions(self, show: Callable[[bytes], str] = repr) -> list[str]:
         """Names that this question excludes, as `not_group` does, and that are nowhere.
 
-        They leave nothing out, which is as it should be, or they are misspelt.
+        They exclude nothing. That may be right, or they may be misspelt.
 
         Parameters
         ----------
@@ -439,7 +440,7 @@ class Entries(Tabular):
         Returns
         -------
         list of str
-            A line of text for each filter that has one, with what is similar.
+            A line of text for each filter that has such a name, with a similar name.
         """
         from iidindex.query.question.diagnosis import unknown_exclusions
 

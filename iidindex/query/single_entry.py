@@ -27,7 +27,7 @@ def entry_of(
     Raises
     ------
     SeveralDomainsError
-        If the file has the address in several domains, and none is named.
+        If the file has the address in several domains, and no domain is given.
     QueryError
         If files of several roots have that path, several entries fit, or neither key nor address
         is named, or both.

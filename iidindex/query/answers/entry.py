@@ -30,12 +30,12 @@ _GONE = "the entry is no longer in the index; ask for it again"
 
 
 class Entry:
-    """One entry of one indexed file. What is not in the catalogue is read when asked for.
+    """One entry of one indexed file. What is not in the index is read when it is asked for.
 
     Attributes
     ----------
     distance : float or None
-        Of the mask from the pixel that `Entries.nearest` asked for, in pixels.
+        The distance of the mask from the pixel that `Entries.nearest` asked for, in pixels.
     """
 
     __slots__ = ("_chunk", "_iid", "_row", "distance")
@@ -49,19 +49,19 @@ class Entry:
 
     @property
     def id(self) -> int:
-        """In the catalogue; may be another after the file has changed."""
+        """The entry's id in the index. It may be different after the file has changed."""
         found: int = self._row[0]
         return found
 
     @property
     def file_id(self) -> int:
-        """The file's, in the catalogue."""
+        """The file's id in the index."""
         found: int = self._row[1]
         return found
 
     @property
     def key(self) -> int:
-        """In the file's lookup table."""
+        """The entry's key in the file's lookup table."""
         found: int = self._row[2]
         return found
 
@@ -72,7 +72,7 @@ class Entry:
 
     @property
     def area(self) -> int:
-        """Pixels in the mask."""
+        """The number of pixels of the mask."""
         found: int = self._row[7]
         return found
 
@@ -90,7 +90,7 @@ class Entry:
 
     @property
     def path(self) -> str:
-        """Inside its root, ``/``-separated."""
+        """The file's path inside its root, separated by ``/``."""
         return os.fsdecode(self._row[12])
 
     @property
@@ -110,20 +110,20 @@ class Entry:
         Raises
         ------
         QueryError
-            If an ingest has put other entries in its place since it was found.
+            If an ingest has replaced the entry since it was found.
         """
         return self._chunk.groups_of(self.id)
 
     @property
     def meta(self) -> Any:
-        """What the file's metadata say, as JSON has it; without what is NaN or infinite.
+        """The file's metadata, as JSON values, without values that are NaN or infinite.
 
-        Entries of one file may share it: change a copy.
+        Entries of one file may share the object. To change it, make a copy.
 
         Raises
         ------
         QueryError
-            If an ingest has put other entries in its place since it was found.
+            If an ingest has replaced the entry since it was found.
         """
         return self._chunk.metadata_of(self.file_id, self.id)
 
@@ -133,15 +133,14 @@ class Entry:
         Parameters
         ----------
         bbox : sequence of int, optional
-            ``(minr, minc, maxr, maxc)`` in image coordinates; only what lies inside is
-            decoded.
+            ``(minr, minc, maxr, maxc)`` in image coordinates; only the part inside is decoded.
         frame : bool
-            Lay the mask on the whole frame, whose height and width the file's metadata state.
+            Return the whole frame, whose height and width the file's metadata state.
 
         Returns
         -------
         ndarray of bool, shape (height, width)
-            Of the entry's box, of what it has in common with `bbox`, or of the frame.
+            As large as the entry's box, as the part of it inside `bbox`, or as the frame.
 
         Raises
         ------
@@ -154,8 +153,8 @@ class Entry:
             If it is no longer the file that was indexed.
         DamagedFileError
             If the bytes are not those that were indexed: the segment's regions are not valid, its
-            mask has another number of pixels than its area or, where fixity is recorded, any of
-            its bits is another.
+            mask has another number of pixels than its area, or any of its bits has changed (where
+            fixity is recorded).
         IIDFormatError
             If the mask does not fit into memory.
         """
@@ -193,12 +192,11 @@ class Entry:
         return _arrived, (row, self.distance, chunk.elsewhere, chunk.originals)
 
     def to_dict(self) -> dict[str, Any]:
-        """The entry as JSON can hold it.
+        """The entry as a dictionary that JSON can hold.
 
-        Addresses and domains are text where they are UTF-8 and null where they are not;
-        ``address_b64`` and ``domain_b64`` are always exact. ``id`` is what `Entries.after`
-        takes, ``location`` where the file can be opened. ``distance`` is there if
-        `Entries.nearest` was asked.
+        Addresses and domains are text if they are UTF-8, and null if they are not. ``address_b64``
+        and ``domain_b64`` are always exact. `Entries.after` takes ``id``. ``location`` is where
+        the file can be opened. ``distance`` is there if `Entries.nearest` was asked.
         """
         return (ENTRY if self.distance is None else NEAREST).row(self)
 
@@ -294,7 +292,7 @@ class Chunk:
         Raises
         ------
         QueryError
-            If an ingest has put other entries in its place since it was found.
+            If an ingest has replaced the entry since it was found.
         """
         if self._groups is None:
             self._groups = self._look_up()
@@ -316,7 +314,7 @@ class Chunk:
         Raises
         ------
         QueryError
-            If an ingest has put other entries in its place since it was found.
+            If an ingest has replaced the entry since it was found.
         """
         told = self.metadata().get(file_id)
         # Entries that take the place of others have greater ids.

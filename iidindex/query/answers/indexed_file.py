@@ -18,7 +18,7 @@ _ROWS = 1000
 
 
 class IndexedFile(NamedTuple):
-    """A file: its path inside its root, where it lies, how many entries it has.
+    """A file: its path inside its root, its location, and the number of its entries.
 
     ``state`` is ``ok``, ``missing`` or ``failed``, and ``reason`` says why it is not ok.
     ``size`` is in bytes.

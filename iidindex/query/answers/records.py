@@ -21,19 +21,19 @@ T_co = TypeVar("T_co", covariant=True)
 class Tabular(ABC):
     r"""An answer of rows of one kind, of which `iidindex.rows` says the columns.
 
-    Whatever reads Arrow streams reads it: ``polars.DataFrame(answer)``,
-    ``duckdb.sql("FROM answer")``, ``pyarrow.table(answer)``. For this and for the methods
-    below, ``pip install 'iidindex[arrow]'`` or ``'iidindex[pandas]'`` is needed. The columns,
-    their types and their values are those of `to_dicts`, with this said of some:
+    Whatever reads Arrow streams reads it: ``polars.DataFrame(answer)``, ``duckdb.sql("FROM
+    answer")``, ``pyarrow.table(answer)``. This and the methods below need ``pip install
+    'iidindex[arrow]'`` or ``'iidindex[pandas]'``. The columns, their types and their values are
+    those of `to_dicts`. Some need an explanation:
 
     - ``bbox`` is a list of fixed size, four int32; other integers are int64.
-    - ``address`` and ``domain`` are null where they are not UTF-8; ``address_b64`` and
-      ``domain_b64`` are always exact, in base64, as JSON has them.
-    - What the metadata of a file say, asked for as ``meta.camera.iso``, has the type that all
-      values have: text, bool, int64, or float64 for numbers of which some are not whole. Where
-      they have several, or are lists, mappings or whole numbers that these types do not hold,
-      each is written as JSON. A column in which no file says anything is of nulls.
-    - A byte of a file name that is no text, ``0xff`` say, is written as ``\udcff`` in
+    - ``address`` and ``domain`` are null if they are not UTF-8; ``address_b64`` and ``domain_b64``
+      are always exact, in base64, as JSON has them.
+    - A value of a file's metadata, asked for as ``meta.camera.iso``, has the type that all values
+      have: text, bool, int64, or float64 if some numbers are not whole. If values have several
+      types, or are lists, mappings or whole numbers that these types cannot hold, each is written
+      as JSON. A column for which no file has a value holds nulls.
+    - A byte of a file name that is not UTF-8, such as ``0xff``, is written as ``\udcff`` in
       ``path`` and ``location``, as JSON writes it.
     """
 
@@ -54,9 +54,9 @@ class Tabular(ABC):
         Parameters
         ----------
         fields : sequence of str, optional
-            Only these columns, in this order. What is left out is not looked up. In rows of one
-            file each, ``meta.camera.iso`` is a column of what the file's metadata say under these
-            names, or null. A name that has a dot itself stands in double quotes.
+            Only these columns, in this order. What is left out is not looked up. If each row is
+            about one file, ``meta.camera.iso`` is a column with the value that the file's metadata
+            have under these names, or null. A name that contains a dot stands in double quotes.
 
         Raises
         ------
@@ -122,8 +122,7 @@ class Tabular(ABC):
 class Records(Tabular, Generic[T_co]):
     """Records of one kind: read like a list, and equal to a list of the same records.
 
-    It is no list, for libraries of data frames look into lists by themselves, before they ask
-    for columns.
+    It is not a list, because data frame libraries look into lists before they ask for columns.
 
     Parameters
     ----------

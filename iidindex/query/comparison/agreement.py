@@ -179,24 +179,27 @@ class Asked:
 
 
 class Agreement(LazyRecords[PictureAgreement]):
-    """How two sides agree, a row for each picture; asked for when it is read, each time anew."""
+    """How two sides agree, with a row for each picture.
+
+    The question runs each time the rows are read.
+    """
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(AGREEMENT, asked.rows)
         self._asked = asked
 
     def total(self) -> TotalAgreement:
-        """All pictures together, in whatever order, without a limit."""
+        """The figures over all pictures, whatever the order and the limit are."""
         return self._asked.total()
 
     def unpaired(self) -> tuple[str, str] | None:
-        """How a picture of either side is called, where both have files and none is paired.
+        """The name of a picture of each side, if both have files and no two are paired.
 
         Returns
         -------
         tuple of str, optional
-            What the first file of A and the first of B would be paired by, as `pair` says; None
-            without `paths`, where a picture is on both sides, and where a side has no file.
+            The names by which `pair` would pair the first file of A and the first of B. None
+            without `paths`, if a picture is on both sides, and if a side has no file.
         """
         return self._asked.unpaired()
 
@@ -205,21 +208,21 @@ class Agreement(LazyRecords[PictureAgreement]):
     ) -> Records[GroupAgreement]:
         """A row for each group.
 
-        Entries of a group are matched with entries of the same group alone. An entry that is in
-        several groups counts in each of them, and may have another match in each.
+        Entries of a group are matched only with entries of the same group. An entry in several
+        groups counts in each of them, and may have a different match in each.
 
         Parameters
         ----------
         order_by : str or sequence of str
-            Names of columns, with ``-`` for descending; what is unknown comes last. Where groups
-            tie, and without this, they come by name, and before them the entries in no group.
+            Names of columns, with ``-`` for descending. Unknown values come last. Groups that tie
+            are sorted by name, after the entries in no group. So are all groups by default.
         limit : int, optional
-            How many groups at the most.
+            The largest number of groups.
 
         Raises
         ------
         QueryError
-            If an argument has not its form.
+            If an argument is not valid.
         """
         asked = partial(
             self._asked.groups,
@@ -229,19 +232,19 @@ class Agreement(LazyRecords[PictureAgreement]):
         return LazyRecords(AGREEMENT_IN_GROUP, asked)
 
     def only_a(self) -> Records[Entry]:
-        """Entries of A without a match, picture by picture: what B has missed."""
+        """Entries of A without a match, picture by picture: those that B missed."""
         return self._entries("only_a")
 
     def only_b(self) -> Records[Entry]:
-        """Entries of B without a match, picture by picture: what B has too many."""
+        """Entries of B without a match, picture by picture: those that A does not have."""
         return self._entries("only_b")
 
     def split(self) -> Records[Entry]:
-        """Entries of A that hold at least half of each of two or more of B."""
+        """Entries of A that contain at least half of each of two or more entries of B."""
         return self._entries("split")
 
     def merged(self) -> Records[Entry]:
-        """Entries of B that hold at least half of each of two or more of A."""
+        """Entries of B that contain at least half of each of two or more entries of A."""
         return self._entries("merged")
 
     def matched(self) -> Records[Overlap]:

@@ -11,17 +11,17 @@ class PictureAgreement(NamedTuple):
     Attributes
     ----------
     path_a, path_b : str or None
-        The files, inside their roots; None, where a side has none.
+        The paths of the files, inside their roots; None if a side has no file.
     matched, only_a, only_b : int
-        Matches, and entries without one on either side.
+        The numbers of matches, and of entries without a match on each side.
     split : int
-        Entries of A that hold at least half of each of two or more of B.
+        Entries of A that contain at least half of each of two or more entries of B.
     merged : int
-        Entries of B that hold at least half of each of two or more of A.
+        Entries of B that contain at least half of each of two or more entries of A.
     mean_iou : float or None
-        Of the matches; None without any.
+        The mean IoU of the matches; None if there are none.
     pq : float or None
-        The panoptic quality of this picture; None, if it is empty on both sides.
+        The panoptic quality of this picture; None if it is empty on both sides.
     location_a, location_b : str or None
         Where the files can be opened.
     """
@@ -40,14 +40,14 @@ class PictureAgreement(NamedTuple):
 
 
 class TotalAgreement(NamedTuple):
-    """How two sides agree on all pictures together, A taken for the truth.
+    """How two sides agree on all pictures together. A is taken for the truth.
 
     Attributes
     ----------
     pictures, matched, only_a, only_b : int
     precision, recall, f1 : float or None
         ``matched / (matched + only_b)``, ``matched / (matched + only_a)``, and their harmonic
-        mean, ``2 matched / (2 matched + only_a + only_b)``; None, where they would be of nothing.
+        mean, ``2 matched / (2 matched + only_a + only_b)``; None if there is nothing to divide by.
     sq, rq, pq : float or None
         Segmentation quality, the mean IoU of the matches, recognition quality, which is `f1`, and
         panoptic quality, ``sq * rq``: the sum of the IoUs of the matches over ``matched + (only_a +
@@ -75,8 +75,8 @@ class TotalAgreement(NamedTuple):
 class GroupAgreement(NamedTuple):
     """How two sides agree on the entries of one group: its name, and as in `TotalAgreement`.
 
-    ``group`` is None for entries that are in no group. Pictures are those that have an entry of the
-    group on either side.
+    ``group`` is None for entries that are in no group. Only pictures count that have an entry of
+    the group on at least one side.
     """
 
     group: str | None

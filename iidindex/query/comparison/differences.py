@@ -47,8 +47,8 @@ class Difference(NamedTuple):
     """An individual in two surveys, A and B.
 
     ``change`` is ``same`` (equal pixels), ``moved`` (an equal shape elsewhere), ``changed``,
-    ``gone`` (not in B) or ``new`` (not in A). ``iou`` is intersection over union, 0 where one has
-    none; areas are in pixels, None where there is none.
+    ``gone`` (not in B) or ``new`` (not in A). ``iou`` is the intersection over union, 0 if one
+    survey has no mask. Areas are in pixels, None if there is no mask.
     """
 
     iid: IID
@@ -108,7 +108,7 @@ def differences(
     Yields
     ------
     Difference
-        By domain, none first, and address.
+        Sorted by domain, then by address; no domain comes first.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Faults of identity: what was named wrongly, as far as an index can see it."""
+"""Entries that seem to be named wrongly, as far as an index can tell."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ class _Fault(NamedTuple):
 
 
 class IdentityFault(_Fault, Located):
-    """A fault of identity: which one, where, whose, and what it is at odds with.
+    """A fault of identity: its kind, file, entry and individual, and what it conflicts with.
 
     A tuple of ``fault path key iid other``. What ``other`` is depends on the fault:
 
     - ``twice``: the individual has an entry of a lower key in this file, and this is that key;
     - ``domains``: the address is in this domain, too;
-    - ``switched``: the address of the individual with which this one has exchanged its place;
-      beside the tuple, ``before`` is the path of the picture before, and ``iou`` the smaller one
-      of the two overlaps across;
+    - ``switched``: the address of the individual with which this one has exchanged its place; the
+      attribute ``before`` is the path of the picture before, and ``iou`` the smaller one of the
+      two overlaps;
     - ``once``: None.
 
-    Beside it, ``location`` is where the file can be opened.
+    The attribute ``location`` is where the file can be opened.
     """
 
     before: str | None = None
@@ -71,7 +71,7 @@ class IdentityFault(_Fault, Located):
 
     @property
     def domain(self) -> bytes | None:
-        """Of the individual; None, if it has none."""
+        """The domain of the individual; None if it has none."""
         return self.iid.domain
 
 
@@ -95,18 +95,18 @@ def identity_faults(
     by : str
         The order of pictures: ``path``, or ``meta.`` and a name.
     iou : float
-        What both overlaps across must be at least, for individuals to have switched.
+        For `switched`: the smallest IoU that both overlaps must have.
 
     Returns
     -------
     callable
-        Asks, and gives them one after the other: by fault, then by file and key; those of several
-        domains by address and domain.
+        Asks, and gives them one after the other: sorted by fault, then by file and key. `domains`
+        is sorted by address and domain.
 
     Raises
     ------
     QueryError
-        If an argument has not its form, or the question has an order or a limit of its own.
+        If an argument is not valid, or the question has an order or a limit of its own.
 
     Notes
     -----

@@ -46,19 +46,21 @@ class Track(NamedTuple):
     ----------
     iid : IID
     first, last : str or object
-        What the first and the last of its files are ordered by: the path, or what their metadata
-        say; None, if they say nothing.
+        The first and the last of its files: their paths, or the values of their metadata by which
+        files are sorted; None if they have no value.
     files, entries : int
-        How many it is in, and how many entries have it.
+        The number of files that it is in, and of its entries.
     gaps : int
-        Files of the same root between the first and the last of that root which lack it.
+        The number of files of the same root, between the first and the last in that root, that
+        lack it.
     area_min : int
     area_mean : float
     area_max : int
         Of its entries, in pixels.
     displacement : float or None
-        Pixels from the middle of the box around its entries in the first file to that in the last,
-        in a straight line; or between the centroids of its masks. None, if they have no pixel.
+        The distance, in pixels, from the middle of the box around its entries in the first file to
+        that in the last file, or between the centroids of its masks. None if the masks have no
+        pixel.
     """
 
     iid: IID
@@ -74,14 +76,14 @@ class Track(NamedTuple):
 
 
 class Tracks(LazyRecords[Track]):
-    """Tracks, asked for when they are read, and each time anew."""
+    """Tracks. The question runs each time they are read."""
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(TRACK if asked.names is None else TRACK_BY_METADATA, asked.rows)
         self._count = asked.count
 
     def count(self) -> int:
-        """How many there are; nothing else is kept."""
+        """The number of tracks, without loading them."""
         return self._count()
 
 

@@ -1,1 +1,1 @@
-"""How many masks cover each place."""
+"""The number of masks at each place."""

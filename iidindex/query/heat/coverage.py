@@ -26,7 +26,7 @@ MOST_CELLS = 8192
 
 @dataclass(frozen=True, slots=True)
 class Heat:
-    """How many masks cover each place.
+    """The number of masks at each place.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Heat:
     grid : Grid
         Where the cells lie in the frame.
     entries : int
-        How many masks were counted, also such as lie outside the grid.
+        The number of masks that were counted, including those outside the grid.
     """
 
     counts: Ints
@@ -44,7 +44,7 @@ class Heat:
 
     @property
     def mean(self) -> npt.NDArray[np.float64]:
-        """Masks that cover a pixel of each cell, on the average: float64, shape (h, w)."""
+        """The mean number of masks that cover a pixel, for each cell: float64, shape (h, w)."""
         found: npt.NDArray[np.float64] = self.counts / self.grid.pixels
         return found
 

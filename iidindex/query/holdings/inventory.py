@@ -51,7 +51,7 @@ _MEMBERS = (
 
 
 class IIDCount(NamedTuple):
-    """An IID, in how many files it is, and how many entries have it."""
+    """An IID, the number of files that it is in, and the number of its entries."""
 
     iid: IID
     files: int
@@ -59,7 +59,7 @@ class IIDCount(NamedTuple):
 
 
 class GroupCount(NamedTuple):
-    """The name of a group, in how many files it has members, and how many they are."""
+    """The name of a group, and the numbers of its files and of its entries."""
 
     name: str
     files: int
@@ -87,7 +87,7 @@ def iids(
     order_by : str or iterable of str
         Names of ``ORDERS``, with a ``-`` before it to begin with the largest.
     limit : int, optional
-        How many at the most.
+        The largest number of rows.
     after : IIDCount, optional
         Only those that come later in their order.
 

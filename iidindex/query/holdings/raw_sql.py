@@ -29,10 +29,12 @@ _NO_COLUMN = re.compile(r"no such column: (?:\w+\.)*(?P<name>\w+)")
 
 
 class SQLRows(Tabular, Iterator[dict[str, Value]]):
-    """The rows of a statement as they are fetched, to be had once: an iterator.
+    """An iterator of the rows of a statement, which are fetched while it is read.
 
-    The methods that give all rows at once give those that are left. Values are those of SQL:
-    bytes stay bytes, also in `to_dicts`. Types of columns are those of the values in them.
+    It can be read once.
+
+    The methods that return all rows at once return those that are left. Values are those of SQL:
+    bytes stay bytes, also in `to_dicts`. Columns have the types of their values.
     """
 
     def __init__(self, names: Sequence[str], rows: Generator[dict[str, Value], None, None]) -> None:
@@ -46,7 +48,7 @@ class SQLRows(Tabular, Iterator[dict[str, Value]]):
         return next(self._rows)
 
     def close(self) -> None:
-        """Fetch no more."""
+        """Stop fetching."""
         self._rows.close()
 
     def _kind_of_rows(self) -> Kind:
@@ -68,7 +70,7 @@ class SQLRows(Tabular, Iterator[dict[str, Value]]):
         Raises
         ------
         QueryError
-            If there is no such column, values of one have several types, or pyarrow is not
+            If there is no such column, a column has values of several types, or pyarrow is not
             installed.
         """
         return self._table(self._kind_of_rows().select(fields))

@@ -13,9 +13,9 @@ from iidindex.catalog.schema import FAILED, MISSING, OK, files, groups, iids, ro
 class Stats(NamedTuple):
     """Counts over the whole catalogue.
 
-    ``files`` are those that could be read and are there, and ``entries`` are theirs, which
-    questions find. ``iids`` and ``groups`` are all that are stored: also those of missing files,
-    and those that nothing has any more, until `prune`.
+    ``files`` counts the files that could be read and are there, and ``entries`` counts their
+    entries, which questions find. ``iids`` and ``groups`` count all that are stored. Until
+    `prune`, these include those of missing files, and those that no entry has any more.
     """
 
     roots: int

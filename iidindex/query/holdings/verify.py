@@ -28,7 +28,7 @@ _SEGMENTS = 8192
 
 
 class Problem(NamedTuple):
-    """Something that is not as it should be: a file by its location, or the database itself."""
+    """Something that is wrong: with a file, given by its location, or with the database itself."""
 
     location: str
     problem: str

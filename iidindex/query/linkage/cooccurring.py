@@ -60,7 +60,7 @@ _MEMBERS_OF_GROUPS = Text(
 
 
 class Cooccurrence(NamedTuple):
-    """An IID and how often it is together with another; the pixels that overlap, if asked for."""
+    """An IID, how often it appears together with another, and the shared pixels if asked for."""
 
     iid: IID
     # A tuple's own `count` looks for a value.
@@ -91,7 +91,7 @@ def cooccurring(
         Count files that have both, groups of a file that have both, or pairs of entries that
         share pixels.
     k : int, optional
-        How many at the most.
+        The largest number of rows.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def cooccurring(
     QueryError
         If `by` is something else.
     SeveralDomainsError
-        If no domain is named, and several have the address.
+        If no domain is given, and the address is in several.
 
     Notes
     -----

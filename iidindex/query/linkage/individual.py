@@ -36,7 +36,7 @@ def individual(catalog: Catalog, address: bytes, domain: bytes | None = None) ->
     Raises
     ------
     SeveralDomainsError
-        If no domain is named, and several have the address.
+        If no domain is given, and the address is in several.
     """
     with catalog.reading() as connection:
         return one_individual(connection, address, domain)

@@ -35,20 +35,20 @@ _SEEN = Text(
 
 
 class Relative(NamedTuple):
-    """An individual among the descendants or ancestors of another, and a parent of its own.
+    """A descendant or an ancestor of an individual, and one of its own parents.
 
     Attributes
     ----------
     iid : IID
     parent : bytes or None
-        The address of its parent, which is of the same domain; None, if none is told.
+        The address of its parent, which is of the same domain; None if no parent is stated.
     generation : int
-        From the individual that was asked for, on the shortest way: 1 for its own children or
-        parents.
+        The smallest number of steps from the individual that was asked for: 1 for its own children
+        or parents.
     children : int
-        How many it has; 0, if it has not divided yet.
+        The number of its children; 0 if it has not divided yet.
     files : int
-        How many it is in.
+        The number of files that it is in.
     first, last : str or None
         The first and the last of their paths.
     problem : str or None
@@ -72,7 +72,7 @@ class Relative(NamedTuple):
 
     @property
     def domain(self) -> bytes | None:
-        """Of the individual; None, if it has none."""
+        """The domain of the individual; None if it has none."""
         return self.iid.domain
 
 
@@ -83,7 +83,8 @@ class Relatives(Records[Relative]):
     ----------
     records : iterable of Relative
     told : int
-        Of how many individuals metadata tell a parent: 0, if there is nothing to follow.
+        The number of individuals whose parents the metadata state. 0 means that there is nothing
+        to follow.
     """
 
     def __init__(self, records: Iterable[Relative], told: int) -> None:
@@ -137,7 +138,7 @@ def descendants(
     domain : bytes, optional
         ``b""`` stands for none given; without it, the only domain that has the address.
     depth : int, optional
-        Of so many generations at the most.
+        The largest number of generations.
     meta_key : str
         Where in the metadata of files a mapping of children to parents lies.
 
@@ -149,9 +150,9 @@ def descendants(
     Raises
     ------
     QueryError
-        If an argument has not its form.
+        If an argument is not valid.
     SeveralDomainsError
-        If no domain is named, and several have the address.
+        If no domain is given, and the address is in several.
 
     Notes
     -----

@@ -29,7 +29,7 @@ def lineage_graph(
     domain : bytes, optional
         ``b""`` stands for none given; without it, the only domain that has the address.
     depth : int, optional
-        Of so many generations at the most, in both directions.
+        The largest number of generations, in both directions.
     limit : int
         Of individuals; those of the nearest generations stay.
     meta_key : str
@@ -46,9 +46,9 @@ def lineage_graph(
     Raises
     ------
     QueryError
-        If an argument has not its form, or networkx is not installed.
+        If an argument is not valid, or networkx is not installed.
     SeveralDomainsError
-        If no domain is named, and several have the address.
+        If no domain is given, and the address is in several.
     """
     most, names = check_depth(depth), names_in_key(meta_key)
     room = check_number(limit, "limit")

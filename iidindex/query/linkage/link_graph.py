@@ -60,7 +60,8 @@ def link_graph(
         Only nodes of this kind, linked if they have a neighbour in common. What is in many
         places links all of these, so this graph may be far larger.
     address, domain : bytes, optional
-        Only what lies around this IID; the domain may be left out where only one has the address.
+        Only the part of the graph around this IID. The domain may be left out if the address is in
+        only one.
     path : str, optional
         Only what lies around this file: where it lies on disk, or its path inside its root.
     depth : int
@@ -83,7 +84,7 @@ def link_graph(
         If `project` is something else, both `address` and `path` are given, no indexed file
         has that path, or networkx is not installed.
     SeveralDomainsError
-        If no domain is named, and several have the address.
+        If no domain is given, and the address is in several.
 
     Notes
     -----

@@ -25,11 +25,11 @@ class _Appearances(NamedTuple):
 
 
 class Link(_Appearances, Located):
-    """The appearances of an IID in one file: how many entries, and their pixels together.
+    """An IID in one file: the number of its entries there, and the sum of their pixels.
 
-    A tuple of ``path entries area``. Beside it, ``iid`` is whose appearances they are, and
-    ``location`` where the file can be opened, which tells files of one path apart that lie in
-    several roots.
+    A tuple of ``path entries area``. It also has ``iid``, the individual, and ``location``, where
+    the file can be opened. The location distinguishes files of several roots that have the same
+    path.
     """
 
     iid: IID

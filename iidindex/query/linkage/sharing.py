@@ -37,10 +37,10 @@ class _Shared(NamedTuple):
 
 
 class Related(_Shared, Located):
-    """A file, the number of IIDs it shares with another, and their weights together.
+    """A file, the number of IIDs that it shares with another file, and the sum of their weights.
 
-    A tuple of ``path shared score``. Beside it, ``location`` is where the file can be opened,
-    which tells files of one path apart that lie in several roots.
+    A tuple of ``path shared score``. It also has ``location``, where the file can be opened. The
+    location distinguishes files of several roots that have the same path.
     """
 
 
@@ -51,12 +51,12 @@ def shared(catalog: Catalog, *paths: str) -> list[IID]:
     ----------
     catalog : Catalog
     *paths : str
-        One at the least: inside its root, or where the file lies on disk.
+        At least one: the path inside its root, or the path on disk.
 
     Returns
     -------
     list of IID
-        By domain, none first, and address.
+        Sorted by domain, then by address; no domain comes first.
 
     Raises
     ------
@@ -76,23 +76,23 @@ def shared(catalog: Catalog, *paths: str) -> list[IID]:
 def related(catalog: Catalog, path: str, *, k: int | None = 10) -> list[Related]:
     """Files ranked by the IIDs they share with one.
 
-    An IID weighs ln(N/n), where n of the N files have it: the rarer it is, the more it tells
-    (inverse document frequency: K. Spärck Jones, "A statistical interpretation of term
+    The weight of an IID is ln(N/n), if n of the N files have it: the rarer it is, the more it
+    tells (inverse document frequency: K. Spärck Jones, "A statistical interpretation of term
     specificity and its application in retrieval", Journal of Documentation 28, 1972).
 
     Parameters
     ----------
     catalog : Catalog
     path : str
-        Inside its root, or where the file lies on disk.
+        The path inside its root, or the path on disk.
     k : int, optional
-        How many at the most; None for all.
+        The largest number of rows; None for all.
 
     Returns
     -------
     list of Related
         By score, to nine decimals, and number of IIDs, the largest first, then by path and
-        location. Files that share nothing are not in it.
+        location. Files that share nothing are left out.
 
     Notes
     -----

@@ -25,16 +25,16 @@ class _Pair(NamedTuple):
 class Overlap(_Pair):
     """Two entries that share pixels, or are near each other: ``a``, ``b``, and shared ``pixels``.
 
-    Of one file, the one with the smaller key comes first, unless each is asked for something
-    else. Beside the tuple, ``distance`` tells how far apart they are, in pixels: 0 where they
-    share any, 1 where they touch, also at a corner.
+    The entry with the smaller key comes first, unless ``a`` and ``b`` are asked for different
+    things. The attribute ``distance`` says how far apart they are, in pixels: 0 if they share any,
+    1 if they touch, even at a corner.
     """
 
     distance: int = 0
 
     @property
     def iou(self) -> float:
-        """Pixels in both over pixels in either: the Jaccard index."""
+        """The intersection over union: pixels in both, over pixels in either (Jaccard index)."""
         return self._figures.iou
 
     @property
@@ -53,9 +53,9 @@ class Overlap(_Pair):
 
 
 class Overlaps(Tabular, Iterator[Overlap]):
-    """Overlaps as they are counted, to be had once: an iterator.
+    """An iterator of overlaps, which are counted while it is read. It can be read once.
 
-    The methods that give all rows at once give those that are left.
+    The methods that return all rows at once return those that are left.
     """
 
     def __init__(
@@ -88,7 +88,10 @@ class Overlaps(Tabular, Iterator[Overlap]):
         return next(self._pairs)
 
     def count(self) -> int:
-        """How many are left; entries are not looked up. None is left then."""
+        """The number of pairs that are left.
+
+        Entries are not looked up. Afterwards none is left.
+        """
         if not self._is_asked:
             self.close()
             return self._number()
@@ -97,7 +100,7 @@ class Overlaps(Tabular, Iterator[Overlap]):
         return left + sum(len(part.pixels) for part in self._parts)
 
     def close(self) -> None:
-        """Count no more."""
+        """Stop counting."""
         self._is_asked = True
         self._current, self._pairs = None, iter(())
         self._parts.close()

@@ -56,7 +56,7 @@ def store(
     Raises
     ------
     QueryError
-        If less than whole files is asked for.
+        If the filters choose a part of a file.
     CatalogLockedError
         If another process is writing.
     SourceError
@@ -102,7 +102,7 @@ def to_store(catalog: Catalog, filters: Filters) -> list[IndexedFile]:
     Raises
     ------
     QueryError
-        If less than whole files is asked for.
+        If the filters choose a part of a file.
     """
     _of_whole_files(filters)
     return _files_without_overlaps(catalog, filters)

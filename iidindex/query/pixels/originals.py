@@ -187,7 +187,7 @@ class Originals:
         return found
 
     def check(self, file: Original) -> None:
-        """Look whether a file is the one that was indexed; it is not opened.
+        """Check that a file is the one that was indexed, without opening it.
 
         Raises
         ------

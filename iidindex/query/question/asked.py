@@ -189,7 +189,7 @@ class Filters:
         return replace(self, order_by=names, place=None)
 
     def limited(self, limit: int) -> Self:
-        """Ask for so many at the most."""
+        """Ask for at most this many."""
         try:
             limit = operator.index(limit)
         except TypeError:

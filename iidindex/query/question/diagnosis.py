@@ -44,7 +44,7 @@ def why_nothing(catalog: Catalog, filters: Filters, show: Show = repr) -> str | 
     catalog : Catalog
     filters : Filters
     show : callable
-        How addresses and domains are written.
+        Writes addresses and domains.
 
     Returns
     -------
