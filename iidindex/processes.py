@@ -117,8 +117,8 @@ def in_order(
             yield payload, result
     except BrokenProcessPool as error:
         raise IIDIndexError(
-            "a worker process was ended by the system, perhaps for want of memory; "
-            "try again with fewer jobs"
+            "the system ended a worker process, perhaps because there was too little memory; try "
+            "again with fewer jobs"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -46,4 +46,4 @@ def check_time() -> None:
     """
     end = _END.get()
     if end is not None and monotonic() > end[0]:
-        raise TimeLimitError(f"the answer takes longer than the {end[1]:g} s that it may")
+        raise TimeLimitError(f"the answer takes longer than the limit of {end[1]:g} s")

@@ -62,7 +62,7 @@ def test_other_files_are_refused(tmp_path):
     assert text.read_text() == "hello " * 500
     other = tmp_path / "other.db"
     sqlite3.connect(other).execute("CREATE TABLE t (a)").connection.close()
-    with pytest.raises(CatalogError, match="no iidindex catalogue"):
+    with pytest.raises(CatalogError, match="not an iidindex index"):
         iidindex.open(other)
 
 

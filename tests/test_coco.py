@@ -205,7 +205,7 @@ def test_files_of_one_name_link_nobody(tmp_path: Path) -> None:
         images = [{"id": 1, "file_name": f"{part}.jpg", "width": 20, "height": 10}]
         places.append(tmp_path / part / "set.json")
         places[-1].write_text(json.dumps(coco([{}], images)))
-    with pytest.raises(ExchangeError, match="both be the domain 'set'"):
+    with pytest.raises(ExchangeError, match="both have the domain 'set'"):
         import_archive(places, tmp_path / "out")
     with pytest.raises(ExchangeError, match="would be the same individuals"):
         import_archive(places, tmp_path / "out", domain=b"garden")

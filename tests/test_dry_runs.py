@@ -112,7 +112,7 @@ def test_overlaps_to_be_stored(call, archive, tmp_path):
 def test_wrong_use(call):
     code, out, err = call("overlaps", "--dry-run")
     assert (code, out) == (2, "")
-    assert "--dry-run goes with --store" in err
+    assert "--dry-run works only with --store" in err
     code, out, err = call("overlaps", "--store", "--dry-run", "--group", "tall")
     assert (code, out) == (2, "")
     assert "only the overlaps of whole files" in err

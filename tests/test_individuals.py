@@ -315,7 +315,7 @@ def test_the_mask_in_its_frame(call, index):
     code, out, _ = call("mask", "frame.iid", 1, "--frame", "-o", "x.png")
     assert (code, out.split(",")[0]) == (0, "x.png: 70 x 80 pixels")
     np.testing.assert_array_equal(np.asarray(Image.open("x.png")), expected)
-    with pytest.raises(QueryError, match="exclude each other"):
+    with pytest.raises(QueryError, match="cannot be combined"):
         entry.mask((0, 0, 5, 5), frame=True)
     # Also while hits are streamed.
     sizes = {one.mask(frame=True).shape for one in index.entries.where(path="frame.iid")}

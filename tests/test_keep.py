@@ -77,7 +77,7 @@ def test_relocate_does_not_merge_roots(tmp_path):
         write_garden(tmp_path / place / "a.iid")
     with iidindex.open(tmp_path / "x.db", create=True) as index:
         index.ingest([tmp_path / "one", tmp_path / "two"])
-        with pytest.raises(CatalogError, match="meets the root 'two'"):
+        with pytest.raises(CatalogError, match="overlaps the root 'two'"):
             index.relocate("one", tmp_path / "two")
 
 

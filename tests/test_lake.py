@@ -298,7 +298,7 @@ def test_row_groups_are_passed_over(tmp_path, index, monkeypatch):
 def test_an_order_for_parquet_alone(index, tmp_path):
     with pytest.raises(ExchangeError, match="by is 'size'"):
         index.entries.export(tmp_path / "lake", to="parquet", by="size")
-    with pytest.raises(ExchangeError, match="by goes with parquet"):
+    with pytest.raises(ExchangeError, match="by works only with parquet"):
         index.entries.export(tmp_path / "x.json", to="coco", by="iid")
 
 

@@ -81,8 +81,8 @@ class Catalog:
             found = self.store.revision(connection)
         if found is None:
             raise CatalogError(
-                f"{self.name}: is a {self.engine.dialect.name} database, but no iidindex "
-                "catalogue; name another"
+                f"{self.name}: is a {self.engine.dialect.name} database, but not an "
+                "iidindex index; name another"
             )
         if found < schema.HEAD:
             raise SchemaVersionError(

@@ -74,7 +74,7 @@ def migrate(location: str | os.PathLike[str], *, dry_run: bool = False) -> Migra
             found = store.revision(connection)
         if found is None:
             raise CatalogError(
-                f"{place}: is a {store.engine.dialect.name} database, but no iidindex catalogue"
+                f"{place}: is a {store.engine.dialect.name} database, but not an iidindex index"
             )
         if found > schema.HEAD:
             raise SchemaVersionError(

@@ -195,7 +195,7 @@ def relocated(connection: Connection, name: str, location: str) -> Root:
     root = root_named(connection, name)
     for other in root_directories(connection):
         if other.id != root.id and _meet(other.location, location):
-            raise CatalogError(f"{location}: meets the root {other.name!r}, {other.location}")
+            raise CatalogError(f"{location}: overlaps the root {other.name!r}, {other.location}")
     return root._replace(location=location)
 
 

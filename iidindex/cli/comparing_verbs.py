@@ -261,9 +261,9 @@ def _check(
     if paths is not None and filters["path"] is not None:
         raise click.UsageError("name files with --paths or with --path, not both")
     if sum((total, by is not None, listed is not None)) > 1:
-        raise click.UsageError("--total, --by and --list exclude each other")
+        raise click.UsageError("--total, --by and --list cannot be combined")
     if (total or listed is not None) and (orders or limit is not None):
-        raise click.UsageError("--order-by and --limit go with pictures and groups")
+        raise click.UsageError("--order-by and --limit work only with rows of pictures or groups")
 
 
 def _hint_unpaired(names: tuple[str, str] | None, paths: tuple[str, str], pair: str) -> None:

@@ -76,9 +76,9 @@ def export(
     format cannot keep is reported on standard error.
     """
     if pixel is not None and box is not None:
-        raise click.UsageError("--at and --region exclude each other")
+        raise click.UsageError("--at and --region cannot be combined")
     if by is not None and to != "parquet":
-        raise click.UsageError("--by goes with --to parquet")
+        raise click.UsageError("--by works only with --to parquet")
     with open_to_ask(db) as index:
         asked = index.entries
         if pixel is not None:

@@ -140,10 +140,10 @@ def _tell_of_files(report: ImportReport) -> None:
         click.echo(f"domain: {printable(domains)}")
     if report.with_image < report.pictures:
         found = f"{report.with_image:,} of {counted(report.pictures, 'picture', 'pictures')}"
-        click.echo(f"the image itself was found of {found}; --images DIR tells where they are")
+        click.echo(f"image files were found for {found}; --images DIR says where they are")
     if report.replaced:
         again = counted(report.replaced, "file of this source", "files of this source")
-        click.echo(f"{again} there already, and replaced, as the masks are others now")
+        click.echo(f"{again} there already with other masks, and replaced")
     if report.left_behind > 0:
         count = counted(report.left_behind, "file", "files")
         more = ", …" if report.left_behind > len(report.first_left_behind) else ""

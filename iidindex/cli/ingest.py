@@ -75,7 +75,7 @@ def ingest(
     is no index, and a file was found, the index is made. Original files are never written to.
     """
     if dask is not None and jobs is not None:
-        raise click.UsageError("--jobs and --dask exclude each other: Dask has its own workers")
+        raise click.UsageError("--jobs and --dask cannot be combined: Dask has its own workers")
     # Neither a wrong path nor a directory of other files should leave an empty index behind.
     places = places_of(paths)
     is_new = not store_at(db).exists()
@@ -142,8 +142,9 @@ def _tell(report: IngestReport, dry_run: bool) -> None:
     for name, location in report.absent.items():
         click.echo(
             f"the root {printable(name)} is not at {printable(location)} any more, but its files "
-            f"are still in the index: if it has moved, `iidindex relocate {printable(name)} PLACE` "
-            f"before its new place is ingested; else `iidindex prune --root {printable(name)}`",
+            f"are still in the index: if it has moved, run `iidindex relocate {printable(name)} "
+            "PLACE` before you ingest its new place; otherwise run `iidindex prune --root "
+            f"{printable(name)}`",
             err=True,
         )
     # Of a dry run, nothing is recorded that `files` could list.
@@ -156,8 +157,8 @@ def _tell_layers(layers: float) -> None:
     """Say that the spatial index should be packed anew, if that is so."""
     if layers >= MANY_LAYERS:
         click.echo(
-            f"the R-tree has {layers:.0f} layers, all of which are looked into for a pixel or a "
-            "region: `iidindex optimize` makes one or two of them",
+            f"the R-tree has {layers:.0f} layers, and a question about a pixel or a region reads "
+            "all of them: `iidindex optimize` leaves one or two",
             err=True,
         )
 

@@ -82,7 +82,7 @@ def overlaps(
     if paths and options["path"] is not None:
         raise click.UsageError("name files as PATHS or with --path, not both")
     if dry_run and not store:
-        raise click.UsageError("--dry-run goes with --store; without it, nothing is changed")
+        raise click.UsageError("--dry-run works only with --store; nothing else is changed")
     if store and (wanted or across or only_count):
         raise click.UsageError("--store keeps all pairs of whole files; ask for some without it")
     if across:

@@ -171,7 +171,7 @@ def lines_of_input() -> Iterator[str]:
 def _ask_all(verb: partial[Answered], options: dict[str, Any], form: Form) -> int:
     """Answer the questions of standard input; one that cannot be answered stops no other."""
     if form.name == "paths":
-        raise click.UsageError("--batch tells the question of each row, which paths cannot")
+        raise click.UsageError("--batch names the question in each row, and --format paths cannot")
     if options.get("explain"):
         raise click.UsageError("--batch answers questions and explains none; leave --explain out")
     command = click.get_current_context().command

@@ -42,8 +42,8 @@ def for_shell(text: str) -> str:
     --------
     >>> for_shell("use one: --jobs 1 (in Python: jobs=1)")
     'use one: --jobs 1'
-    >>> for_shell("after goes by the order of ids; leave order_by out")
-    'after goes by the order of ids; leave --order-by out'
+    >>> for_shell("after works only in the order of ids; leave order_by out")
+    'after works only in the order of ids; leave --order-by out'
     """
     text = _FOR_PYTHON.sub("", text)
     for python, shell in _IN_THE_SHELL:

@@ -185,7 +185,7 @@ def _write(work: Work, unit: Unit, picture: Picture, outcome: Outcome) -> None:
         return
     if there and not _is_of_same_source(there, picture):
         raise ExchangeError(
-            f"{place} is there already and was not made of this source; name another directory",
+            f"{place} is there already and was not made from this source; name another directory",
             picture.name,
         )
     outcome.replaced += bool(there)

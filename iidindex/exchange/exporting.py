@@ -101,7 +101,7 @@ def export(
         told = ", ".join(sorted(export_formats()))
         raise ExchangeError(f"to is {to!r}; expected one of {told}")
     if by is not None and to != "parquet":
-        raise ExchangeError(f"by goes with parquet, which is sorted; {to} is not")
+        raise ExchangeError(f"by works only with parquet, which is sorted; {to} is not")
     guard = _Guard(catalog)
     telling = _in_entries(question, filters, progress)
     if to == "parquet":

@@ -200,13 +200,13 @@ def _check_domains(surveyed: Sequence[_Surveyed]) -> None:
         shown = domain.decode("utf-8", "backslashreplace")
         if one.options.domain is None:
             raise ExchangeError(
-                f"{names} would both be the domain {shown!r}; name one (--domain) if a number "
-                "means the same in both, or else import them one by one, each with its own"
+                f"{names} would both have the domain {shown!r}; name it with --domain if a number "
+                "means the same in both, or else import them one by one, each with its own --domain"
             )
         if {one.survey.identity, other.survey.identity} & numbers:
             raise ExchangeError(
                 f"annotations of {names} would be the same individuals of the domain {shown!r} "
-                "where their ids are the same; tell --identity, or import them one by one, each "
+                "where their ids are equal; give --identity, or import them one by one, each "
                 "with its own --domain"
             )
 

@@ -95,7 +95,7 @@ class OmeZarr:
     def survey(self, source: SourceFiles, options: Options) -> Survey:
         """Read the metadata of each label image; no chunk is read."""
         if find_spec("zarr") is None:
-            raise ExchangeError("takes zarr to be read: pip install 'iidindex[zarr]'")
+            raise ExchangeError("needs zarr to be read: pip install 'iidindex[zarr]'")
         if options.identity is not None:
             raise ExchangeError(f"labels have no field {options.identity!r}; they are numbers")
         refused = Refusals()

@@ -108,7 +108,7 @@ def guess(source: SourceFiles) -> str:
         nearly = "".join(f"; it {doubt}" for doubt in doubts)
         known = ", ".join(FORMATS)
         raise FormatGuessError(
-            f"is of no format that is known{nearly}; --format names it, one of {known}",
+            f"has no known format{nearly}; name it with --format: one of {known}",
             source=source.name,
         )
     told = "; ".join(f"{name} ({reason})" for name, reason in found.items())

@@ -106,8 +106,8 @@ def scan_all(
                 yield from _in_order(_Processes(pool, jobs), waiting, _OWN_TASKS)
             except BrokenProcessPool as error:
                 raise IngestError(
-                    "a worker process was ended by the system, perhaps for want of memory; what "
-                    "was finished is kept: run it again, with fewer jobs"
+                    "the system ended a worker process, perhaps because there was too little "
+                    "memory; what was finished is kept: run it again, with fewer jobs"
                 ) from error
             finally:
                 pool.shutdown(cancel_futures=True)

@@ -115,7 +115,7 @@ def photo_for(
         told = f"{path}: has {size[0]} x {size[1]} pixels (rows x columns), but"
         if frame.size is not None and frame.size != size:
             raise QueryError(
-                f"{told} the metadata of {frame.location} tell {frame.size[0]} x {frame.size[1]}; "
+                f"{told} the metadata of {frame.location} state {frame.size[0]} x {frame.size[1]}; "
                 "name the right image, or draw without one"
             )
         if extent[0] > size[0] or extent[1] > size[1]:

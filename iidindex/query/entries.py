@@ -196,7 +196,7 @@ class Entries(Tabular):
 
     def __len__(self) -> int:
         # A count is a question that takes its time, and list() would ask it, too.
-        raise TypeError("a question has no length yet; ask entries.count()")
+        raise TypeError("a question has no length; call entries.count()")
 
     def __getitem__(self, place: object) -> Entry:
         raise TypeError(

@@ -117,11 +117,12 @@ def _as_catalog_error(name: str, reason: str) -> BaseException:
         return _interruption()
     if "locked" in reason or "busy" in reason:
         return CatalogLockedError(
-            f"{name}: another process is writing to this catalogue; try again when it is done"
+            f"{name}: another process is writing to this index; try again when it is done"
         )
     if "malformed" in reason:
         return CatalogError(
-            f"{name}: is damaged ({reason}); delete it and ingest again, the originals have it all"
+            f"{name}: is damaged ({reason}); delete it and ingest again: everything is in the "
+            "original files"
         )
     if "readonly database" in reason:
         return CatalogError(

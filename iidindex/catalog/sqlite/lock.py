@@ -53,8 +53,7 @@ def _taken(name: str, database: str) -> filelock.Lock:
     except filelock.HeldError as error:
         who = f" ({error})" if str(error) else ""
         raise CatalogLockedError(
-            f"{database}: another process is writing to this catalogue{who}; "
-            "try again when it is done"
+            f"{database}: another process is writing to this index{who}; try again when it is done"
         ) from None
     except OSError as error:
         raise CatalogError(f"{name}: cannot be made: {error.strerror}") from error

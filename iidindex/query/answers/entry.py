@@ -159,7 +159,7 @@ class Entry:
             If the mask does not fit into memory.
         """
         if frame and bbox is not None:
-            raise QueryError("bbox and frame exclude each other; name one of them")
+            raise QueryError("bbox and frame cannot be combined; give only one of them")
         crop = None if bbox is None else BBox.of(bbox)
         size = self._frame() if frame else None
         box, place = self.bbox, self.bufloc

@@ -93,7 +93,7 @@ def link_graph(
     if not is_one_of(project, "files", "iids"):
         raise QueryError(f"project is {project!r}; expected 'files' or 'iids'")
     if address is not None and path is not None:
-        raise QueryError("a graph lies around an address or a path; name one of them")
+        raise QueryError("a graph is around an address or a path; name one of them")
     if domain is not None and address is None:
         raise QueryError("a domain is that of an address; name one")
     bounds = _bounds(depth, limit)

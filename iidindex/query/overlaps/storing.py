@@ -89,10 +89,10 @@ def store(
             batch.write(catalog)
     bad = _files_without_overlaps(catalog, filters) if filters.on_stale == "error" else []
     if bad:
-        more = f", nor can {counted(len(bad) - 1, 'other')}" if len(bad) > 1 else ""
+        more = f" (and {counted(len(bad) - 1, 'other')})" if len(bad) > 1 else ""
         raise SourceError(
-            f"{bad[0].location}: cannot be believed{more}; the overlaps of all other files are "
-            "stored"
+            f"{bad[0].location}: is not as it was indexed{more}; the overlaps of all other files "
+            "are stored"
         )
 
 

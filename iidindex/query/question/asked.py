@@ -135,7 +135,7 @@ class Filters:
     def beyond(self, place: PlaceInOrder) -> Self:
         """Ask for entries that come later in the order."""
         if len(place.values) != len(self.order_by):
-            raise QueryError("after is a place in another order")
+            raise QueryError("after is a position in another order")
         return replace(self, after=place.entry_id, place=place)
 
     def in_files(self, file_ids: Iterable[int]) -> Self:
@@ -172,7 +172,7 @@ class Filters:
     def check(self) -> None:
         """Refuse parts of a question that have no meaning together."""
         if self.order_by and self.after is not None and self.place is None:
-            raise QueryError("after goes by the order of ids; leave order_by out")
+            raise QueryError("after works only in the order of ids; leave order_by out")
         if self.near is not None and (self.order_by or self.after is not None):
             raise QueryError("nearest has an order of its own; leave order_by and after out")
 
