@@ -12,10 +12,13 @@ import uvicorn
 
 from iidindex.errors import QueryError
 from iidindex.serve.guard import Guard
+from iidindex.serve.silent_connections import Connection
 
 # Seconds that answers have once the server is to end.
 _LAST_SECONDS = 2
-_WAITING = 128
+# Connections that are taken at a time, before any of them is looked at: more of them at once could
+# be more files than a process may have open.
+_WAITING = 64
 
 
 def new_token() -> str:
@@ -59,16 +62,18 @@ def address_of(taken: socket.socket, host: str, token: str) -> str:
     return f"http://{shown}:{taken.getsockname()[1]}/?token={quote(token, safe='')}"
 
 
-def run(app: Guard, taken: socket.socket, started: Callable[[], object]) -> None:
-    """Serve until Ctrl-C.
+def server_of(
+    app: Guard, started: Callable[[], object], kind: type[Connection] = Connection
+) -> uvicorn.Server:
+    """The server, which does not run yet.
 
     Parameters
     ----------
     app : Guard
-    taken : socket
-        That listens.
     started : callable
         Called once requests are answered.
+    kind : type
+        Of connections.
     """
 
     class Server(uvicorn.Server):
@@ -78,6 +83,8 @@ def run(app: Guard, taken: socket.socket, started: Callable[[], object]) -> None
 
     config = uvicorn.Config(
         app,
+        http=kind,
+        backlog=_WAITING,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -85,5 +92,19 @@ def run(app: Guard, taken: socket.socket, started: Callable[[], object]) -> None
         ws="none",
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
+    return Server(config)
+
+
+def run(app: Guard, taken: socket.socket, started: Callable[[], object]) -> None:
+    """Serve until Ctrl-C.
+
+    Parameters
+    ----------
+    app : Guard
+    taken : socket
+        That listens.
+    started : callable
+        As of `server_of`.
+    """
     with taken, suppress(KeyboardInterrupt):
-        Server(config).run(sockets=[taken])
+        server_of(app, started).run(sockets=[taken])
