@@ -54,7 +54,7 @@ from iidindex.query.entries import Entries
 from iidindex.query.heat.coverage import check_size
 from iidindex.query.pixels.frames import Frame, image_of, largest
 from iidindex.query.pixels.originals import Originals
-from iidindex.query.pixels.picture_places import RASTER_FORMATS, PicturePlaces
+from iidindex.query.pixels.picture_places import PicturePlaces
 from iidindex.query.pixels.segments import Original
 from iidindex.query.pixels.sift import read_masks
 from iidindex.render.canvas import Picture
@@ -209,7 +209,7 @@ class _Page:
         )
         photo: Photo | None = None
         try:
-            photo = photo_for(frame, _extent(file.entries), None, RASTER_FORMATS)
+            photo = photo_for(frame, _extent(file.entries), None, self._places)
         except (QueryError, SourceError):
             shown = shown._replace(note="Its picture cannot be shown.")
         if photo is not None:

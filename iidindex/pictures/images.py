@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from iidindex.errors import QueryError
+from iidindex.errors import QueryError, TimeLimitError
 from iidindex.masks.cells import Grid
 from iidindex.model import BBox
 from iidindex.query.pixels.frames import Frame
 from iidindex.query.pixels.image_files import as_rgb, open_image, unreadable, value_range
+from iidindex.query.pixels.picture_places import PicturePlaces
 from iidindex.render.canvas import Picture
 from iidindex.render.colors import BACKGROUND
 
@@ -24,7 +25,7 @@ class Photo:
     Parameters
     ----------
     path : str
-    formats, check
+    within, check
         As of `open_image`.
 
     Raises
@@ -38,11 +39,11 @@ class Photo:
     def __init__(
         self,
         path: str,
-        formats: tuple[str, ...] | None = None,
+        within: PicturePlaces | None = None,
         check: Callable[[tuple[int, int]], object] | None = None,
     ) -> None:
         self.path = path
-        self._image = open_image(path, formats, check)
+        self._image = open_image(path, within, check)
         width, height = self._image.size
         self.size = (height, width)
 
@@ -78,6 +79,8 @@ class Photo:
                     (width, height), Image.Resampling.LANCZOS, reducing_gap=3.0
                 )
             return np.asarray(colored)
+        except TimeLimitError:
+            raise
         except Exception as error:
             raise unreadable(self.path, error) from error
 
@@ -86,7 +89,7 @@ def photo_for(
     frame: Frame,
     extent: tuple[int, int],
     image: str | None,
-    formats: tuple[str, ...] | None = None,
+    within: PicturePlaces | None = None,
 ) -> Photo | None:
     """The picture of a file: the one that is named, or else the one its metadata name.
 
@@ -97,7 +100,7 @@ def photo_for(
     extent : (int, int)
         Rows and columns that the masks need.
     image : str or None
-    formats : tuple of str, optional
+    within : PicturePlaces, optional
         As of `Photo`.
 
     Raises
@@ -124,4 +127,4 @@ def photo_for(
                 "name the right image, or draw without one"
             )
 
-    return Photo(path, formats, check)
+    return Photo(path, within, check)

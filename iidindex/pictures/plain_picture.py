@@ -16,7 +16,7 @@ from iidindex.pictures.images import photo_for
 from iidindex.query.heat.coverage import check_size
 from iidindex.query.holdings.named_file import NamedFile
 from iidindex.query.pixels.frames import Frame, frames_of
-from iidindex.query.pixels.picture_places import RASTER_FORMATS, PicturePlaces
+from iidindex.query.pixels.picture_places import PicturePlaces
 
 
 def places_of_pictures(catalog: Catalog, others: Sequence[str] = ()) -> PicturePlaces:
@@ -64,7 +64,7 @@ def plain_picture(
     if frame.image is None:
         return None
     try:
-        photo = photo_for(frame, (0, 0), None, RASTER_FORMATS)
+        photo = photo_for(frame, (0, 0), None, places)
     except QueryError as error:
         raise SourceError(str(error)) from None
     assert photo is not None

@@ -28,7 +28,7 @@ from iidindex.query.heat.coverage import check_size
 from iidindex.query.linkage.individual import domains_of
 from iidindex.query.pixels.frames import Frame, frames_of
 from iidindex.query.pixels.originals import OnStale, Originals
-from iidindex.query.pixels.picture_places import RASTER_FORMATS, PicturePlaces
+from iidindex.query.pixels.picture_places import PicturePlaces
 from iidindex.query.pixels.segments import Original
 from iidindex.render.colors import color_of
 from iidindex.render.contact_sheet import Tile, contact_sheet, empty_tile
@@ -90,10 +90,9 @@ def sheet(
         return Drawing(np.zeros((0, 0, 3), np.uint8), 0)
     with catalog.reading() as connection:
         frames = frames_of(connection, np.unique([entry.file_id for entry in chosen]))
-    formats = None
-    if isinstance(image, PicturePlaces):
-        formats = RASTER_FORMATS
-        frames = {file_id: image.within(frame) for file_id, frame in frames.items()}
+    places = image if isinstance(image, PicturePlaces) else None
+    if places is not None:
+        frames = {file_id: places.within(frame) for file_id, frame in frames.items()}
     sides = [_side(entry.bbox, margin) for entry in chosen]
     windows = [
         _square(entry.bbox, side if fit else max(sides))
@@ -111,7 +110,7 @@ def sheet(
     missing: dict[str, None] = {}
     for entry, window, lines in zip(chosen, windows, names, strict=True):
         frame = frames[entry.file_id]
-        photo = _photo(frame, entry, photo, formats) if image else None
+        photo = _photo(frame, entry, photo, places) if image else None
         if photo is not None:
             images[photo.path] = None
         elif image and frame.missing_image is not None:
@@ -178,12 +177,12 @@ def _square(box: BBox, side: int) -> BBox:
 
 
 def _photo(
-    frame: Frame, entry: Entry, last: Photo | None, formats: tuple[str, ...] | None
+    frame: Frame, entry: Entry, last: Photo | None, places: PicturePlaces | None
 ) -> Photo | None:
     """The picture of an entry; the last one, if it is that, is not decoded again."""
     if last is not None and frame.image == last.path and frame.size in (None, last.size):
         return last
-    return photo_for(frame, entry.bbox[2:], None, formats)
+    return photo_for(frame, entry.bbox[2:], None, places)
 
 
 def _captions(chosen: Sequence[Entry], face: Typeface) -> list[list[str]]:

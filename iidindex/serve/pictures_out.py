@@ -154,11 +154,18 @@ def picture(served: Served, values: Values, known: Sequence[str]) -> Body:
     if path is None:
         raise _no_picture(file)
     etag = _tag(file, known, path)
+    # What the tag is made of tells of every change.
+    key = (etag, values["box"], values["size"])
+    content = served.kept.get(key)
+    if content is not None:
+        return Body(content, etag)
     with served.drawing():
         drawing = served.index.picture(file, places, box=values["box"], size=values["size"])
-    if drawing is None:
-        raise _no_picture(file)
-    return Body(_png(drawing.picture), etag)
+        if drawing is None:
+            raise _no_picture(file)
+        content = _png(drawing.picture)
+    served.kept.keep(key, content)
+    return Body(content, etag)
 
 
 def _no_picture(file: NamedFile) -> Refused:

@@ -15,6 +15,7 @@ from iidindex.query.holdings.named_file import NamedFile
 from iidindex.query.pixels.picture_places import PicturePlaces
 from iidindex.query.question.filters import FILTERS
 from iidindex.serve.cursors import Cursors
+from iidindex.serve.kept_pictures import KeptPictures
 from iidindex.serve.refusals import Refused
 
 # Seconds that an answer may take, and that a drawing waits for others.
@@ -39,6 +40,8 @@ class Served:
         That an answer may take.
     patience : float
         Seconds that a drawing waits for others to be finished.
+    kept : KeptPictures
+        Pictures that were sent.
     """
 
     index: Index
@@ -46,6 +49,7 @@ class Served:
     pictures: Sequence[str] = ()
     seconds: float = MOST_SECONDS
     patience: float = _PATIENCE
+    kept: KeptPictures = field(default_factory=KeptPictures)
     _drawing: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(_DRAWINGS)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import warnings
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from iidindex.errors import QueryError, SourceError
+from iidindex.errors import QueryError, SourceError, TimeLimitError
+from iidindex.query.pixels.picture_places import MOST_DECODED, RASTER_FORMATS, PicturePlaces
 from iidindex.storage.local import cannot_be_opened
 from iidindex.system import positioned
 from iidindex.time_limit import check_time
@@ -21,6 +23,18 @@ if TYPE_CHECKING:
 
 # Pixels that are worked on at a time: as numbers, they take many times what they do in a file.
 _TOGETHER = 1 << 18
+
+
+# What a pixel takes in Pillow's memory; in modes that are not named, 4.
+_PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "LA": 4, "F": 4}
+
+
+class _Timed(io.BufferedReader):
+    """A file that is read within the time limit: decoders read large pictures piece by piece."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        check_time()
+        return super().read(size)
 
 
 def value_range(image: Image.Image) -> tuple[float, float] | None:
@@ -40,20 +54,23 @@ def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
     """An image from top to bottom, some rows at a time, and where each band begins."""
     height = max(1, _TOGETHER // max(1, image.width))
     for top in range(0, image.height, height):
+        check_time()
         yield top, image.crop((0, top, image.width, min(top + height, image.height)))
 
 
 def open_image(
     path: str,
-    formats: tuple[str, ...] | None = None,
+    within: PicturePlaces | None = None,
     check: Callable[[tuple[int, int]], object] | None = None,
 ) -> Image.Image:
-    """Open and decode an image file, of one of some formats of Pillow if they are named.
+    """Open and decode an image file.
 
     Parameters
     ----------
     path : str
-    formats : tuple of str, optional
+    within : PicturePlaces, optional
+        Where it has to lie; then it is one of ``RASTER_FORMATS`` alone, and no larger than
+        ``MOST_DECODED``.
     check : callable, optional
         Called with rows and columns before anything is decoded; may raise a `QueryError`.
 
@@ -72,14 +89,19 @@ def open_image(
             # Pictures of a hundred million pixels are no rarity here; above twice the number
             # that Pillow warns of, it refuses them.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(file, formats=formats)
+            if within is not None and not within.allow_opened(file.fileno(), path):
+                raise SourceError(f"{path}: lies outside of where pictures may be read")
+            image = Image.open(file, formats=None if within is None else RASTER_FORMATS)
             if image.format == "EPS":  # Pillow would have Ghostscript run it
                 raise ValueError("PostScript is a program")
+            n_bytes = image.width * image.height * _PIXEL_BYTES.get(image.mode, 4)
+            if within is not None and n_bytes > MOST_DECODED:
+                raise ValueError(f"decoded, it takes {n_bytes} bytes, more than {MOST_DECODED}")
             if check is not None:
                 check((image.height, image.width))
             image.load()
             return image
-    except (QueryError, SourceError):
+    except (QueryError, SourceError, TimeLimitError):
         raise
     # A decoder that is given nonsense may raise anything.
     except Exception as error:
@@ -96,7 +118,7 @@ def _opened(path: str) -> BinaryIO:
         if fd >= 0:
             os.close(fd)
         raise SourceError(f"{path}: is not a regular file")
-    return os.fdopen(fd, "rb")
+    return _Timed(io.FileIO(fd, "rb"))
 
 
 def unreadable(path: str, error: Exception) -> SourceError:

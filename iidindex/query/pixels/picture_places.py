@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 
 from iidindex.query.pixels.frames import Frame
+from iidindex.system.descriptor_path import path_of
 
 # Of the formats that Pillow reads, those of pictures that are pixels and nothing else, and how
 # their files end.
@@ -14,6 +15,10 @@ _SUFFIXES = (
     *(".bmp", ".gif", ".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".j2k", ".jpx"),
     *(".png", ".ppm", ".pgm", ".pbm", ".pnm", ".tif", ".tiff", ".webp"),
 )
+
+
+# Bytes of a decoded picture: 128 million pixels in colours, which Pillow keeps as four bytes each.
+MOST_DECODED = 1 << 29
 
 
 class PicturePlaces:
@@ -34,6 +39,21 @@ class PicturePlaces:
             real = os.path.realpath(path)
         except (OSError, ValueError):
             return False
+        return self._hold(real)
+
+    def allow_opened(self, fd: int, path: str) -> bool:
+        """Whether a file that was opened may be read: where it lies, whatever its name means now.
+
+        Parameters
+        ----------
+        fd : int
+        path : str
+            By which it was opened.
+        """
+        real = path_of(fd, path)
+        return real is not None and self._hold(real)
+
+    def _hold(self, real: str) -> bool:
         if not real.lower().endswith(_SUFFIXES):
             return False
         return any(real.startswith(top) for top in self._tops)
