@@ -5,12 +5,14 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from conftest import disk
-from iidindex import IID, StaleFileError
+from iidindex import IID, QueryError, StaleFileError
 from iidindex.cli.main import run
 from iidindex.pictures.heat import draw_heat
 from iidindex.render.colors import color_of
+from iidindex.render.write import encode
 from pond import opened, write
 from test_graph_pictures import told
 
@@ -56,6 +58,28 @@ def test_verbs_write_what_the_library_gives(call, pond):
     assert (opened("h.png") == expected).all()
 
 
+def test_pictures_in_other_formats(call, pond):
+    picture = pond.render("one/a.iid").picture
+    for ending, kind in ((".webp", "WEBP"), (".jpg", "JPEG"), (".JPEG", "JPEG"), (".npy", None)):
+        assert call("render", "one/a.iid", "-o", f"a{ending}")[0] == 0
+        if kind is None:
+            assert (np.load("a.npy") == picture).all()
+            continue
+        with Image.open(f"a{ending}") as image:
+            assert image.format == kind
+            found = np.asarray(image).astype(int)
+        away = np.abs(found - picture)
+        assert away.max() == 0 if kind == "WEBP" else away.mean() < 5
+    for verb in (["sheet", "frog", "--domain", "pond"], ["heat"], ["graph", "--path", "c.iid"]):
+        assert call(*verb, "-o", "b.webp")[0] == call(*verb, "-o", "b.jpg")[0] == 0
+        with Image.open("b.webp") as exact, Image.open("b.jpg") as small:
+            assert exact.size == small.size
+    assert call("graph", "--path", "c.iid", "-o", "x.tif")[0] == 2
+    with pytest.raises(QueryError, match=r"1 x 20000 pixels; .webp holds 16383"):
+        encode(np.zeros((1, 20_000, 3), np.uint8), ".webp")
+    assert encode(np.zeros((1, 20_000, 3), np.uint8), ".jpg")
+
+
 def test_nothing_to_draw_writes_nothing(call, tmp_path):
     before = sorted(os.listdir(tmp_path))
     assert call("render", "one/a.iid", "--address", "nobody", "-o", "x.png")[0] == 1
@@ -68,7 +92,10 @@ def test_nothing_to_draw_writes_nothing(call, tmp_path):
 def test_wrong_use(call, tmp_path):
     before = sorted(os.listdir(tmp_path))
     for arguments, message in [
-        (["render", "one/a.iid", "-o", "x.jpg"], "expected a name that ends in .png or .npy"),
+        (
+            ["render", "one/a.iid", "-o", "x.gif"],
+            "expected a name that ends in .png, .jpg, .webp or .npy",
+        ),
         (["render", "gone.iid", "-o", "x.png"], "no indexed file has this path"),
         (["render", "one/a.iid", "-o", "x.png", "--image", "x", "--no-image"], "exclude"),
         (["render", "one/a.iid", "-o", "x.png", "--path", "x"], "name the file as PATH"),

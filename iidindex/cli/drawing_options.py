@@ -18,12 +18,14 @@ from iidindex.storage.atomic import write_atomically
 
 
 class _Output(click.Path):
-    """A name that ends in .png or .npy."""
+    """A name that ends as pictures or arrays do."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check the ending before anything is drawn."""
         if suffix_of(value) is None:
-            self.fail(f"{printable(str(value))}: expected a name that ends in .png or .npy")
+            self.fail(
+                f"{printable(str(value))}: expected a name that ends in .png, .jpg, .webp or .npy"
+            )
         return super().convert(value, param, ctx)
 
 
@@ -34,7 +36,8 @@ def output_option(what: str) -> Callable[[F], F]:
         "-o",
         required=True,
         type=_Output(dir_okay=False),
-        help=f"The file to write: .png for a picture, .npy for a NumPy array of {what}.",
+        help="The file to write: .png or .webp for a picture, .jpg for a smaller and less exact "
+        f"one, .npy for a NumPy array of {what}.",
     )
 
 

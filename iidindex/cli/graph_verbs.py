@@ -23,7 +23,8 @@ from iidindex.query.linkage.link_graph import MOST_NODES
 from iidindex.storage.atomic import write_atomically
 
 # Endings of pictures that are not made; what ends otherwise is GraphML.
-_NOT_DRAWN = {".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pdf", ".npy"}
+_NOT_DRAWN = {".gif", ".tif", ".tiff", ".bmp", ".pdf", ".npy"}
+_DRAWN = {".png", ".jpg", ".jpeg", ".webp", ".svg"}
 
 
 @click.command()
@@ -31,7 +32,7 @@ _NOT_DRAWN = {".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".webp", ".bmp", ".pdf",
     "--output",
     "-o",
     type=click.Path(dir_okay=False),
-    help="The file to write: .png or .svg for a picture, any other name for "
+    help="The file to write: .png, .jpg, .webp or .svg for a picture, any other name for "
     "GraphML. Without it, GraphML goes to standard output.",
 )
 @click.option(
@@ -132,9 +133,10 @@ def _encoded(found: Any, output: str | None, size: int, font: str | None) -> byt
     ending = os.path.splitext(output or "")[1].lower()
     if ending in _NOT_DRAWN:
         raise click.UsageError(
-            f"{printable(str(output))}: expected .png or .svg for a picture, .graphml for GraphML"
+            f"{printable(str(output))}: expected .png, .jpg, .webp or .svg for a "
+            "picture, .graphml for GraphML"
         )
-    if ending in (".png", ".svg"):
+    if ending in _DRAWN:
         from iidindex.pictures.graph import draw_graph
 
         return draw_graph(found, ending, size=size, font=font)

@@ -11,7 +11,7 @@ from iidindex.cli.opening import open_to_ask
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.index import Index
 from iidindex.model import IID
-from iidindex.render.write import encode, suffix_of
+from iidindex.render.write import EXACT, encode, suffix_of
 from iidindex.storage.atomic import write_atomically
 
 
@@ -48,7 +48,7 @@ def mask(
     PATH is the indexed file, as `find` shows it, or its path on disk. KEY is the entry's key, a
     number that is not its address. The picture is as large as the bounding box of the mask.
     """
-    ending = suffix_of(output)
+    ending = suffix_of(output, EXACT)
     if ending is None:
         raise click.UsageError(f"{printable(output)}: expected a name that ends in .png or .npy")
     if (key is None) is (address is None):

@@ -205,12 +205,13 @@ def heat(
         found = hits.heat(size=size, crop=crop)
         if not found.entries:
             return nothing_drawn(hits)
-    if suffix_of(output) == ".npy":
-        content = encode(found.counts, ".npy")
+    ending = str(suffix_of(output))
+    if ending == ".npy":
+        content = encode(found.counts, ending)
     else:
         from iidindex.pictures.heat import draw_heat
 
-        content = encode(draw_heat(found, font=font).picture, ".png")
+        content = encode(draw_heat(found, font=font).picture, ending)
     write_atomically(output, [content])
     height, width = found.counts.shape
     most = f"at most {found.mean.max():.4g} a pixel"

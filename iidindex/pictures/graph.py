@@ -29,7 +29,7 @@ def draw_graph(graph: Any, ending: str, *, size: int = 1200, font: str | None = 
     Parameters
     ----------
     graph : networkx.Graph or networkx.DiGraph
-    ending : {".png", ".svg"}
+    ending : {".png", ".jpg", ".webp", ".svg"}
     size : int
         Width in pixels; the height is three quarters of it.
     font : str, optional
@@ -54,7 +54,7 @@ def draw_graph(graph: Any, ending: str, *, size: int = 1200, font: str | None = 
     network = laid_out(graph, size, face, any_character=ending == ".svg")
     if ending == ".svg":
         return network_svg(network, face).encode("utf-8")
-    return encode(network_picture(network, face), ".png")
+    return encode(network_picture(network, face), ending)
 
 
 def laid_out(graph: Any, size: int, face: Typeface, *, any_character: bool) -> Network:
