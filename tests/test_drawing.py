@@ -8,9 +8,9 @@ import iidindex
 from iidindex import IID
 from iidindex.masks.cells import CellCounts, Grid
 from iidindex.pictures.fonts import typeface
-from iidindex.render.canvas import Canvas
+from iidindex.render.canvas import Canvas, Look
 from iidindex.render.colors import BACKGROUND, color_of, colors_of, heat_scale
-from iidindex.render.text import Label, place_labels
+from iidindex.render.name_labels import Label, place_labels
 
 # ------------------------------------------------------------------ colours
 
@@ -82,7 +82,7 @@ def test_a_canvas_is_what_it_should_be(drawn, alpha, width, closed):
     canvas = Canvas(Grid.over(iidindex.BBox(0, 0, height, across), 99))
     if masks:
         area = np.array([mask.sum() for mask in masks])
-        marks = canvas.add(cells_of(masks), colors, area, width=width, closed=closed)
+        marks = canvas.add(cells_of(masks), Look(colors), area, width=width, closed=closed)
         assert marks.owner.tolist() == list(range(len(masks)))
         for (row, col), mask in zip(marks.anchor, masks, strict=True):
             assert mask[row, col]
@@ -112,7 +112,7 @@ def test_the_order_in_which_masks_come_does_not_matter(drawn, random):
         for nth in order:
             own = found.owner == nth
             part = CellCounts(found.owner[own], found.cell[own], found.count[own])
-            canvas.add(part, colors, area, width=1)
+            canvas.add(part, Look(colors), area, width=1)
         pictures.append(canvas.over(base, alpha=0.5))
     assert (np.abs(pictures[0].astype(int) - pictures[1]) <= 1).all()
 
@@ -126,7 +126,7 @@ def test_of_equal_masks_the_first_is_on_top():
     for owners in ([1, 2], [0]):
         own = np.isin(found.owner, owners)
         part = CellCounts(found.owner[own], found.cell[own], found.count[own])
-        canvas.add(part, colors, area, width=1)
+        canvas.add(part, Look(colors), area, width=1)
     picture = canvas.over(np.zeros((3, 3, 3), np.uint8), alpha=1)
     assert (picture == [0, 200, 0]).all()
 
@@ -137,7 +137,7 @@ def test_a_cell_is_tinted_by_the_part_that_is_covered():
     counts = np.arange(1, 11, dtype=np.uint32)
     found = CellCounts(np.zeros(10, np.int64), np.arange(10), counts)
     color = np.array([[200, 100, 0]], np.uint8)
-    canvas.add(found, color, np.array([55]), width=0)
+    canvas.add(found, Look(color), np.array([55]), width=0)
     picture = canvas.over(np.zeros((1, 10, 3), np.uint8), alpha=1)
     assert (picture[0, :, 0] == np.rint(200 * counts / 16)).all()
 
@@ -147,7 +147,7 @@ def test_outlines_are_darker_on_a_bright_picture():
     color = np.array([[200, 100, 50]], np.uint8)
     for value, expected in ((0, [200, 100, 50]), (250, [120, 60, 30])):
         canvas = Canvas(Grid.over(iidindex.BBox(0, 0, 12, 12), 12))
-        canvas.add(cells_of([mask]), color, np.array([64]), width=1)
+        canvas.add(cells_of([mask]), Look(color), np.array([64]), width=1)
         picture = canvas.over(np.full((12, 12, 3), value, np.uint8), alpha=0)
         assert picture[2, 2].tolist() == expected
         assert (picture[3:-3, 3:-3] == value).all()
@@ -197,7 +197,7 @@ def test_labels_do_not_cover_each_other(spots):
     ]
     placed = place_labels((100, 150), labels, face)
     taken = np.zeros((100, 150), int)
-    for label, row, col in placed:
+    for label, row, col, _ in placed:
         taken[row : row + face.height, col : col + face.width(label.text)] += 1
         assert 0 <= row <= 100 - face.height
         assert 0 <= col <= 150 - face.width(label.text)

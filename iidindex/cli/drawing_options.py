@@ -10,9 +10,11 @@ import click
 from iidindex.cli.filter_options import F
 from iidindex.cli.hint import hint
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
+from iidindex.metadata_names import META
 from iidindex.pictures.drawing import Drawing
 from iidindex.plural import counted
 from iidindex.query.entries import Entries
+from iidindex.render.palettes import CATEGORIES, PALETTES, SCALES
 from iidindex.render.write import encode, suffix_of
 from iidindex.storage.atomic import write_atomically
 
@@ -59,6 +61,30 @@ font_option = click.option(
     "--font", type=click.Path(dir_okay=False), help="A font file for the text."
 )
 no_image_option = click.option("--no-image", is_flag=True, help="Draw on a plain background.")
+
+
+def colour_options(verb: F) -> F:
+    """Give a verb the colours that masks can have."""
+    for option in (
+        click.option("--no-legend", is_flag=True, help="Write nothing below the picture."),
+        click.option(
+            "--palette",
+            type=click.Choice(PALETTES),
+            help=f"The colours: {', '.join(CATEGORIES)} for categories, {', '.join(SCALES)} for "
+            f"numbers; {CATEGORIES[0]} and {SCALES[0]} by default.",
+        ),
+        click.option(
+            "--colour-by",
+            "--color-by",
+            "colour_by",
+            metavar="WHAT",
+            default="individual",
+            show_default=True,
+            help=f"individual, group, domain, area, or {META}NAME, what the file's metadata say.",
+        ),
+    ):
+        verb = option(verb)
+    return verb
 
 
 def style_options(verb: F) -> F:

@@ -8,6 +8,7 @@ import click
 
 from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
 from iidindex.cli.drawing_options import (
+    colour_options,
     crop_option,
     font_option,
     no_image_option,
@@ -46,13 +47,14 @@ from iidindex.storage.atomic import write_atomically
     2048,
     "Pixels along the longer side at the most; a larger frame is reduced.",
 )
-@number_option(
+@click.option(
     "--zoom",
-    click.IntRange(1, 64),
-    1,
-    "Draw each pixel as a square of so many a side, as far as --size allows.",
+    type=click.IntRange(1, 64),
+    help="Draw each pixel as a square of so many a side, as far as --size allows; 1 by default, "
+    "with --fit what makes a small part large.",
 )
 @crop_option
+@click.option("--fit", is_flag=True, help="Only the part of the frame that holds what is drawn.")
 @click.option("--no-labels", is_flag=True, help="Write no addresses.")
 @click.option(
     "--compare",
@@ -68,6 +70,7 @@ from iidindex.storage.atomic import write_atomically
     show_default=True,
     help="With --compare: the least IoU of a match.",
 )
+@colour_options
 @style_options
 @reading_option
 @selection_options
@@ -88,15 +91,21 @@ def render(
         raise click.UsageError("name the domains with --compare or with --domain, not both")
     if options["compare"] is not None and options["no_outlines"]:
         raise click.UsageError("--compare draws outlines; leave --no-outlines out")
-    drawing = _taken(options, "size", "zoom", "crop", "alpha", "font", "on_stale", "compare", "iou")
-    drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "labels")}
+    if options["fit"] and options["crop"] is not None:
+        raise click.UsageError("--fit and --crop exclude each other")
+    drawing = _taken(
+        options,
+        *("size", "zoom", "crop", "fit", "alpha", "colour_by", "palette", "font"),
+        *("on_stale", "compare", "iou"),
+    )
+    drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "labels", "legend")}
     with open_to_ask(db) as index:
         hits = narrowed(index.entries, **options)
         drawn = index.render(file, hits, image=not no_image if image is None else image, **drawing)
         if not drawn.drawn:
             return nothing_drawn(hits.where(domain=drawing["compare"]))
     over = "".join(f" over {printable(name)}" for name in drawn.images)
-    more = "found no room; --zoom, --size or --crop makes some"
+    more = "left out, those of the smallest masks first; --zoom, --size or --crop makes room"
     return written(
         drawn,
         output,

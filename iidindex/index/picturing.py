@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from iidindex.index.opened import Opened
-from iidindex.model import IID, BBox, BBoxLike
+from iidindex.model import IID, BBoxLike
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.originals import OnStale
 from iidindex.storage.paths import as_path
@@ -28,17 +28,27 @@ class Pictures(Opened):
         *,
         image: str | os.PathLike[str] | bool = True,
         size: int = 2048,
-        zoom: int = 1,
+        zoom: int | None = None,
         crop: BBoxLike | None = None,
+        fit: bool = False,
         alpha: float | None = None,
         outlines: bool = True,
         labels: bool = True,
+        legend: bool = True,
+        colour_by: str = "individual",
+        palette: str | None = None,
         font: str | os.PathLike[str] | None = None,
         compare: tuple[bytes | str, bytes | str] | None = None,
         iou: float = 0.5,
         on_stale: OnStale | None = None,
     ) -> Drawing:
         """Draw the masks of one file, each in its IID's colour, over the file's picture.
+
+        Where there are several domains, the masks of the first are tinted, those of the second
+        have outlines, of the third dashed ones, and of others dotted ones: in the order in which
+        ``where(domain=[…])`` names them, or else by name. A legend below the picture tells which
+        is which, what colours mean if they are not those of individuals, and what all names
+        begin with, which labels leave out.
 
         Parameters
         ----------
@@ -51,16 +61,28 @@ class Pictures(Opened):
             ``image``, ``picture``, ``file_name``, ``filename`` or ``path``, relative to the
             directory of the ``.iid`` file, if it is there; False for no image.
         size : int
-            The largest number of pixels along the longer side of the result. A larger frame is
-            reduced, and a pixel is tinted by the part of it that a mask covers.
-        zoom : int
-            Draw each pixel of the frame as a square with sides of this many pixels, if `size`
-            allows it.
+            Pixels along the longer side of what is returned, at the most. A larger frame is
+            reduced, and a pixel tinted by the part of it that a mask covers.
+        zoom : int, optional
+            Sides of the square that a pixel of the frame is drawn as, if `size` allows; 1 without
+            it, or with `fit` what makes a small part 480 pixels large.
         crop : sequence of int, optional
             ``(minr, minc, maxr, maxc)``, half-open, pixels: draw this part of the frame.
+        fit : bool
+            Draw the part of the frame that holds the boxes of all entries that are drawn.
         alpha : float, optional
-            The strength of the tints, 0 … 1; by default 0.4 over an image and 0.7 without one.
-        outlines, labels : bool
+            Strength of the tints, 0 … 1; by default 0.4 over an image and 0.7 over none.
+        outlines, labels, legend : bool
+            Labels name the largest masks first, at most 200, and as many as cover a tenth of the
+            picture; a line leads to a mask that its label lies beside. Without outlines, all
+            domains are tinted; without a legend, labels are whole.
+        colour_by : str
+            ``individual``, ``group``, ``domain``, ``area``, or ``meta.NAME`` for what the file's
+            metadata say. An entry in several groups has the colour of the one that
+            ``where(group=[…])`` names first, or else of the most common.
+        palette : str, optional
+            Of categories ``okabe-ito`` (without this), ``bright`` or ``muted``; for numbers ``sea``
+            (without this), ``ember`` or ``grey``. With one, individuals share its colours.
         font : path-like, optional
             A font file for the labels.
         compare : (bytes or str, bytes or str), optional
@@ -92,30 +114,26 @@ class Pictures(Opened):
         -----
         Memory grows with `size`, the image, and the number of entries, not with the frame.
         """
-        from iidindex.pictures.render import render
-        from iidindex.pictures.scene import Style
+        from iidindex.pictures.render import Manner, render
 
         hits = self._among(entries).reading(on_stale=on_stale)
-        compared = None
-        if compare is not None:
-            from iidindex.pictures.disagreement import compared_as
-
-            compared = compared_as(compare, iou, outlines)
-        return render(
-            self._catalog,
-            self._originals,
-            hits,
-            path,
+        manner = Manner.of(
             image=image if isinstance(image, bool) else as_path(image),
             size=size,
             zoom=zoom,
-            crop=None if crop is None else BBox.of(crop, "crop"),
-            style=Style(alpha, outlines),
+            crop=crop,
+            fit=fit,
+            alpha=alpha,
+            outlines=outlines,
             labels=labels,
+            legend=legend,
+            colour_by=colour_by,
+            palette=palette,
             font=None if font is None else as_path(font),
-            compared=compared,
-            on_stale=hits.on_stale,
+            compare=compare,
+            iou=iou,
         )
+        return render(self._catalog, self._originals, hits, path, manner, hits.on_stale)
 
     def sheet(
         self,

@@ -223,8 +223,7 @@ class _Page:
 
     def _over(self, entries: list[Entry], size: tuple[int, int], photo: Photo | None) -> Picture:
         grid = Grid.over(BBox(0, 0, *size), self._size)
-        picture, _ = draw(self._originals, entries, grid, photo, Style())
-        return picture
+        return draw(self._originals, entries, grid, photo, Style()).picture
 
     def _outlined(self, file: ChosenFile, number: int) -> tuple[list[str], int]:
         """Outlines of all masks, and how many are boxes; the masks' bits go to a file."""

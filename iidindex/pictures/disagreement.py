@@ -9,11 +9,11 @@ import numpy as np
 
 from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError
-from iidindex.pictures.scene import Look
 from iidindex.query.answers.entry import Entry
 from iidindex.query.comparison.agreement import agreement, domain_of
 from iidindex.query.pixels.originals import OnStale, Originals
 from iidindex.query.question.asked import Filters
+from iidindex.render.canvas import Look
 from iidindex.render.colors import AGREED, ONLY_A, ONLY_B
 from iidindex.render.legend import Key
 from iidindex.render.text import Typeface
@@ -107,5 +107,5 @@ def legend_of(
     return (
         Key(AGREED, f"agreed: {agreed}"),
         Key(ONLY_A, f"only {a}: {only_a}"),
-        Key(ONLY_B, f"only {b} (outlines): {only_b}", filled=False),
+        Key(ONLY_B, f"only {b} (outlines): {only_b}", "line"),
     )

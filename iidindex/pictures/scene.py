@@ -18,8 +18,8 @@ from iidindex.query.answers.entry import Entry, segments_of
 from iidindex.query.pixels.originals import OnStale, Originals
 from iidindex.query.pixels.segments import Ints, Original
 from iidindex.query.pixels.sift import regions_of
-from iidindex.render.canvas import Canvas, Marks, Picture
-from iidindex.render.colors import BACKGROUND, Colors, colors_of
+from iidindex.render.canvas import Canvas, Look, Marks, Picture
+from iidindex.render.colors import BACKGROUND, colors_of
 
 # Strength of tints over an image, and where there is none.
 _OVER_IMAGE, _OVER_NOTHING = 0.4, 0.7
@@ -45,19 +45,28 @@ class Style:
         if self.alpha is not None and not is_between(self.alpha, 0, 1):
             raise QueryError(f"alpha is {self.alpha!r}; expected 0 … 1")
 
+    def strength(self, photo: Photo | None) -> float:
+        """Of the tints, over an image or over none."""
+        if self.alpha is not None:
+            return self.alpha
+        return _OVER_NOTHING if photo is None else _OVER_IMAGE
 
-class Look(NamedTuple):
-    """How each of some masks is drawn, other than in the colour of its IID.
+
+class Seen(NamedTuple):
+    """What was drawn.
 
     Attributes
     ----------
-    colors : ndarray of uint8, shape (n, 3)
-    filled : ndarray of bool, shape (n,)
-        Whether it is tinted, or has an outline instead.
+    picture : ndarray of uint8, shape (h, w, 3)
+    marks : Marks
+        Where the entries are seen, by their positions.
+    covered : ndarray of bool, shape (h, w)
+        Where any of them is.
     """
 
-    colors: Colors
-    filled: npt.NDArray[np.bool_]
+    picture: Picture
+    marks: Marks
+    covered: npt.NDArray[np.bool_]
 
 
 def draw(
@@ -71,7 +80,7 @@ def draw(
     zoom: int = 1,
     closed: bool = True,
     on_stale: OnStale = "error",
-) -> tuple[Picture, Marks]:
+) -> Seen:
     """Draw entries of one file.
 
     Parameters
@@ -92,13 +101,13 @@ def draw(
 
     Returns
     -------
-    picture : ndarray of uint8, shape (h * zoom, w * zoom, 3)
-    marks : Marks
-        Where the entries are seen, by their positions.
+    Seen
+        The picture has ``zoom`` times as many rows and columns as the grid has cells.
     """
     canvas = Canvas(grid, zoom)
     width = max(1, round(max(canvas.shape) / _SIDE_PER_OUTLINE)) if style.outlines else 0
-    colors = colors_of(entry.iid for entry in entries) if look is None else look.colors
+    if look is None:
+        look = Look(colors_of(entry.iid for entry in entries))
     segments = segments_of(entries)
     files = {entry.file_id: Original(entry.location, entry.stamp) for entry in entries}
     seen = [Marks(np.empty(0, np.int64), *(np.empty((0, n), np.int64) for n in (2, 4)))]
@@ -107,22 +116,19 @@ def draw(
         for found in cell_counts(table.regions, table.segment, grid, zoom=zoom):
             marks = canvas.add(
                 found,
-                colors[rows],
+                look.of(rows),
                 segments.area[rows],
                 width=width,
                 closed=closed,
-                filled=None if look is None else look.filled[rows],
             )
             seen.append(marks._replace(owner=rows[marks.owner]))
     if photo is None:
         base = np.full((*canvas.shape, 3), BACKGROUND, np.uint8)
     else:
         base = photo.part(grid).repeat(zoom, axis=0).repeat(zoom, axis=1)
-    alpha = style.alpha
-    if alpha is None:
-        alpha = _OVER_NOTHING if photo is None else _OVER_IMAGE
     every = (np.concatenate(column) for column in zip(*seen, strict=True))
-    return canvas.over(base, alpha=alpha), Marks(*every)
+    alpha = style.strength(photo)
+    return Seen(canvas.over(base, alpha=alpha), Marks(*every), canvas.covered())
 
 
 def _meeting(bbox: Ints, window: BBox) -> Ints:

@@ -116,7 +116,7 @@ def sheet(
         elif image and frame.missing_image is not None:
             missing[frame.missing_image] = None
         zoom = max(1, tile // window.height)
-        picture, _ = draw(
+        picture = draw(
             originals,
             [entry],
             Grid.over(window, tile),
@@ -125,7 +125,7 @@ def sheet(
             zoom=zoom,
             closed=False,
             on_stale=on_stale,
-        )
+        ).picture
         tiles[entry.id] = Tile(picture, lines)
     heading = typeface(_HEADING, font)
     title = _title(chosen, total, heading, 4 * tile)

@@ -39,6 +39,29 @@ class Marks(NamedTuple):
     bbox: Ints
 
 
+class Look(NamedTuple):
+    """How each of some masks is drawn.
+
+    Attributes
+    ----------
+    colors : ndarray of uint8, shape (n, 3)
+    filled : ndarray of bool, shape (n,), optional
+        Which are tinted and have no outline; the others have an outline and no tint. Without it,
+        all have both.
+    dash : ndarray of int64, shape (n,), optional
+        Pixels of a dash of each outline, and of the space behind it; 0 for a whole line.
+    """
+
+    colors: Colors
+    filled: npt.NDArray[np.bool_] | None = None
+    dash: Ints | None = None
+
+    def of(self, rows: Ints) -> Look:
+        """That of some of them."""
+        filled = None if self.filled is None else self.filled[rows]
+        return Look(self.colors[rows], filled, None if self.dash is None else self.dash[rows])
+
+
 class Canvas:
     """A picture that is being drawn of masks.
 
@@ -69,12 +92,11 @@ class Canvas:
     def add(
         self,
         found: CellCounts,
-        colors: Colors,
+        look: Look,
         area: Ints,
         *,
         width: int,
         closed: bool = True,
-        filled: npt.NDArray[np.bool_] | None = None,
     ) -> Marks:
         """Draw masks.
 
@@ -82,17 +104,15 @@ class Canvas:
         ----------
         found : CellCounts
             All cells of each mask that is in it.
-        colors : ndarray of uint8, shape (n, 3)
+        look : Look
         area : ndarray of int64, shape (n,)
             Pixels of each mask in the image.
         width : int
             Of the outlines, which lie inside the masks, in pixels of the picture; 0 for none.
         closed : bool
             Whether outlines go along the edge of the picture where a mask meets it.
-        filled : ndarray of bool, shape (n,), optional
-            Which masks are tinted and have no outline; the others have an outline and no tint.
-            Without it, all have both.
         """
+        colors, filled, dash = look
         owner, cell, part = self._enlarged(found)
         if filled is None:
             self._tint(owner, cell, part, colors, area)
@@ -109,6 +129,10 @@ class Canvas:
             edge = _edge(owner, cell, self.shape, width, closed)
             if filled is not None:
                 edge &= ~filled[owner]
+            if dash is not None and dash.any():
+                length = dash[owner]
+                row, col = np.divmod(cell, self.shape[1])
+                edge &= (length == 0) | ((row + col) // np.maximum(length, 1) % 2 == 0)
             self._outline.put(owner[edge], cell[edge], colors, area)
         return _marks(owner, cell, self.shape[1])
 
@@ -133,6 +157,11 @@ class Canvas:
         owner = np.repeat(found.owner, self._zoom**2)
         order = np.lexsort((cell, owner))
         return owner[order], cell[order], np.repeat(part, self._zoom**2)[order]
+
+    def covered(self) -> npt.NDArray[np.bool_]:
+        """Where something was drawn: bool, shape (h, w)."""
+        found: npt.NDArray[np.bool_] = (self._covered > 0) | (self._outline.area != _NO_MASK)
+        return found.reshape(self.shape)
 
     def over(self, picture: Picture, *, alpha: float) -> Picture:
         """Lay what was drawn over a picture of the same shape; return the new one.

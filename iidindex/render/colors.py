@@ -80,6 +80,24 @@ def heat_scale() -> Colors:
     return _as_bytes(lightness, chroma, hue)
 
 
+def oklab_scale(low: tuple[float, float, float], high: tuple[float, float, float]) -> Colors:
+    """Colours in a straight line through Oklab: uint8, shape (256, 3).
+
+    Parameters
+    ----------
+    low, high : (float, float, float)
+        Lightness, chroma and hue in degrees of both ends.
+    """
+    ends = []
+    for lightness, chroma, degrees in (low, high):
+        hue = degrees * np.pi / 180
+        ends.append((lightness, chroma * np.cos(hue), chroma * np.sin(hue)))
+    begin, end = np.array(ends)
+    lightness, a, b = (begin + np.linspace(0, 1, _STEPS)[:, None] * (end - begin)).T
+    chroma, hue = np.hypot(a, b), np.arctan2(b, a)
+    return _as_bytes(lightness, np.minimum(chroma, 0.98 * _most_chroma(lightness, hue)), hue)
+
+
 def _as_bytes(lightness: Floats, chroma: Floats, hue: Floats) -> Colors:
     linear = np.clip(_linear_rgb(lightness, chroma, hue), 0, 1)
     # The transfer function of sRGB, IEC 61966-2-1.

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from iidindex.render.canvas import Picture
 from iidindex.render.colors import Color
-from iidindex.render.text import Label, Typeface, halo_of, place_labels
+from iidindex.render.name_labels import Label, Placed, place_labels
+from iidindex.render.text import Typeface, halo_of
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -120,7 +121,7 @@ def network_picture(network: Network, typeface: Typeface) -> Picture:
         shape = draw.rectangle if network.is_file[nth] else draw.ellipse
         shape(box, network.colors[nth], _darker(network.colors[nth]), _FINE)
     small = np.asarray(image.resize((width, height), Image.Resampling.BOX)).copy()
-    lines = [(label.text, row, col, _INK) for label, row, col in _named(network, typeface)]
+    lines = [(label.text, row, col, _INK) for label, row, col, _ in _named(network, typeface)]
     return typeface.write(small, lines, halo=halo_of(typeface), halo_color=_PAPER)
 
 
@@ -160,12 +161,12 @@ def network_svg(network: Network, typeface: Typeface) -> str:
         f'fill="{_css(_INK)}" stroke="{_css(_PAPER)}" stroke-width="{2 * halo_of(typeface)}" '
         'stroke-linejoin="round" paint-order="stroke">'
     )
-    for label, row, col in _named(network, typeface):
+    for label, row, col, _ in _named(network, typeface):
         parts.append(f'<text x="{col}" y="{row + typeface.ascent}">{escape(label.text)}</text>')
     return "\n".join([*parts, "</g>", "</svg>", ""])
 
 
-def _named(network: Network, typeface: Typeface) -> list[tuple[Label, int, int]]:
+def _named(network: Network, typeface: Typeface) -> list[Placed]:
     labels = []
     for nth in np.argsort(network.rank, kind="stable").tolist():
         x, y = network.place[nth].tolist()

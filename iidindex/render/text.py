@@ -1,12 +1,12 @@
-"""Words on pictures: which font can write them, how long they may be, where there is room."""
+"""Words on pictures: which font can write them, and how long they may be."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,9 @@ if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
 Picture = npt.NDArray[np.uint8]
-Box = tuple[int, int, int, int]
 
 # No font has a glyph for this: what it draws instead shows which others it lacks.
 _NO_CHARACTER = "\U0010ffff"
-# Between a label and what it names, in pixels.
-_GAP = 2
 
 
 class Typeface:
@@ -130,103 +127,6 @@ def _is_missing(font: FreeTypeFont, character: str) -> bool:
     return drawn.size == instead.size and bytes(drawn) == bytes(instead)
 
 
-class Label(NamedTuple):
-    """A word for what lies around a pixel of a picture; boxes are half-open, rows first."""
-
-    text: str
-    anchor: tuple[int, int]
-    bbox: Box
-    color: Color
-
-
-def write_labels(
-    picture: Picture, labels: Sequence[Label], typeface: Typeface
-) -> tuple[Picture, int]:
-    """Write labels where they do not cover each other.
-
-    Returns
-    -------
-    picture : ndarray of uint8, shape (h, w, 3)
-    written : int
-        How many found room.
-    """
-    halo = halo_of(typeface)
-    lines = [
-        (label.text, row, col, _pale(label.color))
-        for label, row, col in place_labels(picture.shape[:2], labels, typeface)
-    ]
-    return typeface.write(picture, lines, halo=halo), len(lines)
-
-
 def halo_of(typeface: Typeface) -> int:
     """How many pixels around letters set them off from what is below."""
     return max(1, typeface.height // 8)
-
-
-def place_labels(
-    shape: tuple[int, ...], labels: Sequence[Label], typeface: Typeface
-) -> list[tuple[Label, int, int]]:
-    """Find places for labels where they do not cover each other.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Rows and columns of the picture.
-    labels : sequence of Label
-        The most important first.
-    typeface : Typeface
-
-    Returns
-    -------
-    list of (Label, row, col)
-        Those that found room, and the upper left corners of their letters.
-    """
-    taken = np.zeros(shape, np.bool_)
-    halo = halo_of(typeface)
-    height = typeface.height + 2 * halo
-    widths = [typeface.width(label.text) + 2 * halo for label in labels]
-    for label, width in zip(labels, widths, strict=True):
-        if not _fits(label.bbox, height, width):
-            # What is smaller than its own label is not to be hidden by another.
-            minr, minc, maxr, maxc = label.bbox
-            taken[minr:maxr, minc:maxc] = True
-    placed = []
-    for label, width in zip(labels, widths, strict=True):
-        for row, col in _places(label, (height, width), (shape[0], shape[1])):
-            spot = taken[row : row + height, col : col + width]
-            if not spot.any():
-                spot[...] = True
-                placed.append((label, row + halo, col + halo))
-                break
-    return placed
-
-
-def _places(
-    label: Label, size: tuple[int, int], shape: tuple[int, int]
-) -> Iterator[tuple[int, int]]:
-    """Corners where a label may go, the best first: on what it names, or else around it."""
-    height, width = size
-    row, col = label.anchor
-    minr, minc, maxr, maxc = label.bbox
-    if height > shape[0] or width > shape[1]:
-        return
-    middle_r, middle_c = row - height // 2, col - width // 2
-    below, above, right, left = maxr + _GAP, minr - height - _GAP, maxc + _GAP, minc - width - _GAP
-    around = [(below, middle_c), (above, middle_c), (middle_r, right), (middle_r, left)]
-    around += [(below, right), (above, right), (below, left), (above, left)]
-    if _fits(label.bbox, height, width):
-        around.insert(0, (middle_r, middle_c))
-    for top, begin in around:
-        inside = min(max(top, 0), shape[0] - height), min(max(begin, 0), shape[1] - width)
-        # A little is moved to stay in the picture; far from its mask a label says nothing.
-        if abs(inside[0] - top) <= height and abs(inside[1] - begin) <= width // 2:
-            yield inside
-
-
-def _fits(bbox: Box, height: int, width: int) -> bool:
-    return bbox[2] - bbox[0] >= height and bbox[3] - bbox[1] >= width * 2 // 3
-
-
-def _pale(color: Color) -> Color:
-    red, green, blue = ((channel + 3 * 255) // 4 for channel in color)
-    return red, green, blue
