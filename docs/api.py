@@ -51,6 +51,7 @@ CHAPTERS = {
         "query.holdings.stats.Stats",
         "query.heat.coverage.Heat",
         "pictures.drawing.Drawing",
+        "pictures.drawing.VectorDrawing",
         "exchange.dataset.Dataset",
         "exchange.label_planes.LabelPlanes",
         "catalog.roots.Root",

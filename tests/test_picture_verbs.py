@@ -94,7 +94,7 @@ def test_wrong_use(call, tmp_path):
     for arguments, message in [
         (
             ["render", "one/a.iid", "-o", "x.gif"],
-            "expected a name that ends in .png, .jpg, .webp or .npy",
+            "expected a name that ends in .png, .jpg, .webp, .svg or .npy",
         ),
         (["render", "gone.iid", "-o", "x.png"], "no indexed file has this path"),
         (["render", "one/a.iid", "-o", "x.png", "--image", "x", "--no-image"], "exclude"),

@@ -19,8 +19,8 @@ from gallery import HOSTILE_PATH, NESTED, SIZE, save, square, write_gallery
 from iidindex import ExchangeError, IIDFile
 from iidindex.cli.main import run
 from iidindex.model import BBox
-from iidindex.pages.outline_paths import svg_path
 from iidindex.pages.page_markup import name_of
+from iidindex.render.outline_paths import svg_path
 
 VOID = {"meta", "link", "img", "image", "path", "circle"}
 

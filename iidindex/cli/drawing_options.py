@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -11,35 +11,42 @@ from iidindex.cli.filter_options import F
 from iidindex.cli.hint import hint
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, printable
 from iidindex.metadata_names import META
-from iidindex.pictures.drawing import Drawing
+from iidindex.pictures.drawing import Drawing, VectorDrawing
 from iidindex.plural import counted
 from iidindex.query.entries import Entries
 from iidindex.render.palettes import CATEGORIES, PALETTES, SCALES
-from iidindex.render.write import encode, suffix_of
+from iidindex.render.write import SUFFIXES, encode, suffix_of
 from iidindex.storage.atomic import write_atomically
 
 
 class _Output(click.Path):
     """A name that ends as pictures or arrays do."""
 
+    def __init__(self, *more: str) -> None:
+        super().__init__(dir_okay=False)
+        self._among = (*SUFFIXES, *more)
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check the ending before anything is drawn."""
-        if suffix_of(value) is None:
+        if suffix_of(value, self._among) is None:
+            known = [one for one in (".png", ".jpg", ".webp", ".svg", ".npy") if one in self._among]
             self.fail(
-                f"{printable(str(value))}: expected a name that ends in .png, .jpg, .webp or .npy"
+                f"{printable(str(value))}: expected a name that ends in {', '.join(known[:-1])} "
+                f"or {known[-1]}"
             )
         return super().convert(value, param, ctx)
 
 
-def output_option(what: str) -> Callable[[F], F]:
-    """Give a verb ``--output``, a picture or an array of `what`."""
+def output_option(what: str, *more: str) -> Callable[[F], F]:
+    """Give a verb ``--output``, a picture or an array of `what`, with `more` endings."""
+    vector = ", .svg for outlines that are exact however far one zooms" if ".svg" in more else ""
     return click.option(
         "--output",
         "-o",
         required=True,
-        type=_Output(dir_okay=False),
+        type=_Output(*more),
         help="The file to write: .png or .webp for a picture, .jpg for a smaller and less exact "
-        f"one, .npy for a NumPy array of {what}.",
+        f"one{vector}, .npy for a NumPy array of {what}.",
     )
 
 
@@ -108,12 +115,14 @@ def nothing_drawn(hits: Entries) -> int:
     return NOTHING_FOUND
 
 
-def written(drawn: Drawing, output: str, told: str, nouns: tuple[str, str], left_out: str) -> int:
+def written(
+    drawn: Drawing | VectorDrawing, output: str, told: str, nouns: tuple[str, str], left_out: str
+) -> int:
     """Write a picture; say how large it is and what is not on it; return the exit code.
 
     Parameters
     ----------
-    drawn : Drawing
+    drawn : Drawing or VectorDrawing
     output : str
         Name of the file, with a suffix that is known.
     told : str
@@ -123,16 +132,25 @@ def written(drawn: Drawing, output: str, told: str, nouns: tuple[str, str], left
     left_out : str
         What is said of what was left out, if anything was.
     """
-    write_atomically(output, [encode(drawn.picture, str(suffix_of(output)))])
-    height, width, _ = drawn.picture.shape
-    click.echo(f"{printable(output)}: {height} x {width} pixels, {told}")
-    if drawn.missing:
-        more = f" (and {len(drawn.missing) - 1} more)" if len(drawn.missing) > 1 else ""
-        click.echo(
-            f"iidindex: {printable(drawn.missing[0])}{more}: the metadata name this image, but it "
-            "is not there; drawn on a plain background",
-            err=True,
-        )
+    if isinstance(drawn, Drawing):
+        write_atomically(output, [encode(drawn.picture, str(suffix_of(output)))])
+        height, width, _ = drawn.picture.shape
+        told = f"{height} x {width} pixels, {told}"
+    else:
+        write_atomically(output, [drawn.svg.encode("utf-8")])
+    click.echo(f"{printable(output)}: {told}")
+    tell_missing(drawn.missing)
     if drawn.left_out:
         click.echo(f"iidindex: {counted(drawn.left_out, *nouns)} {left_out}", err=True)
     return DONE
+
+
+def tell_missing(missing: Sequence[str]) -> None:
+    """Say which images are not there that the metadata name."""
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        click.echo(
+            f"iidindex: {printable(missing[0])}{more}: the metadata name this image, but it "
+            "is not there; drawn on a plain background",
+            err=True,
+        )

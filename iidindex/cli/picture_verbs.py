@@ -34,7 +34,7 @@ from iidindex.storage.atomic import write_atomically
 
 @click.command()
 @click.argument("file", type=PATH, metavar="PATH")
-@output_option("uint8, shape (h, w, 3)")
+@output_option("uint8, shape (h, w, 3)", ".svg")
 @click.option(
     "--image",
     type=click.Path(dir_okay=False),
@@ -101,7 +101,8 @@ def render(
     drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "labels", "legend")}
     with open_to_ask(db) as index:
         hits = narrowed(index.entries, **options)
-        drawn = index.render(file, hits, image=not no_image if image is None else image, **drawing)
+        draw = index.render_svg if output.lower().endswith(".svg") else index.render
+        drawn = draw(file, hits, image=not no_image if image is None else image, **drawing)
         if not drawn.drawn:
             return nothing_drawn(hits.where(domain=drawing["compare"]))
     over = "".join(f" over {printable(name)}" for name in drawn.images)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from iidindex.index.opened import Opened
 from iidindex.model import IID, BBoxLike
@@ -14,7 +14,8 @@ from iidindex.storage.paths import as_path
 
 if TYPE_CHECKING:
     from iidindex.exchange.label_planes import LabelPlanes, Numbering
-    from iidindex.pictures.drawing import Drawing
+    from iidindex.pictures.drawing import Drawing, VectorDrawing
+    from iidindex.pictures.manner import HowDrawn
     from iidindex.query.pixels.picture_places import PicturePlaces
 
 
@@ -114,11 +115,11 @@ class Pictures(Opened):
         -----
         Memory grows with `size`, the image, and the number of entries, not with the frame.
         """
-        from iidindex.pictures.render import Manner, render
+        from iidindex.pictures.manner import Manner
+        from iidindex.pictures.render import Source, render
 
-        hits = self._among(entries).reading(on_stale=on_stale)
         manner = Manner.of(
-            image=image if isinstance(image, bool) else as_path(image),
+            image=image,
             size=size,
             zoom=zoom,
             crop=crop,
@@ -129,11 +130,54 @@ class Pictures(Opened):
             legend=legend,
             colour_by=colour_by,
             palette=palette,
-            font=None if font is None else as_path(font),
+            font=font,
             compare=compare,
             iou=iou,
         )
-        return render(self._catalog, self._originals, hits, path, manner, hits.on_stale)
+        hits = self._among(entries).reading(on_stale=on_stale)
+        source = Source(self._catalog, self._originals, hits, manner, hits.on_stale)
+        return render(source, *source.file(path))
+
+    def render_svg(
+        self,
+        path: str,
+        entries: Entries | None = None,
+        *,
+        on_stale: OnStale | None = None,
+        **drawing: Unpack[HowDrawn],
+    ) -> VectorDrawing:
+        """Draw the outlines of the masks of one file, as an SVG document.
+
+        Outlines go along the edges of pixels, so that they are exact however far one zooms. A
+        mask tells whose it is where one points at it. The picture lies in the document. All text
+        of strangers is escaped.
+
+        Parameters
+        ----------
+        path, entries, on_stale
+            As in `render`.
+        **drawing
+            All other arguments of `render`. `size` and `zoom` say how large it is shown.
+
+        Returns
+        -------
+        VectorDrawing
+            ``svg``, a text; and what a `Drawing` tells.
+
+        Raises
+        ------
+        QueryError
+            As `render`; also if more than 67,108,864 pixels of a mask lie in the window.
+        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `render`.
+        """
+        from iidindex.pictures.manner import Manner
+        from iidindex.pictures.render import Source, render_svg
+
+        hits = self._among(entries).reading(on_stale=on_stale)
+        manner = Manner.of(**drawing)
+        source = Source(self._catalog, self._originals, hits, manner, hits.on_stale)
+        return render_svg(source, *source.file(path))
 
     def sheet(
         self,

@@ -30,7 +30,6 @@ from iidindex.files.frame_size import size_of
 from iidindex.masks.cells import Grid
 from iidindex.masks.regions import packed_sizes
 from iidindex.model import IID, BBox
-from iidindex.pages.outline_paths import svg_path
 from iidindex.pages.page_folder import MARK, check_replaceable, page_folder
 from iidindex.pages.page_markup import (
     Appearance,
@@ -58,6 +57,7 @@ from iidindex.query.pixels.picture_places import PicturePlaces
 from iidindex.query.pixels.segments import Original
 from iidindex.query.pixels.sift import read_masks
 from iidindex.render.canvas import Picture
+from iidindex.render.outline_paths import svg_path
 from iidindex.rows import ENTRY, as_base64, as_text
 
 # Files and individuals on one list, and tiles of one individual.

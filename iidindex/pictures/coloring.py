@@ -202,7 +202,7 @@ def _ramp(by: str, numbers: Sequence[float], palette: str) -> Ramp:
     is_log = by == AREA and low > 0 and high >= _WIDE * low
     title = "area in pixels" if by == AREA else by.removeprefix(META)
     if is_log:
-        title += " (each step multiplies)"
+        title += " (logarithmic)"
     return Ramp(scale_of(palette), low, high, is_log, title)
 
 

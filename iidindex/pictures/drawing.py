@@ -35,3 +35,21 @@ class Drawing(NamedTuple):
     images: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     gaps: int = 0
+
+
+class VectorDrawing(NamedTuple):
+    """A picture of lines, and what it does not say of itself.
+
+    Attributes
+    ----------
+    svg : str
+        A document, to be written as UTF-8.
+    drawn, left_out, images, missing
+        As in `Drawing`.
+    """
+
+    svg: str
+    drawn: int
+    left_out: int = 0
+    images: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()

@@ -66,19 +66,30 @@ class Names:
     face : Typeface
     shortened : bool
         Whether what all names begin with is left out.
+    parted : bool
+        Whether names of several domains are told apart, so that each leaves out its own.
+    any_character : bool
+        Whether names are written by somebody else's fonts.
     """
 
     def __init__(
-        self, entries: Sequence[Entry], domains: Domains, face: Typeface, *, shortened: bool
+        self,
+        entries: Sequence[Entry],
+        domains: Domains,
+        face: Typeface,
+        *,
+        shortened: bool,
+        parted: bool = True,
+        any_character: bool = False,
     ) -> None:
         self._face = face
         self._domains = domains
-        self._names = [face.readable(entry.iid.address) for entry in entries]
-        of = domains.of(entries)
+        self._is_marked = parted and domains.several
+        self._names = [face.readable(entry.iid.address, any_character) for entry in entries]
+        of = domains.of(entries) if parted else np.zeros(len(entries), np.int64)
         self._of = of
         self.left_out: dict[int, str] = {}
         if shortened:
-            # In one picture without outlines, domains are not told apart by marks.
             for which in np.unique(of).tolist():
                 own = np.flatnonzero(of == which).tolist()
                 self.left_out[which] = common_beginning([self._names[nth] for nth in own])
@@ -105,7 +116,7 @@ class Names:
             text = self[owner]
             if text:
                 (row, col), box = marks.anchor[nth].tolist(), tuple(marks.bbox[nth].tolist())
-                mark = self._domains.mark(int(self._of[owner])) if self._domains.several else None
+                mark = self._domains.mark(int(self._of[owner])) if self._is_marked else None
                 color = tuple(colors[owner].tolist())
                 shown.append(Label(text, (row, col), box, color, mark))
         return shown

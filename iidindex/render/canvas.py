@@ -179,10 +179,14 @@ class Canvas:
         ground += (color - ground) * (alpha * np.minimum(covered, 1))
         drawn[tinted] = np.rint(np.clip(ground, 0, 255))
         outlined = np.flatnonzero(self._outline.area != _NO_MASK)
-        behind = picture.reshape(-1, 3)[outlined]
-        shade = _ON_BRIGHT if behind.size and behind.mean() > _BRIGHT else 1.0
+        shade = outline_shade(picture.reshape(-1, 3)[outlined])
         drawn[outlined] = np.rint(self._outline.color[outlined] * shade)
         return drawn.reshape(picture.shape)
+
+
+def outline_shade(behind: Picture) -> float:
+    """How much of its brightness an outline keeps over a part of a picture."""
+    return _ON_BRIGHT if behind.size and behind.mean() > _BRIGHT else 1.0
 
 
 class _Top:
