@@ -52,6 +52,7 @@ CHAPTERS = {
         "query.heat.coverage.Heat",
         "pictures.drawing.Drawing",
         "pictures.drawing.VectorDrawing",
+        "pictures.many.RenderReport",
         "exchange.dataset.Dataset",
         "exchange.label_planes.LabelPlanes",
         "catalog.roots.Root",

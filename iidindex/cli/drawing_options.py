@@ -22,36 +22,36 @@ from iidindex.storage.atomic import write_atomically
 class _Output(click.Path):
     """A name that ends as pictures or arrays do."""
 
-    def __init__(self, *more: str) -> None:
-        super().__init__(dir_okay=False)
-        self._among = (*SUFFIXES, *more)
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Check the ending before anything is drawn."""
-        if suffix_of(value, self._among) is None:
-            known = [one for one in (".png", ".jpg", ".webp", ".svg", ".npy") if one in self._among]
-            self.fail(
-                f"{printable(str(value))}: expected a name that ends in {', '.join(known[:-1])} "
-                f"or {known[-1]}"
-            )
+        check_output(value)
         return super().convert(value, param, ctx)
 
 
-def output_option(what: str, *more: str) -> Callable[[F], F]:
-    """Give a verb ``--output``, a picture or an array of `what`, with `more` endings."""
-    vector = ", .svg for outlines that are exact however far one zooms" if ".svg" in more else ""
+def check_output(name: str, *more: str) -> None:
+    """Refuse a name that ends in nothing that can be written, or in one of some more endings."""
+    known = (".png", ".jpg", ".webp", *more, ".npy")
+    if suffix_of(name, (*SUFFIXES, *more)) is None:
+        raise click.UsageError(
+            f"{printable(name)}: expected a name that ends in {', '.join(known[:-1])} or "
+            f"{known[-1]}"
+        )
+
+
+def output_option(what: str) -> Callable[[F], F]:
+    """Give a verb ``--output``, a picture or an array of `what`."""
     return click.option(
         "--output",
         "-o",
         required=True,
-        type=_Output(*more),
+        type=_Output(dir_okay=False),
         help="The file to write: .png or .webp for a picture, .jpg for a smaller and less exact "
-        f"one{vector}, .npy for a NumPy array of {what}.",
+        f"one, .npy for a NumPy array of {what}.",
     )
 
 
 def number_option(
-    name: str, kind: click.IntRange | click.FloatRange, default: float, text: str
+    name: str, kind: click.IntRange | click.FloatRange, default: float | None, text: str
 ) -> Callable[[F], F]:
     """Give a verb an option for a number, and tell its range and default."""
     return click.option(name, type=kind, default=default, show_default=True, help=text)

@@ -11,6 +11,7 @@ from iidindex.cli.filter_options import filter_options, narrowed, reading_option
 from iidindex.cli.format_list import formats_told
 from iidindex.cli.hint import hint, hint_excluded
 from iidindex.cli.opening import open_to_ask
+from iidindex.cli.place_options import place_options, placed
 from iidindex.cli.terminal import DONE, NOTHING_FOUND, SOME_FAILED, printable
 from iidindex.exchange.exporting import export_formats
 from iidindex.plural import counted
@@ -32,23 +33,7 @@ _EPILOG = formats_told(export_formats())
     type=click.Choice(list(export_formats())),
     help="The format to write.",
 )
-@click.option(
-    "--at",
-    "pixel",
-    nargs=2,
-    type=int,
-    metavar="X Y",
-    help="Only masks that hold the pixel in column X, row Y.",
-)
-@click.option(
-    "--region",
-    "box",
-    nargs=4,
-    type=int,
-    metavar="MINR MINC MAXR MAXC",
-    help="Only masks that have a pixel inside a box.",
-)
-@click.option("--boxes", is_flag=True, help="With --at and --region: compare boxes, not masks.")
+@place_options
 @click.option(
     "--by",
     type=click.Choice(["iid", "place"]),
@@ -63,9 +48,6 @@ def export(
     /,
     output: str,
     to: str,
-    pixel: tuple[int, int] | None,
-    box: tuple[int, int, int, int] | None,
-    boxes: bool,
     by: str | None,
     dry_run: bool,
     **filters: Any,
@@ -75,17 +57,10 @@ def export(
     Exports all entries, or those that fit the filters. Original files are only read. What the
     format cannot keep is reported on standard error.
     """
-    if pixel is not None and box is not None:
-        raise click.UsageError("--at and --region cannot be combined")
     if by is not None and to != "parquet":
         raise click.UsageError("--by works only with --to parquet")
     with open_to_ask(db) as index:
-        asked = index.entries
-        if pixel is not None:
-            asked = asked.at(*pixel, exact=not boxes)
-        if box is not None:
-            asked = asked.region(box, exact=not boxes)
-        asked = narrowed(asked, **filters)
+        asked = narrowed(placed(index.entries, filters), **filters)
         if not asked.exists():
             hint(asked)
             return NOTHING_FOUND

@@ -6,9 +6,8 @@ from typing import Any
 
 import click
 
-from iidindex.cli.completion import ADDRESS, DOMAIN, PATH
+from iidindex.cli.completion import ADDRESS
 from iidindex.cli.drawing_options import (
-    colour_options,
     crop_option,
     font_option,
     no_image_option,
@@ -30,90 +29,6 @@ from iidindex.query.heat.coverage import MOST_CELLS
 from iidindex.render.write import encode, suffix_of
 from iidindex.rows import ENTRY
 from iidindex.storage.atomic import write_atomically
-
-
-@click.command()
-@click.argument("file", type=PATH, metavar="PATH")
-@output_option("uint8, shape (h, w, 3)", ".svg")
-@click.option(
-    "--image",
-    type=click.Path(dir_okay=False),
-    help="The picture to draw over; by default the one that the file's metadata name.",
-)
-@no_image_option
-@number_option(
-    "--size",
-    click.IntRange(1, MOST_CELLS),
-    2048,
-    "Pixels along the longer side at the most; a larger frame is reduced.",
-)
-@click.option(
-    "--zoom",
-    type=click.IntRange(1, 64),
-    help="Draw each pixel as a square of so many a side, as far as --size allows; 1 by default, "
-    "with --fit what makes a small part large.",
-)
-@crop_option
-@click.option("--fit", is_flag=True, help="Only the part of the frame that holds what is drawn.")
-@click.option("--no-labels", is_flag=True, help="Write no addresses.")
-@click.option(
-    "--compare",
-    nargs=2,
-    type=DOMAIN,
-    metavar="A B",
-    help="Draw where two domains agree: A tinted, B outlined, with a legend.",
-)
-@click.option(
-    "--iou",
-    type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="With --compare: the least IoU of a match.",
-)
-@colour_options
-@style_options
-@reading_option
-@selection_options
-@click.pass_obj
-def render(
-    db: str, /, file: str, output: str, image: str | None, no_image: bool, **options: Any
-) -> int:
-    """Draw the masks of a file over its picture.
-
-    PATH is the indexed file, as `find` shows it or where it lies on disk. An individual has
-    the same colour on every picture. With filters, only the entries that fit are drawn.
-    """
-    if image is not None and no_image:
-        raise click.UsageError("--image and --no-image exclude each other")
-    if options["path"] is not None:
-        raise click.UsageError("name the file as PATH, not with --path")
-    if options["compare"] is not None and options["domain"]:
-        raise click.UsageError("name the domains with --compare or with --domain, not both")
-    if options["compare"] is not None and options["no_outlines"]:
-        raise click.UsageError("--compare draws outlines; leave --no-outlines out")
-    if options["fit"] and options["crop"] is not None:
-        raise click.UsageError("--fit and --crop exclude each other")
-    drawing = _taken(
-        options,
-        *("size", "zoom", "crop", "fit", "alpha", "colour_by", "palette", "font"),
-        *("on_stale", "compare", "iou"),
-    )
-    drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "labels", "legend")}
-    with open_to_ask(db) as index:
-        hits = narrowed(index.entries, **options)
-        draw = index.render_svg if output.lower().endswith(".svg") else index.render
-        drawn = draw(file, hits, image=not no_image if image is None else image, **drawing)
-        if not drawn.drawn:
-            return nothing_drawn(hits.where(domain=drawing["compare"]))
-    over = "".join(f" over {printable(name)}" for name in drawn.images)
-    more = "left out, those of the smallest masks first; --zoom, --size or --crop makes room"
-    return written(
-        drawn,
-        output,
-        f"{counted(drawn.drawn, 'entry', 'entries')}{over}",
-        ("label", "labels"),
-        more,
-    )
 
 
 @click.command()

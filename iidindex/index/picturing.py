@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from iidindex.index.opened import Opened
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iidindex.exchange.label_planes import LabelPlanes, Numbering
     from iidindex.pictures.drawing import Drawing, VectorDrawing
     from iidindex.pictures.manner import HowDrawn
+    from iidindex.pictures.many import RenderProgress, RenderReport
     from iidindex.query.pixels.picture_places import PicturePlaces
 
 
@@ -178,6 +179,59 @@ class Pictures(Opened):
         manner = Manner.of(**drawing)
         source = Source(self._catalog, self._originals, hits, manner, hits.on_stale)
         return render_svg(source, *source.file(path))
+
+    def render_files(
+        self,
+        out: str | os.PathLike[str],
+        entries: Entries | None = None,
+        *,
+        to: str = "png",
+        limit: int | None = None,
+        progress: Callable[[RenderProgress], object] | None = None,
+        on_stale: OnStale | None = None,
+        **drawing: Unpack[HowDrawn],
+    ) -> RenderReport:
+        """Draw all files in which a question finds something, a picture for each.
+
+        Categories have the same colour on all pictures, and scales the same ends. A file that
+        cannot be drawn does not stop the others.
+
+        Parameters
+        ----------
+        out : path-like
+            A directory: one that is not there, that is empty, or that was written by this before.
+            The picture of ``a/b.iid`` is ``a/b.png`` there, below the name of its root if there
+            are files of several. ``pictures.jsonl`` has a row for each: ``path``, ``picture``,
+            ``entries``, ``left_out``, or ``problem``.
+        entries : Entries, optional
+            Draw only these, in their order, if they have one.
+        to : {"png", "jpg", "webp", "svg", "npy"}
+        limit : int, optional
+            Files at the most.
+        progress : callable, optional
+            Called with a `RenderProgress` after each file.
+        on_stale : {"error", "skip", "warn"}, optional
+            As in `render`; an error is that of one file.
+        **drawing
+            All other arguments of `render`, but for an image's path.
+
+        Returns
+        -------
+        RenderReport
+
+        Raises
+        ------
+        QueryError
+            If an argument has not its form, or `out` holds something else.
+        """
+        from iidindex.pictures.manner import Manner
+        from iidindex.pictures.many import render_files
+        from iidindex.pictures.render import Source
+
+        hits = self._among(entries).reading(on_stale=on_stale)
+        manner = Manner.of(**drawing)
+        source = Source(self._catalog, self._originals, hits, manner, hits.on_stale)
+        return render_files(source, out, to, limit, progress)
 
     def sheet(
         self,

@@ -16,11 +16,10 @@ from iidindex.pictures.images import Photo
 from iidindex.pictures.manner import Manner
 from iidindex.pictures.naming import Names
 from iidindex.pictures.scene import Seen, draw
-from iidindex.pictures.view import Colored, photo_of
+from iidindex.pictures.view import Colored, Found, photo_of
 from iidindex.query.answers.entry import Entry
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.originals import OnStale, Originals
-from iidindex.query.single_entry import FileHits
 from iidindex.render.canvas import Look, Marks, Picture
 from iidindex.render.legend import Key, Ramp
 from iidindex.render.name_labels import Label
@@ -69,7 +68,7 @@ def compose(
     catalog: Catalog,
     originals: Originals,
     entries: Entries,
-    file: FileHits,
+    file: Found,
     manner: Manner,
     colored: Colored,
     on_stale: OnStale,
@@ -80,14 +79,14 @@ def compose(
 
     With `any_character`, names are written by somebody else's fonts.
     """
-    span, frame, hits = file
+    file_id, frame, hits = file
     photo = photo_of(frame, hits, manner.image)
     box = manner.window.box(frame, hits, photo)
     zoom = manner.window.zoom_of(box)
     found: Disagreement | None = None
     if manner.compared is not None:
         found = disagreement(
-            catalog, originals, entries.filters, span.file_id, hits, manner.compared, on_stale
+            catalog, originals, entries.filters, file_id, hits, manner.compared, on_stale
         )
         look = found.look
     else:

@@ -7,10 +7,10 @@ from iidindex.pictures.composition import Composition, compose
 from iidindex.pictures.drawing import Drawing, VectorDrawing
 from iidindex.pictures.manner import Manner
 from iidindex.pictures.vector import svg_of
-from iidindex.pictures.view import Colored
+from iidindex.pictures.view import Colored, Found
 from iidindex.query.entries import Entries
 from iidindex.query.pixels.originals import OnStale, Originals
-from iidindex.query.single_entry import FileHits, hits_in_file
+from iidindex.query.single_entry import hits_in_file
 from iidindex.render.legend import with_legend
 from iidindex.render.name_labels import write_labels
 
@@ -44,13 +44,14 @@ class Source:
         self.manner = manner
         self.on_stale = on_stale
 
-    def file(self, path: str) -> tuple[FileHits, Colored]:
+    def file(self, path: str) -> tuple[Found, Colored]:
         """One file, in colours of its own."""
-        file = hits_in_file(self.catalog, self.entries, path)
-        return file, Colored.by(self.manner.paint, file.hits, self.entries.filters)
+        span, frame, hits = hits_in_file(self.catalog, self.entries, path)
+        colored = Colored.by(self.manner.paint, hits, self.entries.filters)
+        return Found(span.file_id, frame, hits), colored
 
     def composed(
-        self, file: FileHits, colored: Colored, *, any_character: bool = False
+        self, file: Found, colored: Colored, *, any_character: bool = False
     ) -> Composition:
         """What a picture of a file is made of."""
         return compose(
@@ -65,7 +66,7 @@ class Source:
         )
 
 
-def render(source: Source, file: FileHits, colored: Colored) -> Drawing:
+def render(source: Source, file: Found, colored: Colored) -> Drawing:
     """Draw the entries of a file; see `Index.render`."""
     made = source.composed(file, colored)
     picture, written = write_labels(made.seen.picture, made.labels, made.face, made.seen.covered)
@@ -74,7 +75,7 @@ def render(source: Source, file: FileHits, colored: Colored) -> Drawing:
     return Drawing(picture, n_drawn, left_out, made.images, made.missing)
 
 
-def render_svg(source: Source, file: FileHits, colored: Colored) -> VectorDrawing:
+def render_svg(source: Source, file: Found, colored: Colored) -> VectorDrawing:
     """Draw the outlines of the entries of a file; see `Index.render_svg`."""
     made = source.composed(file, colored, any_character=True)
     svg, written = svg_of(source.originals, made, source.manner.style, source.on_stale)

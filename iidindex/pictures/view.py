@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +20,14 @@ from iidindex.query.question.asked import Filters
 
 # A part that is smaller than this is enlarged, if it was chosen by what is in it.
 _LEAST_SIDE = 480
+
+
+class Found(NamedTuple):
+    """A file, what its metadata say of its picture, and the hits in it."""
+
+    file_id: int
+    frame: Frame
+    hits: Sequence[Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +102,20 @@ class Colored:
     domains: Domains
 
     @classmethod
-    def by(cls, paint: Paint, entries: Sequence[Entry], filters: Filters | None = None) -> Colored:
+    def by(cls, paint: Paint, entries: Iterable[Entry], filters: Filters | None = None) -> Colored:
         """Find the colours of all entries that will be drawn."""
-        names = {entry.iid.domain or b"" for entry in entries}
-        return cls(paint, Coloring(paint, entries, filters), Domains(names, filters))
+        names: set[bytes] = set()
+
+        def noted() -> Iterator[Entry]:
+            for entry in entries:
+                names.add(entry.iid.domain or b"")
+                yield entry
+
+        rest = noted()
+        coloring = Coloring(paint, rest, filters)
+        # It need not have looked at them.
+        deque(rest, maxlen=0)
+        return cls(paint, coloring, Domains(names, filters))
 
     @property
     def is_by_domain(self) -> bool:
