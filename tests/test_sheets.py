@@ -8,9 +8,11 @@ import iidindex
 from conftest import disk
 from iidindex import IID, QueryError
 from iidindex.cli.main import run
+from iidindex.pictures.captions import fields
 from iidindex.pictures.fonts import typeface
-from iidindex.pictures.sheet import _fields
 from iidindex.render.colors import color_of
+from iidindex.render.palettes import scale_of
+from iidindex.render.scale_bar import scale_bar
 from iidindex.rows import ENTRY
 from pond import photograph, write
 
@@ -110,9 +112,9 @@ def test_captions_are_fields(film):
         film.sheet(b"frog", tile=64, caption=["meta.camera.lens"]).picture,
     )
     entry = film.entries.first()
-    fields = ["address", "domain", "path", "key", "meta.minutes", "meta.camera", "meta.two"]
-    kind = ENTRY.select([*fields, "meta.nothing", "groups"])
-    assert _fields(entry, kind, typeface(12, None)) == [
+    names = ["address", "domain", "path", "key", "meta.minutes", "meta.camera", "meta.two"]
+    kind = ENTRY.select([*names, "meta.nothing", "groups"])
+    assert fields(entry, kind, typeface(12, None)) == [
         *("frog", "pond", "0.iid", "key 0", "minutes 30", 'camera {"lens": "wide", "on": true}'),
         *("two a b", "nothing -", "groups []"),
     ]
@@ -152,3 +154,78 @@ def test_tiles_in_another_order(film, tmp_path, monkeypatch):
     question = film.entries.order_by("meta.minutes")
     whole = film.sheet(b"frog", question, caption=["path", "meta.minutes"], image=False)
     assert np.array_equal(np.load("x.npy"), whole.picture)
+
+
+# ------------------------------------------------------------------ any question, and how large
+
+
+def test_a_sheet_of_any_question(pond, tmp_path, monkeypatch, capsys):
+    plain = {"image": False, "alpha": 1, "tile": 64}
+    every = pond.sheet(**plain)
+    assert every.drawn == pond.entries.count()
+    large = pond.sheet(None, pond.entries.where(area=(1300, None)), limit=1, **plain)
+    assert (large.drawn, large.left_out) == (1, pond.entries.where(area=(1300, None)).count() - 1)
+    assert pond.sheet(domain=b"pond", **plain).drawn == pond.entries.where(domain=b"pond").count()
+    at = pond.sheet(None, pond.entries.at(60, 50), **plain)
+    assert at.drawn == pond.entries.at(60, 50).count()
+    assert pond.sheet(None, pond.entries.where(address=b"nobody")).drawn == 0
+    monkeypatch.setenv("IIDINDEX_DB", pond._catalog.name)
+    monkeypatch.chdir(tmp_path)
+    words = ["sheet", "-o", "x.npy", "--at", "60", "50", "--no-image", "--alpha", "1"]
+    assert run([*words, "--tile", "64"]) == 0
+    assert np.array_equal(np.load("x.npy"), at.picture)
+    assert run(["sheet", "-o", "y.png", "--domain", "nobody"]) == 1
+    assert "no domain 'nobody'" in capsys.readouterr().err
+
+
+def bar_in(part):
+    """The length of a bar that is white and some pixels high."""
+    from skimage.measure import label, regionprops
+
+    found = regionprops(label((part == 255).all(axis=2)))
+    flat = [one for one in found if one.area_bbox == one.area and one.bbox[2] - one.bbox[0] > 1]
+    return max(one.bbox[3] - one.bbox[1] for one in flat)
+
+
+def test_a_bar_tells_how_large_masks_are(pond):
+    asked = {"image": False, "alpha": 0, "outlines": False, "margin": 0, "legend": False}
+    frog = pond.entries.where(address=b"frog", domain=b"pond")
+    # The disk has 41 pixels, and four more are seen on each side.
+    for tile, scale, pixels in ((49, 1, 20), (98, 2, 20), (196, 4, 20), (490, 10, 20)):
+        drawn = pond.sheet(None, frog, tile=tile, **asked).picture
+        assert bar_in(drawn[-30:]) == scale * pixels
+        bare = pond.sheet(None, frog, tile=tile, scale="none", **asked).picture
+        assert (bare == drawn[: len(bare)]).all()
+        assert len(drawn) > len(bare)
+        # On each tile, where these have not one scale.
+        fitted = pond.sheet(None, frog.limit(1), tile=tile, fit=True, **asked).picture
+        assert bar_in(fitted) == scale * pixels
+    small = pond.sheet(None, frog, tile=20, **asked).picture
+    assert bar_in(small[-30:]) == round(20 / 49 * 20)
+    areas = pond.sheet(None, frog, scale="area", **asked).picture
+    assert areas.shape[0] > pond.sheet(None, frog, scale="none", **asked).picture.shape[0]
+    with pytest.raises(QueryError, match="scale is 'long'"):
+        pond.sheet(b"frog", domain=b"pond", scale="long")
+
+
+def test_round_numbers_of_pixels():
+    for scale in (0.001, 0.03, 0.4, 1, 3, 17, 64):
+        for side in (20, 192, 1024):
+            bar = scale_bar(scale, side)
+            assert str(bar.pixels).strip("0") in ("1", "2", "5")
+            assert bar.length == max(1, round(bar.pixels * scale))
+            assert bar.length <= side * 0.45 or bar.pixels == 1
+            assert bar.length >= side * 0.17 or scale > 8
+
+
+def test_colours_on_a_sheet(film):
+    shown = film.sheet(b"frog", colour_by="area", alpha=1, outlines=False, tile=64).picture
+    areas = np.array([disk(10 + number).sum() for number in range(5)])
+    part = (areas - areas.min()) / (areas.max() - areas.min())
+    for color in scale_of("sea")[np.rint(part * 255).astype(int)]:
+        assert (shown == color).all(axis=2).sum() > 300
+    bare = film.sheet(b"frog", colour_by="area", alpha=1, outlines=False, tile=64, legend=False)
+    assert (bare.picture == shown[: len(bare.picture)]).all()
+    assert len(bare.picture) < len(shown)
+    with pytest.raises(QueryError, match="palette"):
+        film.sheet(b"frog", palette="sea")

@@ -141,8 +141,6 @@ def test_a_path():
 def test_what_has_no_gaps(film):
     both = [b"worm", b"rock"]
     with pytest.raises(QueryError, match="of one individual"):
-        film.sheet(both, gaps=True)
-    with pytest.raises(QueryError, match="of one individual"):
         film.sheet(both, strip=True)
     for order in (
         ["-path"],
@@ -153,6 +151,30 @@ def test_what_has_no_gaps(film):
     ):
         with pytest.raises(QueryError, match="gaps and strips go by path"):
             film.sheet(b"worm", film.entries.order_by(*order), gaps=True)
+
+
+def test_each_individual_has_its_own_gaps(film):
+    question = film.entries.where(root="left", address=[b"worm", b"rock"]).order_by("meta.frame")
+    found = followed_all(film, question)
+    assert named(found.slots[:8]) == [f"{frame}.9" for frame in range(8)]
+    assert named(found.slots[8:]) == ["1.0", "(2)", "(3)", "4.0", "4.1", "(5)", "6.0"]
+    assert (found.starts, found.gaps, found.appearances) == ([0, 8], 3, 12)
+    few = followed_all(film, question, 10)
+    assert named(few.slots[8:]) == ["1.0", "(2)"]
+    assert (few.starts, few.gaps) == ([0, 8], 3)
+    drawn = film.sheet(None, question, gaps=True, tile=32)
+    assert (drawn.drawn, drawn.gaps, drawn.left_out) == (12, 3, 0)
+    # The first row has the eight of the rock, or as many as there is room for.
+    worm = color_of(IID(b"film", b"worm"))
+    rock = color_of(IID(b"film", b"rock"))
+    shown = [(drawn.picture == color).all(axis=2).any(axis=1) for color in (rock, worm)]
+    assert not (shown[0] & shown[1]).any()
+    assert np.flatnonzero(shown[0]).max() < np.flatnonzero(shown[1]).min()
+
+
+def followed_all(index, question, limit=400):
+    asked = (index._catalog, index._originals, question._filters, limit, True)
+    return follow(*asked, of_one=False)
 
 
 def test_in_the_shell(film, tmp_path, capsys):

@@ -91,8 +91,11 @@ VERBS = {
     "sql": ("sql", "Answer an SQL query on the index, opened read-only."),
     "show": ("show", "Show what is in a .iid file; needs no index."),
     "mask": ("mask", "Write the mask of an entry as a PNG or NPY file, and tell whose it is."),
-    "render": ("render_verb", "Draw the masks of a file over its picture."),
-    "sheet": ("picture_verbs", "Draw every appearance of an individual, tile by tile."),
+    "render": ("render_verb", "Draw the masks of a file, or of many, over their pictures."),
+    "sheet": (
+        "picture_verbs",
+        "Draw all appearances of an individual, or what fits, tile by tile.",
+    ),
     "heat": ("picture_verbs", "Draw where in the frame masks lie, over all files."),
     "serve": ("serve_verb", "Serve the index over HTTP, for the viewer and for programs."),
     "page": (

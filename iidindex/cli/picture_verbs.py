@@ -8,6 +8,7 @@ import click
 
 from iidindex.cli.completion import ADDRESS
 from iidindex.cli.drawing_options import (
+    colour_options,
     crop_option,
     font_option,
     no_image_option,
@@ -20,10 +21,11 @@ from iidindex.cli.drawing_options import (
 from iidindex.cli.filter_options import narrowed, order_option, reading_option, selection_options
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.output import read_fields
+from iidindex.cli.place_options import place_options, placed
 from iidindex.cli.terminal import DONE, printable
 from iidindex.metadata_names import META
 from iidindex.model import IID
-from iidindex.pictures.sheet import MOST_TILES
+from iidindex.pictures.sheet import MOST_TILES, SCALES
 from iidindex.plural import counted
 from iidindex.query.heat.coverage import MOST_CELLS
 from iidindex.render.write import encode, suffix_of
@@ -32,7 +34,7 @@ from iidindex.storage.atomic import write_atomically
 
 
 @click.command()
-@click.argument("named", metavar="ADDRESS", type=ADDRESS)
+@click.argument("named", metavar="[ADDRESS]", type=ADDRESS, required=False)
 @output_option("uint8, shape (h, w, 3)")
 @number_option("--limit", click.IntRange(1, MOST_TILES), 60, "At most so many tiles.")
 @number_option("--tile", click.IntRange(1, 1024), 192, "Width and height of a tile in pixels.")
@@ -53,28 +55,38 @@ from iidindex.storage.atomic import write_atomically
 @click.option(
     "--gaps",
     is_flag=True,
-    help="Show files between the first and the last that lack the individual as empty tiles.",
+    help="Show files between the first and the last that lack the individual as empty tiles; "
+    "each individual begins a row.",
 )
 @click.option(
     "--strip",
     is_flag=True,
     help="Lay out all tiles in one row, behind the path that the middle of the box takes.",
 )
+@click.option(
+    "--scale",
+    type=click.Choice(SCALES),
+    default="bar",
+    show_default=True,
+    help="Draw how long so many pixels are, or write the area of each mask.",
+)
 @no_image_option
+@colour_options
 @style_options
 @reading_option
 @order_option
+@place_options
 @selection_options
 @click.pass_obj
 def sheet(
     db: str,
     /,
-    named: bytes | IID,
+    named: bytes | IID | None,
     address: tuple[bytes | IID, ...],
     output: str,
     **options: Any,
 ) -> int:
-    """Draw every appearance of an individual, tile by tile.
+    """Draw every appearance of an individual, or all that fits the filters, tile by tile.
 
     Each tile shows the mask over the picture that the file's metadata name, if it is there.
     Tiles come by path and key, unless another order is asked for, and have one scale, so that
@@ -82,13 +94,13 @@ def sheet(
     """
     drawing = _taken(
         options,
-        *("limit", "tile", "margin", "fit", "caption", "gaps", "strip"),
-        *("alpha", "font", "on_stale"),
+        *("limit", "tile", "margin", "fit", "caption", "gaps", "strip", "scale"),
+        *("alpha", "colour_by", "palette", "font", "on_stale"),
     )
-    drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "image")}
-    wanted = (named, *address)
+    drawing |= {name: not options.pop(f"no_{name}") for name in ("outlines", "image", "legend")}
+    wanted = (*(() if named is None else (named,)), *address) or None
     with open_to_ask(db) as index:
-        hits = narrowed(index.entries, **options)
+        hits = narrowed(placed(index.entries, options), **options)
         drawn = index.sheet(wanted, hits, **drawing)
         if not drawn.drawn:
             return nothing_drawn(hits.where(address=wanted))

@@ -235,7 +235,7 @@ class Pictures(Opened):
 
     def sheet(
         self,
-        address: bytes | IID | Iterable[bytes | IID],
+        address: bytes | IID | Iterable[bytes | IID] | None = None,
         entries: Entries | None = None,
         *,
         domain: bytes | None = None,
@@ -247,18 +247,24 @@ class Pictures(Opened):
         image: bool | PicturePlaces = True,
         gaps: bool = False,
         strip: bool = False,
+        scale: str = "bar",
+        legend: bool = True,
+        colour_by: str = "individual",
+        palette: str | None = None,
         alpha: float | None = None,
         outlines: bool = True,
         font: str | os.PathLike[str] | None = None,
         on_stale: OnStale | None = None,
     ) -> Drawing:
-        """Draw every appearance of an IID on a separate tile, sorted by path and key.
+        """Draw every appearance of an IID, or all that a question finds, a tile for each.
+
+        Tiles come by path and key.
 
         Parameters
         ----------
-        address : bytes or IID, or iterable of them
-            An address that is that of several IIDs is refused; of several addresses, and IIDs, all
-            are drawn.
+        address : bytes or IID, or iterable of them, optional
+            Without it, all that `entries` find are drawn. An address that is that of several IIDs
+            is refused; of several addresses, and IIDs, all are drawn.
         entries : Entries, optional
             Draw only these entries; in their order, if they have one.
         domain : bytes, optional
@@ -280,14 +286,21 @@ class Pictures(Opened):
             Draw over the pictures that the metadata name, as in `render`; only over those in
             certain places, if these are given (`picture_places`).
         gaps : bool
-            Draw an empty tile for each file between the first and the last that lacks the
-            individual, as `Entries.tracks` counts gaps. There must be only one individual, and the
-            order must be that of paths or of one name in metadata, ascending. Empty tiles count
-            for `limit`.
+            Give an empty tile to each file between its first and its last that lacks the
+            individual, as `Entries.tracks` counts them. The order must be that of paths or of one
+            name in metadata, ascending. Each individual begins a row of its own, by address. Gaps
+            count for `limit`.
         strip : bool
-            Lay out all tiles in one row, in such an order. Before them, draw the path of the
-            middle of its boxes over all files: dark at its beginning, dashed where files lack the
-            individual.
+            Lay all tiles of one individual out in one row, in such an order, and draw before them
+            the path of the middle of its boxes, over all files: dark at its beginning, dashed
+            where files lack it.
+        scale : {"bar", "area", "none"}
+            Draw how long so many pixels are: once, or with `fit` on each tile; or write the area
+            of each mask below its tile.
+        legend : bool
+            Write below the sheet what colours mean, if they are not those of individuals.
+        colour_by, palette
+            As in `render`.
         alpha, outlines, font, on_stale
             As in `render`.
 
@@ -305,8 +318,9 @@ class Pictures(Opened):
         QueryError, SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `render`.
         """
+        from iidindex.pictures.coloring import paint_of
         from iidindex.pictures.scene import Style
-        from iidindex.pictures.sheet import sheet
+        from iidindex.pictures.sheet import Layout, sheet
 
         hits = self._among(entries).reading(on_stale=on_stale)
         return sheet(
@@ -315,14 +329,10 @@ class Pictures(Opened):
             hits,
             address,
             domain,
-            limit=limit,
-            tile=tile,
-            margin=margin,
-            fit=fit,
+            Layout(limit, tile, margin, fit, gaps, strip, scale, legend),
             caption=caption,
             image=image,
-            gaps=gaps,
-            strip=strip,
+            paint=paint_of(colour_by, palette),
             style=Style(alpha, outlines),
             font=None if font is None else as_path(font),
             on_stale=hits.on_stale,

@@ -1,11 +1,10 @@
-"""Every appearance of an individual, side by side."""
+"""What a question finds, side by side: every appearance of an individual, or of anybody."""
 
 from __future__ import annotations
 
 import math
-import os
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.errors import QueryError, SeveralDomainsError
 from iidindex.files.arguments import BYTES_LIKE, is_between, several
 from iidindex.masks.cells import Grid
-from iidindex.metadata_names import META, asked_of, value_in
 from iidindex.model import IID, BBox
+from iidindex.pictures.captions import captions, common_place, fields, of_gap
+from iidindex.pictures.coloring import Coloring, Paint
 from iidindex.pictures.drawing import Drawing
 from iidindex.pictures.fonts import typeface
 from iidindex.pictures.images import Photo, photo_for
@@ -30,119 +30,254 @@ from iidindex.query.pixels.frames import Frame, frames_of
 from iidindex.query.pixels.originals import OnStale, Originals
 from iidindex.query.pixels.picture_places import PicturePlaces
 from iidindex.query.pixels.segments import Original
+from iidindex.render.canvas import Look, Picture
 from iidindex.render.colors import color_of
-from iidindex.render.contact_sheet import Tile, contact_sheet, empty_tile
+from iidindex.render.contact_sheet import (
+    BEHIND,
+    Tile,
+    contact_sheet,
+    empty_tile,
+    in_the_middle,
+)
+from iidindex.render.legend import with_legend
+from iidindex.render.scale_bar import bar_strip, scale_bar, with_bar
 from iidindex.render.text import Typeface
 from iidindex.render.track_path import path_picture
-from iidindex.rows import ENTRY, Kind, in_cell
+from iidindex.rows import ENTRY, Kind
 
 # Tiles on one sheet.
 MOST_TILES = 400
+SCALES = ("bar", "area", "none")
 _LETTERS, _HEADING = 12, 18
 _PATH_CAPTION = ("path of its middle",)
 # Pixels around a mask, whatever its size.
 _LEAST_MARGIN = 4
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a sheet is laid out; see `Index.sheet`."""
+
+    limit: int = 60
+    tile: int = 192
+    margin: float = 0.25
+    fit: bool = False
+    gaps: bool = False
+    strip: bool = False
+    scale: str = "bar"
+    legend: bool = True
+
+    def __post_init__(self) -> None:
+        check_size(self.tile, "tile", 1024)
+        check_size(self.limit, "limit", MOST_TILES)
+        if not is_between(self.margin, 0, 100):
+            raise QueryError(
+                f"margin is {self.margin!r}; expected 0 … 100 times the size of the mask"
+            )
+        if self.scale not in SCALES:
+            raise QueryError(f"scale is {self.scale!r:.99}; expected one of {', '.join(SCALES)}")
+
+
 def sheet(
     catalog: Catalog,
     originals: Originals,
     entries: Entries,
-    address: bytes | IID | Iterable[bytes | IID],
+    address: bytes | IID | Iterable[bytes | IID] | None,
     domain: bytes | None,
+    layout: Layout,
     *,
-    limit: int,
-    tile: int,
-    margin: float,
-    fit: bool,
     caption: Sequence[str] | None,
     image: bool | PicturePlaces,
-    gaps: bool,
-    strip: bool,
+    paint: Paint,
     style: Style,
     font: str | None,
     on_stale: OnStale,
 ) -> Drawing:
     """Draw appearances, one tile each; see `Index.sheet`."""
-    tile = check_size(tile, "tile", 1024)
-    limit = check_size(limit, "limit", MOST_TILES)
-    if not is_between(margin, 0, 100):
-        raise QueryError(f"margin is {margin!r}; expected 0 … 100 times the size of the mask")
     told = None if caption is None else ENTRY.select(caption)
-    # For the filter to say what is wrong with them.
-    one = isinstance(address, (*BYTES_LIKE, IID))
-    named: list[Any] = [address] if one else list(several(address))
-    entries = entries.where(address=named, domain=domain)
-    _check_apart(catalog, entries, named)
-    track: Followed | None = None
-    slots: list[Entry | Gap]
-    if gaps or strip:
-        track = follow(catalog, originals, entries._filters, limit, gaps)
-        slots, total = track.slots, track.appearances
-        more = total + (track.gaps if gaps else 0) - len(slots)
+    named: list[Any] = []
+    if address is not None:
+        # For the filter to say what is wrong with them.
+        one = isinstance(address, (*BYTES_LIKE, IID))
+        named = [address] if one else list(several(address))
+        entries = entries.where(address=named, domain=domain)
+        _check_apart(catalog, entries, named)
     else:
-        total = entries.count()
-        ordered = entries if entries.is_ordered else entries.order_by("path", "key")
-        slots = list(ordered.limit(limit))
-        more = total - len(slots)
+        entries = entries.where(domain=domain)
+    slots, total, more, track = _slots(catalog, originals, entries, layout)
     chosen = _there(originals, [slot for slot in slots if isinstance(slot, Entry)], on_stale)
     if not chosen:
         return Drawing(np.zeros((0, 0, 3), np.uint8), 0)
-    with catalog.reading() as connection:
-        frames = frames_of(connection, np.unique([entry.file_id for entry in chosen]))
-    places = image if isinstance(image, PicturePlaces) else None
-    if places is not None:
-        frames = {file_id: places.within(frame) for file_id, frame in frames.items()}
-    sides = [_side(entry.bbox, margin) for entry in chosen]
-    windows = [
-        _square(entry.bbox, side if fit else max(sides))
-        for entry, side in zip(chosen, sides, strict=True)
-    ]
-    letters = typeface(_LETTERS, font)
-    names = (
-        _captions(chosen, letters)
-        if told is None
-        else [_fields(entry, told, letters) for entry in chosen]
-    )
-    photo: Photo | None = None
-    tiles: dict[int, Tile] = {}
-    images: dict[str, None] = {}
-    missing: dict[str, None] = {}
-    for entry, window, lines in zip(chosen, windows, names, strict=True):
-        frame = frames[entry.file_id]
-        photo = _photo(frame, entry, photo, places) if image else None
-        if photo is not None:
-            images[photo.path] = None
-        elif image and frame.missing_image is not None:
-            missing[frame.missing_image] = None
-        zoom = max(1, tile // window.height)
-        picture = draw(
-            originals,
-            [entry],
-            Grid.over(window, tile),
-            photo,
-            style,
-            zoom=zoom,
-            closed=False,
-            on_stale=on_stale,
-        ).picture
-        tiles[entry.id] = Tile(picture, lines)
-    heading = typeface(_HEADING, font)
-    title = _title(chosen, total, heading, 4 * tile)
-    empty = empty_tile(tile)
-    laid = [
-        Tile(empty, _of_gap(slot, told, letters)) if isinstance(slot, Gap) else tiles[slot.id]
-        for slot in slots
-        if isinstance(slot, Gap) or slot.id in tiles
-    ]
-    if track is not None and gaps:
+    letters, heading = typeface(_LETTERS, font), typeface(_HEADING, font)
+    coloring = Coloring(paint, chosen, entries.filters)
+    made = _Tiles(catalog, originals, chosen, layout, image, style, coloring, on_stale)
+    place = common_place(chosen, letters, layout.tile)
+    lines = _lines(chosen, told, letters, layout, place)
+    tiles = {
+        entry.id: Tile(picture, text)
+        for (entry, picture), text in zip(made.drawn(letters), lines, strict=True)
+    }
+    empty = empty_tile(layout.tile)
+    laid: list[Tile] = []
+    starts = []
+    for nth, slot in enumerate(slots):
+        if track is not None and nth in track.starts:
+            starts.append(len(laid))
+        if isinstance(slot, Gap):
+            laid.append(Tile(empty, of_gap(slot, told, letters, place)))
+        elif slot.id in tiles:
+            laid.append(tiles[slot.id])
+    # Of those that are not shown, nobody knows who they are.
+    is_known = total == len(chosen) or (address is not None and len(named) == 1)
+    title = _title(chosen, total, heading, 4 * layout.tile, is_known)
+    if place and told is None:
+        title = f"{title} · in {heading.within(place, 4 * layout.tile)}"
+    if track is not None and layout.gaps:
         title = f"{title} · {counted(track.gaps, 'gap')}"
-    if track is not None and strip:
-        path = path_picture(track.boxes, track.is_direct, color_of(chosen[0].iid), tile)
+    if track is not None and layout.strip:
+        color = color_of(chosen[0].iid)
+        path = path_picture(track.boxes, track.is_direct, color, layout.tile)
         laid.insert(0, Tile(path, _PATH_CAPTION))
-    picture = contact_sheet(laid, tile, title, letters, heading, in_one_row=strip)
+    picture = contact_sheet(
+        laid, layout.tile, title, letters, heading, in_one_row=layout.strip, starts=starts
+    )
+    picture = _explained(picture, chosen, layout, made, coloring, letters)
     n_gaps = sum(isinstance(slot, Gap) for slot in slots)
-    return Drawing(picture, len(chosen), more, tuple(images), tuple(missing), n_gaps)
+    return Drawing(picture, len(chosen), more, tuple(made.images), tuple(made.missing), n_gaps)
+
+
+def _slots(
+    catalog: Catalog, originals: Originals, entries: Entries, layout: Layout
+) -> tuple[list[Entry | Gap], int, int, Followed | None]:
+    """What tiles are of, how many appearances there are, and how many tiles more."""
+    if layout.gaps or layout.strip:
+        track = follow(
+            catalog,
+            originals,
+            entries.filters,
+            layout.limit,
+            layout.gaps,
+            of_one=layout.strip,
+        )
+        total = track.appearances
+        more = total + (track.gaps if layout.gaps else 0) - len(track.slots)
+        return track.slots, total, more, track
+    total = entries.count()
+    ordered = entries if entries.is_ordered else entries.order_by("path", "key")
+    slots: list[Entry | Gap] = list(ordered.limit(layout.limit))
+    return slots, total, total - len(slots), None
+
+
+class _Tiles:
+    """The pictures of tiles, and what they are drawn over."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        originals: Originals,
+        chosen: Sequence[Entry],
+        layout: Layout,
+        image: bool | PicturePlaces,
+        style: Style,
+        coloring: Coloring,
+        on_stale: OnStale,
+    ) -> None:
+        with catalog.reading() as connection:
+            frames = frames_of(connection, np.unique([entry.file_id for entry in chosen]))
+        self._formats = None
+        if isinstance(image, PicturePlaces):
+            self._formats = RASTER_FORMATS
+            frames = {file_id: image.within(frame) for file_id, frame in frames.items()}
+        self._originals, self._chosen, self._layout = originals, chosen, layout
+        self._frames, self._image, self._style = frames, image, style
+        self._colors = coloring.colors(chosen)
+        self._on_stale = on_stale
+        sides = [_side(entry.bbox, layout.margin) for entry in chosen]
+        self._windows = [
+            _square(entry.bbox, side if layout.fit else max(sides))
+            for entry, side in zip(chosen, sides, strict=True)
+        ]
+        self.images: dict[str, None] = {}
+        self.missing: dict[str, None] = {}
+
+    @property
+    def scale(self) -> float:
+        """Pixels of a tile for each of the frame, if all have the same."""
+        return self._scale_of(self._windows[0])
+
+    def _scale_of(self, window: BBox) -> float:
+        tile = self._layout.tile
+        return tile // window.height if window.height <= tile else tile / window.height
+
+    def drawn(self, face: Typeface) -> Iterator[tuple[Entry, Picture]]:
+        """Each entry and its picture."""
+        tile, photo = self._layout.tile, None
+        has_bar = self._layout.fit and self._layout.scale == "bar"
+        for nth, (entry, window) in enumerate(zip(self._chosen, self._windows, strict=True)):
+            photo = self._photo(entry, photo)
+            seen = draw(
+                self._originals,
+                [entry],
+                Grid.over(window, tile),
+                photo,
+                self._style,
+                look=Look(self._colors[nth : nth + 1]),
+                zoom=max(1, tile // window.height),
+                closed=False,
+                on_stale=self._on_stale,
+            )
+            picture = seen.picture
+            if has_bar:
+                bar = scale_bar(self._scale_of(window), tile)
+                picture = with_bar(in_the_middle(picture, tile), bar, face)
+            yield entry, picture
+
+    def _photo(self, entry: Entry, last: Photo | None) -> Photo | None:
+        """The picture of an entry; the last one, if it is that, is not decoded again."""
+        frame: Frame = self._frames[entry.file_id]
+        if not self._image:
+            return None
+        if frame.image is None:
+            if frame.missing_image is not None:
+                self.missing[frame.missing_image] = None
+            return None
+        if last is not None and frame.image == last.path and frame.size in (None, last.size):
+            return last
+        photo = photo_for(frame, entry.bbox[2:], None, self._formats)
+        if photo is not None:
+            self.images[photo.path] = None
+        return photo
+
+
+def _lines(
+    chosen: Sequence[Entry], told: Kind | None, face: Typeface, layout: Layout, place: str
+) -> list[list[str]]:
+    """What is written below each tile."""
+    if told is None:
+        lines = captions(chosen, face, place)
+    else:
+        lines = [fields(entry, told, face) for entry in chosen]
+    if layout.scale == "area":
+        for entry, text in zip(chosen, lines, strict=True):
+            text.append("1 pixel" if entry.area == 1 else f"{entry.area:,} pixels")
+    return lines
+
+
+def _explained(
+    picture: Picture,
+    chosen: Sequence[Entry],
+    layout: Layout,
+    made: _Tiles,
+    coloring: Coloring,
+    face: Typeface,
+) -> Picture:
+    """The sheet with its scale and its legend below it."""
+    if layout.scale == "bar" and not layout.fit:
+        bar = scale_bar(made.scale, layout.tile)
+        picture = np.concatenate([picture, bar_strip(bar, picture.shape[1], face, BEHIND)])
+    if not layout.legend:
+        return picture
+    return with_legend(picture, coloring.keys(chosen, face), face, coloring.ramp)
 
 
 def _check_apart(catalog: Catalog, hits: Entries, named: Sequence[bytes | IID]) -> None:
@@ -176,73 +311,7 @@ def _square(box: BBox, side: int) -> BBox:
     return BBox(top, left, top + side, left + side)
 
 
-def _photo(
-    frame: Frame, entry: Entry, last: Photo | None, places: PicturePlaces | None
-) -> Photo | None:
-    """The picture of an entry; the last one, if it is that, is not decoded again."""
-    if last is not None and frame.image == last.path and frame.size in (None, last.size):
-        return last
-    return photo_for(frame, entry.bbox[2:], None, places)
-
-
-def _captions(chosen: Sequence[Entry], face: Typeface) -> list[list[str]]:
-    """For each entry its file; and its key and domain, where these tell it from others."""
-    times = Counter(entry.file_id for entry in chosen)
-    has_domains = len({entry.iid.domain for entry in chosen}) > 1
-    found = []
-    for entry in chosen:
-        more = [f"key {entry.key}"] if times[entry.file_id] > 1 else []
-        if has_domains:
-            more.append(face.readable(entry.iid.domain or b"") or "no domain")
-        found.append(
-            [face.readable(os.fsencode(entry.path)), *([" · ".join(more)] if more else [])]
-        )
-    return found
-
-
-def _fields(entry: Entry, kind: Kind, face: Typeface) -> list[str]:
-    """The columns of an entry, a line each: who and where it is as they are, others by name."""
-    names: dict[str, bytes] = {
-        "path": os.fsencode(entry.path),
-        "location": os.fsencode(entry.location),
-        "address": entry.iid.address,
-        "domain": entry.iid.domain or b"",
-    }
-    lines = []
-    for column in kind.columns:
-        if column.name in names:
-            lines.append(face.readable(names[column.name]) or f"no {column.name}")
-            continue
-        lines.append(_line(column.name, column.get(entry), face))
-    return lines
-
-
-def _of_gap(gap: Gap, kind: Kind | None, face: Typeface) -> list[str]:
-    """What is written below a file that lacks the individual: what is known of the file."""
-    if kind is None:
-        return [face.readable(os.fsencode(gap.path)), "not here"]
-    lines = []
-    for column in kind.columns:
-        names = asked_of(column.name)
-        if column.name in ("path", "location"):
-            lines.append(face.readable(os.fsencode(getattr(gap, column.name))))
-        elif names is not None:
-            lines.append(_line(column.name, value_in(gap.meta, names), face))
-        else:
-            lines.append("-")
-    return lines
-
-
-def _line(name: str, value: Any, face: Typeface) -> str:
-    """A value and its name."""
-    value = in_cell(value)
-    shown = "-" if value is None else str(value)
-    # There is one line for each.
-    text = "".join(char if char.isprintable() else " " for char in shown)
-    return face.readable(f"{name.removeprefix(META)} {text}".encode())
-
-
-def _title(chosen: Sequence[Entry], total: int, face: Typeface, width: int) -> str:
+def _title(chosen: Sequence[Entry], total: int, face: Typeface, width: int, is_known: bool) -> str:
     iids = list(dict.fromkeys(entry.iid for entry in chosen))
     named = [face.readable(iids[0].address)]
     domains = {iid.domain for iid in iids}
@@ -250,6 +319,8 @@ def _title(chosen: Sequence[Entry], total: int, face: Typeface, width: int) -> s
         named.append(face.readable(iids[0].domain))
     if len({iid.address for iid in iids}) > 1:
         named = [f"{len(iids)} individuals"]
+    if not is_known:
+        named = []
     shown = counted(total, "appearance")
     if total > len(chosen):
         shown = f"{len(chosen)} of {shown}"

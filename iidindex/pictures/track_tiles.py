@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.lookup import places_of
+from iidindex.catalog.lookup import iids_of, places_of
 from iidindex.errors import QueryError
 from iidindex.metadata_names import META
 from iidindex.query.answers.entry import Chunk, Entry
@@ -46,6 +46,8 @@ class Followed(NamedTuple):
         For each file that has the individual, in order, the box around its entries.
     is_direct : ndarray of bool, shape (n - 1,)
         Whether the next of these files follows at once, with none between that lacks it.
+    starts : list of int
+        Slots that begin another individual, if there are several.
     """
 
     slots: list[Entry | Gap]
@@ -53,6 +55,7 @@ class Followed(NamedTuple):
     gaps: int
     boxes: Ints
     is_direct: npt.NDArray[np.bool_]
+    starts: list[int]
 
 
 def order_of(order_by: Sequence[str]) -> str:
@@ -73,14 +76,20 @@ def order_of(order_by: Sequence[str]) -> str:
 
 
 def follow(
-    catalog: Catalog, originals: Originals, filters: Filters, limit: int, with_gaps: bool
+    catalog: Catalog,
+    originals: Originals,
+    filters: Filters,
+    limit: int,
+    with_gaps: bool,
+    *,
+    of_one: bool = True,
 ) -> Followed:
-    """Follow the one individual of a question through its files.
+    """Follow the individuals of a question through their files, one after the other by address.
 
     Raises
     ------
     QueryError
-        If it finds several individuals, or its order is none of files.
+        If it finds several individuals, and has to find one, or its order is none of files.
     """
     by = order_of(filters.order_by)
     filters = replace(filters, order_by=())
@@ -90,18 +99,52 @@ def follow(
         parts = question.file_by_file("file_id", "iid_id", "id", "box", "area")
         rows = np.concatenate([np.zeros((0, 5), np.int64), *parts])
         file_id, iid_id, entry_id, box, area = rows.T
-        if len(np.unique(iid_id)) > 1:
-            raise QueryError("gaps and strips are of one individual; name its domain, or fewer")
+        people = _by_name(connection, np.unique(iid_id))
+        if len(people) > 1 and of_one:
+            raise QueryError("a strip is of one individual; name its domain, or fewer")
         place = order.places_of(file_id)
-        lacking = _lacking(order, place)
-        ids = np.append(entry_id, np.full(len(lacking), -1))
-        shown = np.append(place, lacking if with_gaps else lacking[:0])
-        chosen = np.lexsort((ids[: len(shown)], order.rank[shown]))[:limit]
-        slots = _slots(connection, catalog, originals, ids[chosen], order.file_id[shown[chosen]])
+        ids, shown, starts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], []
+        n_shown = n_gaps = 0
+        lacking = np.zeros(0, np.int64)
+        by_iid = np.argsort(iid_id, kind="stable")
+        begin = np.searchsorted(iid_id[by_iid], people)
+        end = np.searchsorted(iid_id[by_iid], people, side="right")
+        for first, last in zip(begin.tolist(), end.tolist(), strict=True):
+            own = by_iid[first:last]
+            lacking = _lacking(order, place[own])
+            n_gaps += len(lacking)
+            if n_shown >= limit:
+                continue
+            # A gap comes before what else is in its place, of which there is nothing.
+            missing = lacking if with_gaps else lacking[:0]
+            every = np.append(entry_id[own], np.full(len(missing), -1))
+            where = np.append(place[own], missing)
+            chosen = np.lexsort((every, order.rank[where]))[: limit - n_shown]
+            starts.append(n_shown)
+            ids.append(every[chosen])
+            shown.append(where[chosen])
+            n_shown += len(chosen)
+        slots = _slots(
+            connection,
+            catalog,
+            originals,
+            np.concatenate(ids),
+            order.file_id[np.concatenate(shown)],
+        )
         # Of one file each, as places are; in the order over all roots.
         spans = Spans.of_entries(order.rank[place], place, boxes_in(box), area)
         between = np.searchsorted(np.sort(order.rank[lacking]), spans.group)
-        return Followed(slots, len(area), len(lacking), spans.first_box, np.diff(between) == 0)
+        direct = np.diff(between) == 0
+        return Followed(slots, len(area), n_gaps, spans.first_box, direct, starts)
+
+
+def _by_name(connection: Connection, iid_ids: Ints) -> Ints:
+    """Ids of individuals, by address, then by domain."""
+    named = list(iids_of(connection, iid_ids))
+    order = sorted(
+        range(len(named)), key=lambda nth: (named[nth].address, named[nth].domain or b"")
+    )
+    return iid_ids[np.array(order, np.int64)]
 
 
 def _lacking(order: FileOrder, place: Ints) -> Ints:

@@ -16,7 +16,7 @@ _GAP = 10
 _TITLE: Color = (255, 255, 255)
 _CAPTION: Color = (205, 205, 215)
 # Darker than tiles, so that these are seen.
-_BEHIND: Color = (6, 6, 9)
+BEHIND: Color = (6, 6, 9)
 _ABSENT: Color = (110, 110, 122)
 # Pixels of a dash, and of the space behind it.
 _DASH = 4
@@ -33,11 +33,20 @@ class Tile(NamedTuple):
 
 def empty_tile(side: int) -> Picture:
     """A tile of something that is not there: dark, with a dashed frame."""
-    tile = np.full((side, side, 3), _BEHIND, np.uint8)
+    tile = np.full((side, side, 3), BEHIND, np.uint8)
     along = np.arange(side)
     dashes = along[along // _DASH % 2 == 0]
     for place in (0, -1):
         tile[place, dashes] = tile[dashes, place] = _ABSENT
+    return tile
+
+
+def in_the_middle(picture: Picture, side: int) -> Picture:
+    """A picture that is no larger than a tile, laid on one."""
+    tile = np.full((side, side, 3), BACKGROUND, np.uint8)
+    rows, cols = picture.shape[:2]
+    row, col = (side - rows) // 2, (side - cols) // 2
+    tile[row : row + rows, col : col + cols] = picture
     return tile
 
 
@@ -49,6 +58,7 @@ def contact_sheet(
     heading: Typeface,
     *,
     in_one_row: bool = False,
+    starts: Sequence[int] = (),
 ) -> Picture:
     """Lay out tiles in rows.
 
@@ -61,6 +71,8 @@ def contact_sheet(
     title : str
     caption, heading : Typeface
     in_one_row : bool
+    starts : sequence of int
+        Tiles that begin a row of their own, ascending.
 
     Returns
     -------
@@ -69,19 +81,33 @@ def contact_sheet(
     n_lines = max(len(tile.caption) for tile in tiles)
     height = side + n_lines * caption.height + _GAP
     across = max(1, min(len(tiles), math.ceil(math.sqrt(len(tiles) * _ASPECT * height / side))))
-    down = 1 if in_one_row else math.ceil(len(tiles) / across)
-    across = math.ceil(len(tiles) / down)
+    if in_one_row:
+        across = len(tiles)
+    elif len(starts) <= 1:
+        across = math.ceil(len(tiles) / math.ceil(len(tiles) / across))
+    rows, cols = _places(len(tiles), across, () if in_one_row else starts)
     top = heading.height + 2 * _GAP
-    wide = max(across * (side + _GAP) + _GAP, heading.width(title) + 2 * _GAP)
-    sheet = np.full((top + down * (height + _GAP), wide, 3), _BEHIND, np.uint8)
+    wide = max((max(cols) + 1) * (side + _GAP) + _GAP, heading.width(title) + 2 * _GAP)
+    sheet = np.full((top + (max(rows) + 1) * (height + _GAP), wide, 3), BEHIND, np.uint8)
     lines = []
     for nth, tile in enumerate(tiles):
-        row, col = top + nth // across * (height + _GAP), _GAP + nth % across * (side + _GAP)
-        sheet[row : row + side, col : col + side] = BACKGROUND
-        rows, cols = tile.picture.shape[:2]
-        inner = row + (side - rows) // 2, col + (side - cols) // 2
-        sheet[inner[0] : inner[0] + rows, inner[1] : inner[1] + cols] = tile.picture
+        row, col = top + rows[nth] * (height + _GAP), _GAP + cols[nth] * (side + _GAP)
+        sheet[row : row + side, col : col + side] = in_the_middle(tile.picture, side)
         for line, text in enumerate(tile.caption):
             place = row + side + 3 + line * caption.height
             lines.append((caption.within(text, side), place, col, _CAPTION))
     return heading.write(caption.write(sheet, lines), [(title, _GAP, _GAP, _TITLE)])
+
+
+def _places(number: int, across: int, starts: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The row and the column of each tile."""
+    rows, cols = [], []
+    begins = set(starts)
+    row, col = 0, 0
+    for nth in range(number):
+        if nth and (col == across or nth in begins):
+            row, col = row + 1, 0
+        rows.append(row)
+        cols.append(col)
+        col += 1
+    return rows, cols
