@@ -304,6 +304,18 @@ def test_heat_and_sheets(pond):
         asked = {"address": frog, "caption": "path,area", "tile": 48, "order_by": "-area"}
         assert pixels(client.get("/sheet.png", params=asked)).ndim == 3
         assert is_refused(client.get("/sheet.png", params={"address": "frog"}), 400)
+        places = pond.picture_places()
+        shown = pixels(
+            client.get("/heat.png", params={"size": 64, "palette": "sea", "fit": "true"})
+        )
+        expected = pond.draw_heat(size=64, palette="sea", fit=True, image=places).picture
+        assert (shown == expected).all()
+        question = {"domain": "pond", "colour_by": "area", "scale": "area", "gaps": "true"}
+        shown = pixels(client.get("/sheet.png", params=question))
+        drawing = {"colour_by": "area", "scale": "area", "gaps": True}
+        of_pond = pond.entries.where(domain=b"pond")
+        assert (shown == pond.sheet(None, of_pond, image=places, **drawing).picture).all()
+        assert is_refused(client.get("/sheet.png", params={"colour_by": "size"}), 400)
         assert is_refused(client.get("/sheet.png", params={"address": "nobody"}), 404)
         assert is_refused(client.get("/heat.png", params={"group": "nobody"}), 404)
 

@@ -10,7 +10,6 @@ from PIL import Image
 from conftest import disk
 from iidindex import IID, QueryError, StaleFileError
 from iidindex.cli.main import run
-from iidindex.pictures.heat import draw_heat
 from iidindex.render.colors import color_of
 from iidindex.render.write import encode
 from pond import opened, write
@@ -54,7 +53,7 @@ def test_verbs_write_what_the_library_gives(call, pond):
     assert call("heat", "-o", "h.npy", "--address", "frog")[0] == 0
     assert (np.load("h.npy") == pond.entries.where(address=b"frog").heat().counts).all()
     assert call("heat", "-o", "h.png", "--size", 50)[0] == 0
-    expected = draw_heat(pond.entries.heat(size=50)).picture
+    expected = pond.draw_heat(size=50).picture
     assert (opened("h.png") == expected).all()
 
 

@@ -25,9 +25,11 @@ from iidindex.cli.place_options import place_options, placed
 from iidindex.cli.terminal import DONE, printable
 from iidindex.metadata_names import META
 from iidindex.model import IID
+from iidindex.pictures.heat import sizes_told
 from iidindex.pictures.sheet import MOST_TILES, SCALES
 from iidindex.plural import counted
 from iidindex.query.heat.coverage import MOST_CELLS
+from iidindex.render.palettes import SCALES as SCALES_OF_NUMBERS
 from iidindex.render.write import encode, suffix_of
 from iidindex.rows import ENTRY
 from iidindex.storage.atomic import write_atomically
@@ -120,40 +122,62 @@ def sheet(
     "Cells along the longer side at the most; a larger frame is counted in coarser ones.",
 )
 @crop_option
+@click.option("--fit", is_flag=True, help="Only the part of the frame that holds all masks.")
+@click.option(
+    "--image",
+    type=click.Path(dir_okay=False),
+    help="The picture to draw over; by default that of the files, if all are of one size.",
+)
+@no_image_option
+@click.option(
+    "--palette",
+    type=click.Choice(SCALES_OF_NUMBERS),
+    default="ember",
+    show_default=True,
+    help="The colours.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1),
+    help="Strength of the colours; by default 0.65 over an image and 1 over none.",
+)
 @font_option
 @reading_option
 @selection_options
 @click.pass_obj
-def heat(
-    db: str,
-    /,
-    output: str,
-    size: int,
-    crop: tuple[int, int, int, int] | None,
-    font: str | None,
-    **filters: Any,
-) -> int:
+def heat(db: str, /, output: str, image: str | None, no_image: bool, **options: Any) -> int:
     """Draw where in the frame masks lie, over all files.
 
-    Colours tell how many masks cover a pixel; for a cell of several pixels, their mean.
+    Colours tell how many masks cover a pixel; for a cell of several pixels, their mean. They lie
+    over the picture of the files, in grey, if there is one.
     """
-    with open_to_ask(db) as index:
-        hits = narrowed(index.entries, **filters)
-        found = hits.heat(size=size, crop=crop)
-        if not found.entries:
-            return nothing_drawn(hits)
+    if image is not None and no_image:
+        raise click.UsageError("--image and --no-image exclude each other")
+    if options["fit"] and options["crop"] is not None:
+        raise click.UsageError("--fit and --crop exclude each other")
+    part = _taken(options, "size", "crop", "fit")
+    drawing = _taken(options, "palette", "alpha", "font")
+    drawing["image"] = not no_image if image is None else image
     ending = str(suffix_of(output))
-    if ending == ".npy":
-        content = encode(found.counts, ending)
-    else:
-        from iidindex.pictures.heat import draw_heat
-
-        content = encode(draw_heat(found, font=font).picture, ending)
-    write_atomically(output, [content])
-    height, width = found.counts.shape
-    most = f"at most {found.mean.max():.4g} a pixel"
-    told = f"{height} x {width} cells, {counted(found.entries, 'mask')}, {most}"
-    click.echo(f"{printable(output)}: {told}")
+    with open_to_ask(db) as index:
+        hits = narrowed(index.entries, **options)
+        if ending == ".npy":
+            found = hits.heat(**part)
+            if not found.entries:
+                return nothing_drawn(hits)
+            write_atomically(output, [encode(found.counts, ending)])
+            height, width = found.counts.shape
+            most = f"at most {found.mean.max():.4g} a pixel"
+            told = f"{height} x {width} cells, {counted(found.entries, 'mask')}, {most}"
+            click.echo(f"{printable(output)}: {told}")
+            return DONE
+        drawn = index.draw_heat(hits, **part, **drawing)
+        if not drawn.drawn:
+            return nothing_drawn(hits)
+    over = "".join(f" over {printable(name)}" for name in drawn.images)
+    written(drawn, output, f"{counted(drawn.drawn, 'mask')}{over}", ("", ""), "")
+    if drawn.sizes:
+        click.echo(f"iidindex: {sizes_told(drawn.sizes)}", err=True)
     return DONE
 
 

@@ -338,6 +338,63 @@ class Pictures(Opened):
             on_stale=hits.on_stale,
         )
 
+    def draw_heat(
+        self,
+        entries: Entries | None = None,
+        *,
+        size: int = 1024,
+        crop: BBoxLike | None = None,
+        fit: bool = False,
+        image: str | os.PathLike[str] | bool | PicturePlaces = True,
+        palette: str = "ember",
+        alpha: float | None = None,
+        font: str | os.PathLike[str] | None = None,
+        on_stale: OnStale | None = None,
+    ) -> Drawing:
+        """Draw where masks lie, over all files, with a scale in whole numbers.
+
+        Parameters
+        ----------
+        entries : Entries, optional
+            Of these; of all, without it.
+        size, crop, fit
+            As in `Entries.heat`.
+        image : path-like, bool or PicturePlaces
+            A picture to draw over, in grey. By default that of the files; if they have several of
+            one size, the first of them. Pictures of different sizes are drawn over none.
+        palette : {"ember", "sea", "grey"}
+        alpha : float, optional
+            Strength of the colours, 0 … 1; by default 0.65 over an image and 1 over none.
+        font, on_stale
+            As in `render`.
+
+        Returns
+        -------
+        Drawing
+            ``drawn``, how many masks were counted; ``sizes`` of pictures, if they differ.
+
+        Raises
+        ------
+        QueryError
+            As `Entries.heat`; also if a picture is named and has another size than those of the
+            files, or these have several.
+        SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
+            As `render`.
+        """
+        from iidindex.pictures.heat import draw_heat, ground_of
+        from iidindex.pictures.scene import Style
+        from iidindex.query.pixels.picture_places import PicturePlaces
+        from iidindex.render.palettes import scale_of
+
+        scale_of(palette)
+        strength = Style(alpha).alpha
+        hits = self._among(entries).reading(on_stale=on_stale)
+        found = hits.heat(size=size, crop=crop, fit=fit)
+        named = image if isinstance(image, (bool, PicturePlaces)) else as_path(image)
+        ground = ground_of(self._catalog, found, named)
+        face = None if font is None else as_path(font)
+        return draw_heat(found, ground=ground, palette=palette, alpha=strength, font=face)
+
     def labels(
         self,
         path: str,

@@ -26,7 +26,10 @@ class Drawing(NamedTuple):
         Image files that the metadata name but that are not there. Their masks were drawn on a
         plain background.
     gaps : int
-        For `Index.sheet`, the number of tiles of files that lack the individual.
+        Of `Index.sheet`, tiles of files that lack the individual.
+    sizes : tuple of (int, int)
+        Of `Index.draw_heat`, the heights and widths that the metadata of files state, if they
+        differ.
     """
 
     picture: Picture
@@ -35,6 +38,7 @@ class Drawing(NamedTuple):
     images: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     gaps: int = 0
+    sizes: tuple[tuple[int, int], ...] = ()
 
 
 class VectorDrawing(NamedTuple):

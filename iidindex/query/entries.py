@@ -368,7 +368,7 @@ class Entries(Tabular):
 
         return Records(FILE, storing.to_store(self._catalog, self._filters), self._catalog)
 
-    def heat(self, *, size: int = 1024, crop: BBoxLike | None = None) -> Heat:
+    def heat(self, *, size: int = 1024, crop: BBoxLike | None = None, fit: bool = False) -> Heat:
         """Count how many masks cover each place, over all files.
 
         Coordinates are those of the files, whatever the sizes of their pictures.
@@ -378,15 +378,18 @@ class Entries(Tabular):
         size : int
             The largest number of cells along the longer side. In a small frame, a cell is a pixel.
         crop : sequence of int, optional
-            ``(minr, minc, maxr, maxc)``, half-open, pixels: count in this part. By default, count
-            in the smallest frame from row 0, column 0 that holds the masks and the frames that the
-            metadata of their files state by ``height`` and ``width``.
+            ``(minr, minc, maxr, maxc)``, half-open, pixels: count in this part. Without it,
+            in the smallest frame from row 0, column 0 that holds the masks and the frames
+            that the metadata of their files tells, by ``height`` and ``width``.
+        fit : bool
+            Count in the part of the frame that holds the boxes of all masks.
 
         Returns
         -------
         Heat
-            ``counts``, int64 of shape (h, w), exact; ``grid``, the places of the cells; ``mean``,
-            masks per pixel of each cell; ``entries``, the number of masks that were counted.
+            ``counts``, int64 of shape (h, w), exact; ``grid``, where the cells lie; ``mean``,
+            masks per pixel of each cell; ``entries``, how many masks were counted;
+            ``file_ids``, of which files.
 
         Raises
         ------
@@ -398,7 +401,7 @@ class Entries(Tabular):
         from iidindex.query.heat.coverage import heat
 
         box = None if crop is None else BBox.of(crop, "crop")
-        return heat(self._catalog, self._originals, self._filters, size, box)
+        return heat(self._catalog, self._originals, self._filters, size, box, fit)
 
     def explain(self) -> str:
         """The plan that was chosen, the SQL, and the database's plan for it."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from iidindex.metadata_names import META
 from iidindex.pictures.sheet import MOST_TILES
+from iidindex.pictures.sheet import SCALES as SHEET_SCALES
 from iidindex.query.comparison.tracks import ORDERS as TRACK_ORDERS
 from iidindex.query.holdings.archive_files import ORDERS as FILE_ORDERS
 from iidindex.query.holdings.inventory import ORDERS as IID_ORDERS
 from iidindex.query.overlaps.pair_filters import PAIR_ORDERS
+from iidindex.render.palettes import PALETTES, SCALES
 from iidindex.rows import (
     CHANGE,
     COOCCURRENCE,
@@ -107,6 +110,8 @@ _CELLS = Parameter(
     default=1024,
 )
 
+
+_COLOUR_BY = f"individual, group, domain, area, or {META}NAME, what the file's metadata say."
 
 _LEAST_FILES = Parameter(
     "min_files",
@@ -338,19 +343,22 @@ OTHERS = (
     ),
     Endpoint(
         "heat.png",
-        "Where masks lie in the frame, over all files, as colours.",
-        (ON_STALE, *FILTER_PARAMETERS, _BOX, _CELLS),
+        "Where masks lie in the frame, over all files, in colours.",
+        (
+            *(ON_STALE, *FILTER_PARAMETERS, _BOX, _CELLS),
+            Parameter("fit", FLAG, "Only the part of the frame that holds all.", default=False),
+            Parameter("image", FLAG, "Draw over the picture, if there is one.", default=True),
+            Parameter("palette", one_of(*SCALES), "The colours.", default="ember"),
+            Parameter("alpha", fraction(0, 1), "Strength of the colours."),
+        ),
         pictures_out.heat,
         media="image/png",
     ),
     Endpoint(
         "sheet.png",
-        "Every appearance of an individual, side by side.",
+        "Every appearance of an individual, or all that fits, side by side.",
         (
-            replace(_filter("address"), is_required=True),
-            ON_STALE,
-            *(one for one in FILTER_PARAMETERS if one.name != "address"),
-            ORDER_BY,
+            *(ON_STALE, *FILTER_PARAMETERS, ORDER_BY),
             Parameter("limit", number(1, MOST_TILES), "At most so many tiles.", default=60),
             Parameter("tile", number(1, 1024), "Width and height of a tile.", default=192),
             Parameter(
@@ -362,6 +370,19 @@ OTHERS = (
             Parameter("fit", FLAG, "Scale each tile to its own mask.", default=False),
             Parameter("caption", NAMES, "Fields to write below each tile, with commas between."),
             Parameter("image", FLAG, "Draw over the pictures, if they are there.", default=True),
+            Parameter(
+                "gaps", FLAG, "Show files that lack the individual as empty tiles.", default=False
+            ),
+            Parameter("strip", FLAG, "Lay out all tiles in one row.", default=False),
+            Parameter(
+                "scale",
+                one_of(*SHEET_SCALES),
+                "Draw how long so many pixels are, or write areas.",
+                default="bar",
+            ),
+            Parameter("colour_by", TEXT, _COLOUR_BY, default="individual"),
+            Parameter("palette", one_of(*PALETTES), "The colours."),
+            Parameter("legend", FLAG, "Write what colours mean.", default=True),
             Parameter("outlines", FLAG, "Draw outlines.", default=True),
             Parameter("alpha", fraction(0, 1), "Strength of the tints."),
         ),

@@ -123,25 +123,32 @@ def _entry(served: Served, file: NamedFile, values: Values) -> Entry:
 
 def heat(served: Served, values: Values, known: Sequence[str]) -> Body:  # noqa: ARG001
     """Where masks lie, over all files."""
-    from iidindex.pictures.heat import draw_heat
-
-    with served.drawing():
-        found = served.narrowed(values).heat(size=values["size"], crop=values["box"])
-        if not found.entries:
-            raise Refused(404, "no entry fits, so nothing is drawn", "ask for less")
-        return Body(_png(draw_heat(found).picture))
-
-
-def sheet(served: Served, values: Values, known: Sequence[str]) -> Body:  # noqa: ARG001
-    """Every appearance of an individual, side by side."""
-    question = served.narrowed(values, "address")
-    if values["order_by"]:
-        question = question.order_by(*values["order_by"])
-    names = ("limit", "tile", "margin", "fit", "caption", "outlines", "alpha", "on_stale")
+    names = ("size", "fit", "palette", "alpha")
     drawing = {name: values[name] for name in names}
     image = served.places if values["image"] else False
     with served.drawing():
-        found = served.index.sheet(values["address"], question, image=image, **drawing)
+        found = served.index.draw_heat(
+            served.narrowed(values), crop=values["box"], image=image, **drawing
+        )
+        if not found.drawn:
+            raise Refused(404, "no entry fits, so nothing is drawn", "ask for less")
+        return Body(_png(found.picture))
+
+
+def sheet(served: Served, values: Values, known: Sequence[str]) -> Body:  # noqa: ARG001
+    """Every appearance of an individual, or all that fits, side by side."""
+    question = served.narrowed(values, "address")
+    if values["order_by"]:
+        question = question.order_by(*values["order_by"])
+    names = (
+        *("limit", "tile", "margin", "fit", "caption", "gaps", "strip", "scale", "legend"),
+        *("colour_by", "palette", "outlines", "alpha", "on_stale"),
+    )
+    drawing = {name: values[name] for name in names}
+    image = served.places if values["image"] else False
+    with served.drawing():
+        asked = values["address"] or None
+        found = served.index.sheet(asked, question, image=image, **drawing)
         if not found.drawn:
             raise Refused(404, "there is no appearance to draw", "/api/iids lists individuals")
         return Body(_png(found.picture))
