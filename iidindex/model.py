@@ -220,6 +220,51 @@ class FileStamp(NamedTuple):
     size: int
     mtime_ns: int
 
+    @property
+    def etag(self) -> str | None:
+        """What a store calls the content of an object; None of a file on a disk."""
+        return None
+
+
+class ObjectStamp(FileStamp):
+    """What tells one content of an object in a store from another.
+
+    It equals a `FileStamp` of the same size and number, as which it is listed and compared; to
+    read from the store, its ETag is needed.
+
+    Parameters
+    ----------
+    size : int
+        In bytes.
+    number : int
+        Made of the ETag, and below zero. It stands in place of a time, which tells less: two
+        contents may be of one second.
+    etag : str
+    """
+
+    _etag: str
+
+    def __new__(cls, size: int, number: int, etag: str) -> Self:  # noqa: D102
+        stamp = super().__new__(cls, size, number)
+        stamp._etag = etag
+        return stamp
+
+    @property
+    def etag(self) -> str:
+        """What the store calls this content."""
+        return self._etag
+
+    def __repr__(self) -> str:
+        return f"ObjectStamp(size={self.size}, etag={self._etag!r})"
+
+    def __reduce__(self) -> tuple[type[ObjectStamp], tuple[int, int, str]]:
+        return ObjectStamp, (self.size, self.mtime_ns, self._etag)
+
+
+def stamp_as_indexed(size: int, mtime_ns: int, etag: str | None) -> FileStamp:
+    """The stamp of a file or of an object, as the catalogue has it."""
+    return FileStamp(size, mtime_ns) if etag is None else ObjectStamp(size, mtime_ns, etag)
+
 
 def time_in_64_bits(nanoseconds: int) -> int:
     """A file's time as it is compared and stored.

@@ -22,6 +22,7 @@ from iidindex import IIDFile, SourceError
 from iidindex.cli.main import run
 from iidindex.files.scan import scan
 from iidindex.ingestion import pool
+from object_servers import bucket, gate, moto, web  # noqa: F401  (fixtures)
 from pond import SIZE, photograph, write
 
 # Machines that share their cores are slow at times; that is no fault of what is tested.

@@ -132,8 +132,8 @@ class Loader:
         execute(
             self._target.connection,
             "UPDATE files SET size = ?, mtime_ns = ?, digest = NULL, n_entries = 0, "
-            "first_entry_id = NULL, meta = NULL, fixity = NULL, state = ?, reason = ?, "
-            "indexed_at = ? WHERE id = ?",
+            "first_entry_id = NULL, meta = NULL, etag = NULL, fixity = NULL, state = ?, "
+            "reason = ?, indexed_at = ? WHERE id = ?",
             (*stamp, FAILED, reason, self._now, file_id),
         )
 
@@ -149,9 +149,9 @@ class Loader:
             forget_overlaps(self._target.connection, file_id)
         execute(
             self._target.connection,
-            "UPDATE files SET root_id = ?, path = ?, size = ?, mtime_ns = ?, state = ?, "
+            "UPDATE files SET root_id = ?, path = ?, size = ?, mtime_ns = ?, etag = ?, state = ?, "
             "reason = NULL, indexed_at = ? WHERE id = ?",
-            (root_id, path_value(path), *stamp, OK, self._now, file_id),
+            (root_id, path_value(path), *stamp, stamp.etag, OK, self._now, file_id),
         )
 
     def keep_fixity(self, file_id: int, fixity: bytes, checksums: Ints) -> None:
@@ -239,7 +239,7 @@ class Loader:
             OK,
             None,
             self._now,
-            None,
+            file.stamp.etag,
             file.fixity,
         ]
         file_id = place.file_id

@@ -127,7 +127,7 @@ class Records:
         if self._source is None:
             return b""
         offset, length = self.header.bufloc_meta
-        return self._open_source.data()[offset : offset + length].tobytes()
+        return self._open_source.read(offset, length)
 
     def read_groups(self) -> dict[str, Ints]:
         """Decode the stored groups: keys by name."""

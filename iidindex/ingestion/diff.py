@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from iidindex.catalog.roots import (
     keep_fixity_of,
     root_directories,
 )
-from iidindex.errors import IngestError, SourceError
+from iidindex.errors import IngestError, SourceError, SourceNotFoundError
 from iidindex.ingestion.discover import discover
 from iidindex.ingestion.linked import Recorded
 from iidindex.ingestion.plan import Known, plan
@@ -33,9 +33,10 @@ from iidindex.ingestion.reappearing import reappeared
 from iidindex.ingestion.report import IngestReport
 from iidindex.ingestion.unchanged import of_others, without_unchanged
 from iidindex.ingestion.unread import ToRead, Unread
+from iidindex.model import FileStamp
 from iidindex.storage.enclosing import Enclosing
 from iidindex.storage.paths import is_iid
-from iidindex.storage.places import Ways, location_of, storage_at
+from iidindex.storage.places import Ways, is_remote, location_of, stamps_at, storage_at
 from iidindex.storage.protocol import Listing
 
 # Files that are compared in one transaction, or one directory of more.
@@ -115,7 +116,7 @@ def places_of(paths: Iterable[str | os.PathLike[str]], catalog: Catalog | None =
         recorded = Recorded(connection, (one.ways[-1] for one in named if one.is_directory))
         placed = {recorded.chosen(one.ways, one.is_directory): one for one in named}
     directories = {place for place, one in placed.items() if one.is_directory}
-    there = {place for place in placed if place in directories or _exists(place)}
+    there = directories | _existing([place for place in placed if place not in directories])
     enclosing = Enclosing(there)
     kept = [place for place in sorted(there) if not enclosing.over(storage_at(place).parent(place))]
     absent = {place: one.given for place, one in placed.items() if place not in there}
@@ -146,8 +147,10 @@ def _checked(path: str | os.PathLike[str], known: Ways) -> _Named:
     return _Named(given, ways, is_directory)
 
 
-def _exists(place: str) -> bool:
-    return storage_at(place).exists(place)
+def _existing(places: Sequence[str]) -> set[str]:
+    """Those of the places that are there, or of which nobody can tell."""
+    stamps = zip(places, stamps_at(places), strict=True)
+    return {place for place, stamp in stamps if not isinstance(stamp, SourceNotFoundError)}
 
 
 def look(
@@ -254,8 +257,21 @@ def _batches(parts: Iterable[_Part]) -> Iterator[list[tuple[_Part, Listing]]]:
 
 
 def _stamps(root: RootDirectory, paths: Iterable[str]) -> Listing:
-    storage = storage_at(root.location)
-    return Listing({path: storage.stamp(storage.join(root.location, path))[:2] for path in paths})
+    join = storage_at(root.location).join
+    named = list(paths)
+    listing = Listing()
+    for path, stamp in zip(
+        named, stamps_at([join(root.location, path) for path in named]), strict=True
+    ):
+        if isinstance(stamp, FileStamp):
+            listing.found[path] = stamp
+        elif not isinstance(stamp, SourceNotFoundError):
+            listing.unreadable[path] = _reason(stamp, join(root.location, path))
+    return listing
+
+
+def _reason(error: SourceError, location: str) -> str:
+    return str(error).removeprefix(f"{location}: ")
 
 
 def _compare(
@@ -268,7 +284,9 @@ def _compare(
 ) -> None:
     """Compare what was seen of a part with what the catalogue holds of it."""
     root, found, unreadable = part.root, seen.found, seen.unreadable
-    below, fixity, is_empty = part.paths[0], root.has_fixity, not found
+    below, fixity = part.paths[0], root.has_fixity
+    # A list is a store's word that nothing is there, where a disk may not be mounted.
+    is_empty = not found and (bool(unreadable) or not is_remote(root.location))
     if not part.is_directory:
         rows = files_at(connection, root.id, part.paths)
     elif checksum:
@@ -296,7 +314,8 @@ def _compare(
             taken[known] = Unread(root, path, known.stamp, known)
     report.unchanged += todo.unchanged
     report.failed += len(todo.failed)
-    report.kept += todo.kept
+    # Of a list that broke off, nobody knows what is there.
+    report.kept += 0 if unreadable and is_remote(root.location) else todo.kept
     reasons = failures(connection, root.id, todo.failed)
     for path in todo.failed:
         report.failures[location_of(root.location, path)] = reasons[path]

@@ -18,7 +18,7 @@ from iidindex.catalog.roots import (
     relocated,
     root_named,
 )
-from iidindex.errors import CatalogError, IIDIndexError
+from iidindex.errors import CatalogError, SourceError
 from iidindex.storage.places import storage_at
 
 # Files of a root of which one at least must lie where it is said to be now.
@@ -46,7 +46,10 @@ def relocate(
         given = os.fsdecode(place)
         storage = storage_at(given)
         location = storage.ways(given)[-1]
-    except (IIDIndexError, TypeError, ValueError) as error:
+    except SourceError as error:
+        # What was given is not repeated here: of a URL, it may be a password.
+        raise CatalogError(f"there is no such directory: {error}") from None
+    except (TypeError, ValueError) as error:
         raise CatalogError(f"{place!r:.200}: there is no such directory: {error}") from None
     if not storage.is_dir(location):
         raise CatalogError(f"{given}: there is no such directory")

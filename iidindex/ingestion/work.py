@@ -10,6 +10,7 @@ from iidindex.columns import Batch, FileColumns, gather
 from iidindex.errors import IIDFormatError
 from iidindex.files.scan import is_small, scan
 from iidindex.files.scan_together import TOGETHER, scan_together
+from iidindex.storage.places import opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,24 @@ class ToScan(NamedTuple):
 
 def scan_many(files: Sequence[ToScan]) -> Scanned:
     """Scan files, or say why they cannot be: one bad file never stops the rest."""
+    with opening([files[nth].location for nth in _order(files)]):
+        return _scan_many(files)
+
+
+def _order(files: Sequence[ToScan]) -> Iterator[int]:
+    """In which order files are opened, unless one has to be opened twice."""
+    for low in range(0, len(files), TOGETHER):
+        some = range(low, min(low + TOGETHER, len(files)))
+        yield from (nth for nth in some if _fits(files[nth]))
+        yield from (nth for nth in some if not _fits(files[nth]))
+
+
+def _fits(file: ToScan) -> bool:
+    """Whether a file can be scanned together with others."""
+    return not file.fixity and is_small(file.size)
+
+
+def _scan_many(files: Sequence[ToScan]) -> Scanned:
     found: list[FileColumns] = []
     read: list[int] = []
     failures: dict[int, Failure] = {}
@@ -92,7 +111,7 @@ def _together(files: Sequence[ToScan]) -> Iterator[FileColumns | None]:
     """The columns of those that can be scanned together, some at a time; None for the others."""
     for low in range(0, len(files), TOGETHER):
         some = files[low : low + TOGETHER]
-        fit = [nth for nth, file in enumerate(some) if not file.fixity and is_small(file.size)]
+        fit = [nth for nth, file in enumerate(some) if _fits(file)]
         found: list[FileColumns | None] = [None] * len(some)
         for nth, columns in zip(
             fit, scan_together([some[nth].location for nth in fit]), strict=True

@@ -243,7 +243,7 @@ class Entries(Tabular):
         with self._asked() as question:
             for rows in question.rows():
                 chunk = Chunk(self._catalog, self._originals, rows, question.connection)
-                yield from (Entry(row, chunk, *row[17:]) for row in rows)
+                yield from (Entry(row, chunk, *row[18:]) for row in rows)
 
     def _kind_of_rows(self) -> Kind:
         return ENTRY if self._filters.near is None else NEAREST

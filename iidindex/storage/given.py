@@ -1,4 +1,4 @@
-"""What people give as a file: a path, bytes, or a file object."""
+"""What people give as a file: a path, the URL of an object, bytes, or a file object."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import numpy as np
 
 from iidindex.errors import WrongTypeError
 from iidindex.storage.local import LocalFile
+from iidindex.storage.local_storage import LOCAL
 from iidindex.storage.memory import MemoryFile
+from iidindex.storage.places import storage_at
 from iidindex.storage.protocol import Source
 
 
 def open_source(file: object) -> Source:
-    """Open a path, bytes, or a binary file object.
+    """Open a path, the URL of an object, bytes, or a binary file object.
 
     Raises
     ------
@@ -23,6 +25,9 @@ def open_source(file: object) -> Source:
     WrongTypeError
         If `file` is none of these.
     """
+    if isinstance(file, str) and storage_at(file) is not LOCAL:
+        storage = storage_at(file)
+        return storage.open(storage.ways(file)[-1])
     if isinstance(file, (str, os.PathLike)):
         return LocalFile(file)
     if isinstance(file, (bytes, bytearray, memoryview, mmap.mmap, np.ndarray)):

@@ -9,6 +9,7 @@ of a version elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol, Self, TypeAlias, runtime_checkable
 
@@ -264,6 +265,8 @@ class Storage(Protocol):
     def open(self, location: str) -> Source:
         """Open a file to index it: if anybody changes it from now on, its stamp will differ.
 
+        The stamp of an object has the ETag that `Ranges.read` is to ask for.
+
         Raises
         ------
         SourceNotFoundError, SourceError
@@ -276,10 +279,26 @@ class Storage(Protocol):
         ...
 
 
+@runtime_checkable
+class Remote(Storage, Protocol):
+    """A storage that takes its time to answer, and answers many at once."""
+
+    def stamps(self, locations: Sequence[str]) -> list[FileStamp | SourceError]:
+        """Which version of each of many files is there now, or what `stamp` would raise."""
+        ...
+
+    def opening(self, locations: Sequence[str]) -> AbstractContextManager[None]:
+        """Where files are opened in this order: some are begun before they are asked for."""
+        ...
+
+
 def stale(location: str, then: FileStamp, now: FileStamp) -> StaleFileError:
     """Another version of a file is there than was indexed."""
-    fields = zip(then._fields, then, now, strict=True)
-    differs = ", ".join(f"{name} {before} then and {found} now" for name, before, found in fields)
+    differs = f"size {then.size} then and {now.size} now, "
+    if now.etag is None:
+        differs += f"mtime_ns {then.mtime_ns} then and {now.mtime_ns} now"
+    else:
+        differs += f"ETag {then.etag} then and {now.etag} now"
     return StaleFileError(
         f"{location}: has changed since it was indexed: {differs}; ingest it again"
     )

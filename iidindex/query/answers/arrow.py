@@ -17,8 +17,9 @@ from iidindex.catalog.lookup import Ids, group_names, members_of
 from iidindex.errors import QueryError
 from iidindex.metadata_names import asked_of, value_in
 from iidindex.query.answers.file_metadata import Told, metadata_of
-from iidindex.query.question.asking import Row, original
+from iidindex.query.question.asking import Row
 from iidindex.rows import Column, Kind, Type, as_text
+from iidindex.storage.places import location_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -197,10 +198,14 @@ class EntryColumns:
         return group_lists(self._connection, self._file_id, ids)
 
 
+def _location(row: Row) -> str:
+    return location_of(os.fsdecode(row[15]), os.fsdecode(row[12]))
+
+
 # Not in the objects themselves: bound to them, they would keep every batch of a stream in memory.
 _MAKERS: dict[str, Callable[[EntryColumns], Any]] = {
     "path": lambda entries: entries.of_files(lambda row: os.fsdecode(row[12])),
-    "location": lambda entries: entries.of_files(lambda row: original(row[12:]).location),
+    "location": lambda entries: entries.of_files(_location),
     "address": lambda entries: entries.texts(11),
     "domain": lambda entries: entries.texts(10),
     "address_b64": lambda entries: entries.exact(11),
@@ -212,7 +217,7 @@ _MAKERS: dict[str, Callable[[EntryColumns], Any]] = {
     "area": lambda entries: entries.integers(7),
     "offset": lambda entries: entries.integers(8),
     "length": lambda entries: entries.integers(9),
-    "distance": lambda entries: entries.reals(17),
+    "distance": lambda entries: entries.reals(18),
 }
 
 

@@ -16,7 +16,7 @@ from iidindex.catalog.catalogue import Catalog, Elsewhere
 from iidindex.catalog.file_rows import groups_of_entries
 from iidindex.errors import QueryError
 from iidindex.masks.regions import Bool2D
-from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp
+from iidindex.model import IID, BBox, BBoxLike, BufLoc, FileStamp, stamp_as_indexed
 from iidindex.query.answers.file_metadata import Told, metadata_of
 from iidindex.query.pixels.frames import sizes_of
 from iidindex.query.pixels.originals import Originals
@@ -100,8 +100,9 @@ class Entry:
 
     @property
     def stamp(self) -> FileStamp:
-        """Size and time of the original when it was indexed."""
-        return FileStamp(*self._row[13:15])
+        """Size and time of the original when it was indexed; of an object, its ETag."""
+        row = self._row
+        return stamp_as_indexed(row[13], row[14], row[17])
 
     @property
     def groups(self) -> tuple[str, ...]:

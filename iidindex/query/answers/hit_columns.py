@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.query.pixels.segments import Segments
-from iidindex.query.question.asking import Row, original
+from iidindex.query.question.asking import Row
+from iidindex.storage.places import location_of
 
 
 def columns_of(rows: Sequence[Row], *, has_distance: bool) -> dict[str, npt.NDArray[Any]]:
@@ -23,10 +24,11 @@ def columns_of(rows: Sequence[Row], *, has_distance: bool) -> dict[str, npt.NDAr
     has_distance : bool
     """
     segments = Segments.of([(*row[:10], row[16]) for row in rows])
+    locations = [location_of(os.fsdecode(row[15]), os.fsdecode(row[12])) for row in rows]
     columns: dict[str, npt.NDArray[Any]] = {
         "id": segments.id,
         "path": _objects([os.fsdecode(row[12]) for row in rows]),
-        "location": _objects([original(row[12:]).location for row in rows]),
+        "location": _objects(locations),
         "key": segments.key,
         "domain": _objects([row[10] for row in rows]),
         "address": _objects([row[11] for row in rows]),
@@ -36,7 +38,7 @@ def columns_of(rows: Sequence[Row], *, has_distance: bool) -> dict[str, npt.NDAr
         "length": segments.length,
     }
     if has_distance:
-        columns["distance"] = np.array([row[17] for row in rows], np.float64)
+        columns["distance"] = np.array([row[18] for row in rows], np.float64)
     return columns
 
 

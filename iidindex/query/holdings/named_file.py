@@ -14,7 +14,7 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.roots import roots_over
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.errors import QueryError
-from iidindex.model import FileStamp
+from iidindex.model import FileStamp, stamp_as_indexed
 from iidindex.query.pixels.segments import Original
 from iidindex.storage.places import is_absolute, location_of, storage_at
 
@@ -58,6 +58,7 @@ _COLUMNS = (
     roots.c.location,
     files.c.size,
     files.c.mtime_ns,
+    files.c.etag,
     func.coalesce(files.c.first_entry_id, 0),
 )
 
@@ -129,10 +130,10 @@ def _of_path(
             its_root,
             its_path,
             location_of(place, its_path),
-            FileStamp(size, mtime_ns),
+            stamp_as_indexed(size, mtime_ns, etag),
             first,
         )
-        for file_id, its_root, its_path, place, size, mtime_ns, first in connection.execute(
+        for file_id, its_root, its_path, place, size, mtime_ns, etag, first in connection.execute(
             statement
         )
     ]

@@ -18,7 +18,7 @@ from iidindex.catalog.lookup import numbers
 from iidindex.catalog.statement import Statement
 from iidindex.errors import QueryError
 from iidindex.masks.batching import portions
-from iidindex.model import IID, BBox, FileStamp
+from iidindex.model import IID, BBox, stamp_as_indexed
 from iidindex.processes import in_order
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Ints, Original, Segments, concatenate
@@ -299,14 +299,15 @@ def files_of(connection: Connection, file_ids: Ints) -> dict[int, Original]:
 
 
 def original(row: Row) -> Original:
-    """From a path, a size, a time and the location of the root."""
-    return Original(location_of(os.fsdecode(row[3]), os.fsdecode(row[0])), FileStamp(*row[1:3]))
+    """From a path, a size, a time, the location of the root, and an ETag."""
+    stamp = stamp_as_indexed(row[1], row[2], row[4])
+    return Original(location_of(os.fsdecode(row[3]), os.fsdecode(row[0])), stamp)
 
 
 def places_of(rows: Sequence[Row]) -> tuple[Segments, dict[int, Original]]:
     """Where the segments of rows of ``HIT_COLUMNS`` lie, and their files."""
     one_of_each = {row[1]: row for row in rows}
-    files = _originals({file_id: row[12:16] for file_id, row in one_of_each.items()})
+    files = _originals({file_id: (*row[12:16], row[17]) for file_id, row in one_of_each.items()})
     return Segments.of([*map(_SEGMENT, rows)]), files
 
 
@@ -314,13 +315,13 @@ def _originals(rows: Mapping[int, Row]) -> dict[int, Original]:
     """As `original`, for many that have few roots in common."""
     joins: dict[str | bytes, Callable[[str], str]] = {}
     found = {}
-    for file_id, (path, size, mtime_ns, root) in rows.items():
+    for file_id, (path, size, mtime_ns, root, etag) in rows.items():
         join = joins.get(root)
         if join is None:
             location = os.fsdecode(root)
             join = joins[root] = partial(storage_at(location).join, location)
         location = join(path if isinstance(path, str) else os.fsdecode(path))
-        found[file_id] = Original(location, FileStamp(size, mtime_ns))
+        found[file_id] = Original(location, stamp_as_indexed(size, mtime_ns, etag))
     return found
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Subquery,
     and_,
     bindparam,
+    case,
     func,
     literal_column,
     select,
@@ -53,6 +54,10 @@ from iidindex.query.question.shape import Shape
 
 P = ParamSpec("P")
 
+# What an object store calls a file's content, which is read on from where no time is below zero:
+# to read a column so far behind in the row takes a twentieth of a hit's time.
+ETAG = case((files.c.mtime_ns < literal_column("0"), files.c.etag)).label("etag")
+
 # What a hit is made of, in this order.
 HIT_COLUMNS = (
     entries.c.id,
@@ -72,6 +77,7 @@ HIT_COLUMNS = (
     files.c.mtime_ns,
     roots.c.location,
     entries.c.checksum,
+    ETAG,
 )
 # Those of them that say where a segment lies.
 SEGMENT_COLUMNS = (*HIT_COLUMNS[:10], entries.c.checksum)
@@ -247,9 +253,9 @@ def ranges(shape: Shape) -> Select[Any]:
 
 @_kept
 def originals_of() -> Select[Any]:
-    """Select id, path, size, mtime_ns and the root's location of the files with the ``ids``."""
+    """Select what `asking.original` takes of the files with the ``ids``, behind the id."""
     return (
-        select(files.c.id, files.c.path, files.c.size, files.c.mtime_ns, roots.c.location)
+        select(files.c.id, files.c.path, files.c.size, files.c.mtime_ns, roots.c.location, ETAG)
         .join(roots, roots.c.id == files.c.root_id)
         .where(is_among(files.c.id, "ids"))
     )

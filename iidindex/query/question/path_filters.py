@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 
 from sqlalchemy import not_
 
-from iidindex.errors import QueryError
+from iidindex.errors import QueryError, SourceError
 from iidindex.files.arguments import BYTES_LIKE, several
 from iidindex.query.question.filter_kinds import FEW, Condition, Filter, one_text
 from iidindex.query.question.path_matching import fits_path, shape_of_path, values_of_path
+from iidindex.storage.places import refuse_secrets
 
 # Characters of a pattern; SQLite takes so many bytes, and no path is as long.
 _LONGEST_PATH = 10_000
@@ -87,8 +88,11 @@ def _read(name: str, given: Any) -> str:
     """Text that a file's name can be."""
     try:
         os.fsencode(one_text(given, name))
+        refuse_secrets(given)
     except UnicodeEncodeError:
         raise QueryError(f"{given!r}: no file can have this path") from None
+    except SourceError as error:
+        raise QueryError(str(error)) from None
     if len(given) > _LONGEST_PATH:
         raise QueryError(f"{name} has {len(given)} characters; expected at most {_LONGEST_PATH}")
     return str(given)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, func, select
 from iidindex.catalog.roots import roots_over
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.catalog.statement import Ordered
-from iidindex.errors import QueryError, SourceError
+from iidindex.errors import QueryError, SourceError, SourceNotFoundError
 from iidindex.query.question.near_names import near_path
 from iidindex.storage.places import location_of, storage_at
 
@@ -65,9 +65,11 @@ def places_meant(path: str) -> list[str]:
         return storage_at(path).ways(path)
     except ValueError:
         raise QueryError(f"{path!r}: no file can have this path") from None
-    except SourceError:
+    except SourceNotFoundError:
         # It is empty, or the working directory is gone: it may be a path inside a root.
         return []
+    except SourceError as error:
+        raise QueryError(str(error)) from None
 
 
 def _spans(connection: Connection, path: str, root_id: int | None = None) -> list[tuple[Span, str]]:
