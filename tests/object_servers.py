@@ -262,7 +262,7 @@ class _Web(_Quiet):
             headers = [("last-modified", "Tue, 01 Dec 2026 00:00:00 GMT")]
             if web.etags:
                 headers.append(("etag", f"W/{etag}" if web.etags == "weak" else etag))
-            if asked[1] is not None and asked[1] != etag:
+            if web.conditions and asked[1] is not None and asked[1] != etag:
                 status, headers = 412, []
             elif asked[0] is not None and web.ranges:
                 first, _, last = asked[0].removeprefix("bytes=").partition("-")
@@ -288,7 +288,7 @@ class Web:
         self.files = {}
         self.requests = []
         self.ranges = True
-        self.etags = True
+        self.etags = self.conditions = True
 
     def taken(self):
         found, self.requests = self.requests, []

@@ -75,6 +75,19 @@ except SystemExit as end:
     assert found & (HEAVY - {"sqlalchemy", "click", "sqlite3"}) == set()
 
 
+def test_files_on_a_disk_load_no_store(path, tmp_path):
+    code = """
+import sys, iidindex
+with iidindex.open(sys.argv[1], create=True) as index:
+    index.ingest(sys.argv[2], jobs=1)
+    index.entries.first().mask()
+    assert index.verify(masks=True) == []
+"""
+    found = modules_after(code, str(tmp_path / "x.db"), str(path), whole=True)
+    assert not {name for name in found if name.startswith(("obstore", "iidindex.storage.object_s"))}
+    assert "iidindex.storage.local_ranges" in found
+
+
 def test_only_to_serve_loads_a_server(path, tmp_path):
     code = """
 import sys, iidindex

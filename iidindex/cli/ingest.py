@@ -6,7 +6,7 @@ import json
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import click
@@ -16,6 +16,7 @@ from iidindex.catalog.stores import store_at
 from iidindex.cli.bar import Bar
 from iidindex.cli.opening import open_to_ask, open_to_try
 from iidindex.cli.output import report_option
+from iidindex.cli.path_lists import listed_paths
 from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, GONE, SOME_FAILED, printable
 from iidindex.index import Index
@@ -32,7 +33,15 @@ _IMPORTED = {".png", ".tif", ".tiff", ".npy", ".json", ".geojson", ".xml", ".txt
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", nargs=-1, type=click.Path())
+@click.option(
+    "--list",
+    "lists",
+    multiple=True,
+    metavar="FILE",
+    help="Take more paths and URLs from a text file, one on each line; `-` reads them from "
+    "standard input. FILE may be a URL, too: then its lines may be relative to it.",
+)
 @click.option(
     "--jobs",
     "-j",
@@ -62,6 +71,7 @@ def ingest(
     db: str,
     /,
     paths: tuple[str, ...],
+    lists: tuple[str, ...],
     jobs: int | None,
     dask: str | None,
     checksum: bool,
@@ -71,9 +81,15 @@ def ingest(
 ) -> int:
     """Bring the index up to date with files and directories.
 
-    Directories are searched for .iid files. Files that have not changed are not opened. If there
-    is no index, and a file was found, the index is made. Original files are never written to.
+    Directories are searched for .iid files. Files that have not changed are not opened. The
+    index is made if there is none and a file was found. Originals are never written to.
+
+    A directory may be in an object store: s3://bucket/prefix, gs:// and az://. On a web server,
+    each file is named by its URL, or in a list.
     """
+    paths += tuple(chain.from_iterable(map(listed_paths, lists)))
+    if not paths:
+        raise click.UsageError("Missing argument 'PATHS...', or --list with a file that has some")
     if dask is not None and jobs is not None:
         raise click.UsageError("--jobs and --dask cannot be combined: Dask has its own workers")
     # Neither a wrong path nor a directory of other files should leave an empty index behind.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -35,8 +35,9 @@ from iidindex.ingestion.unchanged import of_others, without_unchanged
 from iidindex.ingestion.unread import ToRead, Unread
 from iidindex.model import FileStamp
 from iidindex.storage.enclosing import Enclosing
+from iidindex.storage.object_urls import is_web, web_homes
 from iidindex.storage.paths import is_iid
-from iidindex.storage.places import Ways, is_remote, location_of, stamps_at, storage_at
+from iidindex.storage.places import Ways, exist_at, is_remote, location_of, stamps_at, storage_at
 from iidindex.storage.protocol import Listing
 
 # Files that are compared in one transaction, or one directory of more.
@@ -116,7 +117,14 @@ def places_of(paths: Iterable[str | os.PathLike[str]], catalog: Catalog | None =
         recorded = Recorded(connection, (one.ways[-1] for one in named if one.is_directory))
         placed = {recorded.chosen(one.ways, one.is_directory): one for one in named}
     directories = {place for place, one in placed.items() if one.is_directory}
-    there = directories | _existing([place for place in placed if place not in directories])
+    single = [place for place in placed if place not in directories]
+    exist = zip(single, exist_at(single), strict=True)
+    there = directories | {place for place, is_there in exist if is_there}
+    lost = [place for place in single if place not in there and is_web(place)]
+    if lost and catalog is not None:
+        # It is looked at as what is there, and missed: no list will ever say that it is gone.
+        with catalog.reading() as connection:
+            there.update(filter(Recorded(connection, ()).knows, lost))
     enclosing = Enclosing(there)
     kept = [place for place in sorted(there) if not enclosing.over(storage_at(place).parent(place))]
     absent = {place: one.given for place, one in placed.items() if place not in there}
@@ -145,12 +153,6 @@ def _checked(path: str | os.PathLike[str], known: Ways) -> _Named:
     if not is_directory and not any(map(is_iid, ways)) and storage.exists(ways[-1]):
         raise IngestError(f"{given}: is no directory, and does not end in .iid")
     return _Named(given, ways, is_directory)
-
-
-def _existing(places: Sequence[str]) -> set[str]:
-    """Those of the places that are there, or of which nobody can tell."""
-    stamps = zip(places, stamps_at(places), strict=True)
-    return {place for place, stamp in stamps if not isinstance(stamp, SourceNotFoundError)}
 
 
 def look(
@@ -218,6 +220,11 @@ def _roots_of(
     known = reappeared(catalog, known, whole, report, asked.dry_run)
     roots = KnownRoots(known)
     new = [directory for directory in distinct if roots.over(directory) is None]
+    homes = web_homes(place for place in new if place not in places.directories)
+    if homes:
+        directories = [homes.get(directory, directory) for directory in directories]
+        distinct = list(dict.fromkeys(directories))
+        new = [directory for directory in distinct if roots.over(directory) is None]
     if new and not asked.dry_run:
         with catalog.writing() as connection:
             add_roots(connection, new)

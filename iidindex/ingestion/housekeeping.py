@@ -19,9 +19,10 @@ from iidindex.catalog.roots import (
     root_named,
 )
 from iidindex.errors import CatalogError, SourceError
-from iidindex.storage.places import storage_at
+from iidindex.storage.places import exist_at, storage_at
 
-# Files of a root of which one at least must lie where it is said to be now.
+# Files of a root of which one at least must lie where it is said to be now; so many are looked for
+# together.
 _LOOKED_FOR = 100
 
 
@@ -98,13 +99,14 @@ def _useless(connection: Connection, root: str | None) -> list[tuple[int, str]]:
         return missing_files(connection)
     directory = root_named(connection, root)
     found = paths_of(connection, directory.id)
-    storage = storage_at(directory.location)
-    for _, path in found:
-        location = storage.join(directory.location, path)
-        if storage.exists(location):
-            raise CatalogError(
-                f"{root}: {location} is there; a root is forgotten only when its files are gone"
-            )
+    join = storage_at(directory.location).join
+    for low in range(0, len(found), _LOOKED_FOR):
+        some = [join(directory.location, path) for _, path in found[low : low + _LOOKED_FOR]]
+        for location, is_there in zip(some, exist_at(some), strict=True):
+            if is_there:
+                raise CatalogError(
+                    f"{root}: {location} is there; a root is forgotten only when its files are gone"
+                )
     return found
 
 

@@ -36,6 +36,15 @@ class Recorded:
     def _known(self) -> KnownRoots:
         return KnownRoots(() if self._connection is None else root_directories(self._connection))
 
+    def knows(self, place: str) -> bool:
+        """Whether the catalogue has a file of this place, or below it."""
+        storage = storage_at(place)
+        root = self._known.over(storage.parent(place))
+        if root is None or self._connection is None:
+            return False
+        below = storage.relative(root.location, place) or ""
+        return any(True for _ in files_of_root(self._connection, root.id, below))
+
     def chosen(self, ways: Sequence[str], is_directory: bool) -> str:
         """Choose a way to a place.
 

@@ -8,8 +8,9 @@ space.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import takewhile
 from typing import NamedTuple
-from urllib.parse import quote, unquote
 
 from iidindex.errors import SourceError, SourceNotFoundError
 
@@ -93,7 +94,7 @@ def canonical(location: str) -> str:
         if "#" in path:
             raise SourceError(f"{location}: has a `#` in it; expected %23, or a URL without it")
         host = host.lower()
-        parts = [quote(unquote(part), safe=_PLAIN) for part in parts]
+        parts = [_quoted(_unquoted(part)) for part in parts]
     return "/".join([f"{scheme}://{host}", *parts])
 
 
@@ -101,12 +102,45 @@ def object_name(location: str) -> ObjectName:
     """The store of a URL that is as it is recorded, and the name in there."""
     scheme, _, rest = location.partition("://")
     host, _, path = rest.partition("/")
-    return ObjectName(f"{scheme}://{host}", unquote(path) if scheme in WEB else path)
+    return ObjectName(f"{scheme}://{host}", _unquoted(path) if scheme in WEB else path)
 
 
 def location_of_key(store: str, key: str) -> str:
     """The URL of a name in a store."""
-    return f"{store}/{quote(key, safe=_PLAIN) if store.startswith('http') else key}"
+    return f"{store}/{_quoted(key) if is_web(store) else key}"
+
+
+# Every program imports this module, and few need what is imported here.
+def _quoted(text: str) -> str:
+    from urllib.parse import quote
+
+    return quote(text, safe=_PLAIN)
+
+
+def _unquoted(text: str) -> str:
+    from urllib.parse import unquote
+
+    return unquote(text)
+
+
+def web_homes(directories: Iterable[str]) -> dict[str, str]:
+    """The deepest directory that those of each web server have in common, by directory.
+
+    They cannot be listed, so that nobody has said where an archive begins.
+    """
+    of_server: dict[str, list[str]] = {}
+    for directory in directories:
+        if is_web(directory):
+            of_server.setdefault(object_name(directory).store, []).append(directory)
+    homes: dict[str, str] = {}
+    for server, several in of_server.items():
+        parts = [one.removeprefix(server).split("/") for one in several]
+        common = [
+            level[0]
+            for level in takewhile(lambda one: len(set(one)) == 1, zip(*parts, strict=False))
+        ]
+        homes |= dict.fromkeys(several, server + "/".join(common))
+    return homes
 
 
 def is_web(location: str) -> bool:

@@ -10,7 +10,7 @@ from importlib import import_module
 from itertools import groupby
 from typing import cast
 
-from iidindex.errors import SourceError
+from iidindex.errors import SourceError, SourceNotFoundError
 from iidindex.model import FileStamp
 from iidindex.storage.local_storage import LOCAL
 from iidindex.storage.object_urls import STORES, WEB, refuse_credentials
@@ -80,6 +80,18 @@ def stamps_at(locations: Sequence[str]) -> list[FileStamp | SourceError]:
                 found.append(storage.stamp(location))
             except SourceError as error:
                 found.append(error)
+    return found
+
+
+def exist_at(locations: Sequence[str]) -> list[bool]:
+    """Whether each of many files is there; in a storage that is far away, or nobody can tell."""
+    found: list[bool] = []
+    for storage, some in groupby(locations, storage_at):
+        if isinstance(storage, Remote):
+            stamps = storage.stamps(list(some))
+            found += [not isinstance(stamp, SourceNotFoundError) for stamp in stamps]
+        else:
+            found += map(storage.exists, some)
     return found
 
 

@@ -12,14 +12,14 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import OK, files, roots
 from iidindex.errors import IIDFormatError, SourceError, SourceNotFoundError
 from iidindex.files.scan import fixity_of, scan
+from iidindex.model import FileStamp
 from iidindex.plural import counted
 from iidindex.query.pixels.originals import Originals
 from iidindex.query.pixels.segments import Original, Segments
 from iidindex.query.pixels.sift import read_masks
 from iidindex.query.question.asking import files_of
 from iidindex.query.question.compile import segments_of_files
-from iidindex.storage.places import storage_at
-from iidindex.storage.protocol import Storage
+from iidindex.storage.places import location_of, opening, stamps_at
 
 # How often progress is told.
 _FILES_BETWEEN = 100
@@ -98,32 +98,33 @@ def changed_files(
     with catalog.reading() as connection:
         count = select(func.count()).select_from(files).where(files.c.state == OK)
         total: int = connection.execute(count).scalar_one()
-        rows = connection.execute(statement)
-        for nth, (root, path, size, mtime_ns, digest, then) in enumerate(rows, start=1):
-            if progress is not None and (nth % _FILES_BETWEEN == 0 or nth == total):
-                progress(Verified(nth, total))
-            storage = storage_at(root)
-            location = storage.join(root, path)
-            problem = _compare(
-                storage,
-                location,
-                (size, mtime_ns),
-                digest if checksum else None,
-                then if fixity else None,
-            )
-            if problem is not None:
-                yield Problem(location, problem)
+        done = 0
+        for rows in connection.execute(statement).partitions(_FILES_BETWEEN):
+            locations = [location_of(root, path) for root, path, *_ in rows]
+            stamps = stamps_at(locations)
+            with opening(locations if checksum or fixity else ()):
+                for location, stamp, row in zip(locations, stamps, rows, strict=True):
+                    digest = row.digest if checksum else None
+                    then = row.fixity if fixity else None
+                    problem = _compare(location, stamp, row[2:4], digest, then)
+                    if problem is not None:
+                        yield Problem(location, problem)
+            done += len(rows)
+            if progress is not None:
+                progress(Verified(done, total))
 
 
 def _compare(
-    storage: Storage,
     location: str,
-    stamp: tuple[int, int],
+    stamp: FileStamp | SourceError,
+    then: tuple[int, int],
     digest: bytes | None,
     fixity: bytes | None,
 ) -> str | None:
     try:
-        if storage.stamp(location) != stamp:
+        if isinstance(stamp, SourceError):
+            raise stamp
+        if stamp != then:
             return "has changed since it was indexed; ingest it again"
         if digest is not None and scan(location).digest != digest:
             return "has other content than when it was indexed, though not another time"

@@ -23,9 +23,9 @@ from iidindex.errors import (
     SourceNotFoundError,
     StaleFileError,
 )
-from iidindex.model import BBox, BufLoc
+from iidindex.model import BBox, BufLoc, FileStamp
 from iidindex.query.pixels.segments import Original, Segments
-from iidindex.storage.places import storage_at
+from iidindex.storage.places import stamps_at, storage_at
 from iidindex.storage.protocol import Filling, OneByOne, Storage, Wanted, shorter, stale
 from iidindex.time_limit import check_time
 
@@ -172,18 +172,16 @@ class Originals:
             As `read`.
         """
         found = []
-        for file_id in file_ids.tolist():
+        ids = file_ids.tolist()
+        stamps = stamps_at([files[file_id].location for file_id in ids])
+        for file_id, stamp in zip(ids, stamps, strict=True):
             file = files[file_id]
-            try:
-                stamp = storage_at(file.location).stamp(file.location)
-                if stamp != file.stamp:
-                    raise stale(file.location, file.stamp, stamp)
-            except SourceNotFoundError:
-                tell(_gone(file.location), on_stale)
-                found.append(file_id)
-            except SourceError as error:
-                tell(error, on_stale)
-                found.append(file_id)
+            if stamp == file.stamp:
+                continue
+            error = stale(*file, stamp) if isinstance(stamp, FileStamp) else stamp
+            is_gone = isinstance(error, SourceNotFoundError)
+            tell(_gone(file.location) if is_gone else error, on_stale)
+            found.append(file_id)
         return found
 
     def check(self, file: Original) -> None:
