@@ -15,7 +15,7 @@ from iidindex.pictures.fonts import typeface
 from iidindex.pictures.images import Photo
 from iidindex.query.heat.coverage import Heat
 from iidindex.query.pixels.frames import Frame, frames_of, sizes_of
-from iidindex.query.pixels.picture_places import RASTER_FORMATS, PicturePlaces
+from iidindex.query.pixels.picture_places import PicturePlaces
 from iidindex.render.canvas import Picture
 from iidindex.render.color_scale import heat_picture, in_whole_numbers
 
@@ -88,7 +88,7 @@ def ground_of(catalog: Catalog, heat: Heat, image: bool | str | PicturePlaces) -
         return Ground(None, missing=missing)
     # Nobody named it, so that heat is drawn without it, too.
     try:
-        photo = Photo(frame.image, RASTER_FORMATS if isinstance(image, PicturePlaces) else None)
+        photo = Photo(frame.image, image if isinstance(image, PicturePlaces) else None)
         _check_size(photo, heat, sizes)
         photo.part(Grid.over(heat.grid.bbox, 1))
     except QueryError:

@@ -184,9 +184,8 @@ class _Tiles:
     ) -> None:
         with catalog.reading() as connection:
             frames = frames_of(connection, np.unique([entry.file_id for entry in chosen]))
-        self._formats = None
+        self._within = image if isinstance(image, PicturePlaces) else None
         if isinstance(image, PicturePlaces):
-            self._formats = RASTER_FORMATS
             frames = {file_id: image.within(frame) for file_id, frame in frames.items()}
         self._originals, self._chosen, self._layout = originals, chosen, layout
         self._frames, self._image, self._style = frames, image, style
@@ -243,7 +242,7 @@ class _Tiles:
             return None
         if last is not None and frame.image == last.path and frame.size in (None, last.size):
             return last
-        photo = photo_for(frame, entry.bbox[2:], None, self._formats)
+        photo = photo_for(frame, entry.bbox[2:], None, self._within)
         if photo is not None:
             self.images[photo.path] = None
         return photo

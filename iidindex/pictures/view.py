@@ -123,13 +123,11 @@ class Colored:
         return self.paint.by == DOMAIN
 
 
-def photo_of(
-    frame: Frame, hits: Sequence[Entry], image: str | bool, formats: tuple[str, ...] | None = None
-) -> Photo | None:
+def photo_of(frame: Frame, hits: Sequence[Entry], image: str | bool) -> Photo | None:
     """The picture that entries are drawn over, if they are drawn over one."""
     if image is False:
         return None
-    return photo_for(frame, extent_of(hits), None if isinstance(image, bool) else image, formats)
+    return photo_for(frame, extent_of(hits), None if isinstance(image, bool) else image)
 
 
 def extent_of(hits: Sequence[Entry]) -> tuple[int, int]:
