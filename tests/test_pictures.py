@@ -96,7 +96,7 @@ def test_names_of_the_image(tmp_path, key):
 def test_images_that_do_not_fit(pond, tmp_path):
     Image.fromarray(photograph(99, 99)).save(tmp_path / "small.png")
     (tmp_path / "text.png").write_bytes(b"no image")
-    with pytest.raises(QueryError, match=r"small.png: has 99 x 99 .* tell 200 x 260"):
+    with pytest.raises(QueryError, match=r"small.png: has 99 x 99 .* state 200 x 260"):
         pond.render("one/a.iid", image=tmp_path / "small.png")
     with pytest.raises(QueryError, match=r"small.png: has 99 x 99 .* reach to row 130, column 57"):
         pond.render("c.iid", image=tmp_path / "small.png")
@@ -117,7 +117,7 @@ def test_a_picture_of_another_size_is_not_decoded(pond, tmp_path):
     data = (tmp_path / "small.png").read_bytes()
     # Its head is whole, and what comes behind is not.
     (tmp_path / "cut.png").write_bytes(data[: len(data) // 2])
-    with pytest.raises(QueryError, match=r"cut.png: has 99 x 99 .* tell 200 x 260"):
+    with pytest.raises(QueryError, match=r"cut.png: has 99 x 99 .* state 200 x 260"):
         pond.render("one/a.iid", image=tmp_path / "cut.png")
 
 

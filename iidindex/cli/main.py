@@ -90,7 +90,7 @@ VERBS = {
     "graph": ("graph_verbs", "Draw the graph of individuals and files, or write it as GraphML."),
     "sql": ("sql", "Answer an SQL query on the index, opened read-only."),
     "show": ("show", "Show what is in a .iid file; needs no index."),
-    "mask": ("mask", "Write the mask of an entry as a PNG or NPY file, and tell whose it is."),
+    "mask": ("mask", "Write the mask of an entry as a PNG or NPY file, and print whose it is."),
     "render": ("render_verb", "Draw the masks of a file, or of many, over their pictures."),
     "sheet": (
         "picture_verbs",

@@ -68,8 +68,9 @@ class Layout:
     legend: bool = True
 
     def __post_init__(self) -> None:
-        check_size(self.tile, "tile", 1024)
-        check_size(self.limit, "limit", MOST_TILES)
+        # What counts as an integer may be none of Python's own.
+        for name, most in (("tile", 1024), ("limit", MOST_TILES)):
+            object.__setattr__(self, name, check_size(getattr(self, name), name, most))
         if not is_between(self.margin, 0, 100):
             raise QueryError(
                 f"margin is {self.margin!r}; expected 0 … 100 times the size of the mask"

@@ -371,30 +371,26 @@ class Entries(Tabular):
     def heat(self, *, size: int = 1024, crop: BBoxLike | None = None, fit: bool = False) -> Heat:
         """Count how many masks cover each place, over all files.
 
-        Coordinates are those of the files, whatever the sizes of their pictures.
-
         Parameters
         ----------
         size : int
             The largest number of cells along the longer side. In a small frame, a cell is a pixel.
         crop : sequence of int, optional
-            ``(minr, minc, maxr, maxc)``, half-open, pixels: count in this part. Without it,
-            in the smallest frame from row 0, column 0 that holds the masks and the frames
-            that the metadata of their files tells, by ``height`` and ``width``.
+            ``(minr, minc, maxr, maxc)``, half-open, pixels: count in this part. By default, in the
+            frame from row 0, column 0 that holds all masks and all frames that metadata state.
         fit : bool
             Count in the part of the frame that holds the boxes of all masks.
 
         Returns
         -------
         Heat
-            ``counts``, int64 of shape (h, w), exact; ``grid``, where the cells lie; ``mean``,
-            masks per pixel of each cell; ``entries``, how many masks were counted;
-            ``file_ids``, of which files.
+            ``counts``, int64 of shape (h, w), exact; ``grid``, the places of the cells; ``mean``,
+            masks per pixel of each cell; ``entries``, how many; ``file_ids``, of which files.
 
         Raises
         ------
         QueryError
-            If the question has an order or asks for the nearest, or `size` or `crop` is wrong.
+            If the question has an order or asks for the nearest, or an argument is wrong.
         SourceNotFoundError, SourceError, StaleFileError, IIDFormatError
             As `Entry.mask`.
         """
