@@ -18,6 +18,7 @@ from iidindex.cli.opening import open_to_ask
 from iidindex.cli.streams import require_output
 from iidindex.cli.terminal import DONE, printable
 from iidindex.model import IID
+from iidindex.pictures.graph import FORMS, graph_picture
 from iidindex.plural import counted
 from iidindex.query.linkage.link_graph import MOST_NODES
 from iidindex.storage.atomic import write_atomically
@@ -63,6 +64,21 @@ _DRAWN = {".png", ".jpg", ".jpeg", ".webp", ".svg"}
     "At most so many nodes around it; the nearest stay.",
 )
 @number_option("--size", click.IntRange(200, 8192), 1200, "Width of a picture in pixels.")
+@number_option(
+    "--links",
+    click.IntRange(1),
+    None,
+    "In a picture at most so many links; those stay that hold it together, and the strongest. "
+    "3 for each node by default.",
+)
+@click.option(
+    "--form",
+    type=click.Choice(FORMS),
+    default="auto",
+    show_default=True,
+    help="With --project: a network, or a matrix with a row and a column for each node; by "
+    "default a matrix where a network would leave out more than half of the links.",
+)
 @font_option
 @click.pass_context
 def graph(
@@ -70,6 +86,8 @@ def graph(
     /,
     output: str | None,
     size: int,
+    links: int | None,
+    form: str,
     font: str | None,
     lineage: bytes | IID | None,
     meta_key: str,
@@ -98,7 +116,9 @@ def graph(
         if not len(found):
             hits = index.entries.where(address=around["address"], domain=around["domain"])
             return nothing_drawn(hits)
-    content = _encoded(found, output, size, font)
+    if form == "matrix" and around.get("project") is None:
+        raise click.UsageError("--form matrix goes with --project")
+    content, not_drawn = _encoded(found, output, size=size, links=links, form=form, font=font)
     if output is None:
         require_output()
         sys.stdout.buffer.write(content)
@@ -106,6 +126,13 @@ def graph(
         write_atomically(output, [content])
         told = f"{counted(len(found), 'node')}, {counted(found.number_of_edges(), 'link')}"
         click.echo(f"{printable(output)}: {told}")
+    if not_drawn:
+        weak = counted(not_drawn, "link is", "links are")
+        click.echo(
+            f"iidindex: {weak} not drawn; --links draws more of them, and --form matrix all of a "
+            "projection",
+            err=True,
+        )
     left_out = found.graph.get("left_out", 0)
     if left_out:
         more = counted(left_out, "node more is", "nodes more are")
@@ -129,7 +156,8 @@ def _named(lineage: bytes | IID | None, around: dict[str, Any]) -> bytes | IID |
     return named
 
 
-def _encoded(found: Any, output: str | None, size: int, font: str | None) -> bytes:
+def _encoded(found: Any, output: str | None, **drawing: Any) -> tuple[bytes, int]:
+    """The file, and how many links are not on it."""
     ending = os.path.splitext(output or "")[1].lower()
     if ending in _NOT_DRAWN:
         raise click.UsageError(
@@ -137,11 +165,10 @@ def _encoded(found: Any, output: str | None, size: int, font: str | None) -> byt
             "picture, .graphml for GraphML"
         )
     if ending in _DRAWN:
-        from iidindex.pictures.graph import draw_graph
-
-        return draw_graph(found, ending, size=size, font=font)
+        drawn = graph_picture(found, ending, **drawing)
+        return drawn.content, drawn.left_out
     import networkx
 
     buffer = io.BytesIO()
     networkx.write_graphml(found, buffer)
-    return buffer.getvalue()
+    return buffer.getvalue(), 0

@@ -17,9 +17,8 @@ class Drawing(NamedTuple):
     drawn : int
         How many entries are on it.
     left_out : int
-        For `Index.render`, the number of labels that found no place. For `Index.sheet`, the number
-        of appearances beyond the limit, including gaps if they are shown. For `Index.draw_graph`,
-        the number of nodes beyond the limit.
+        Of `Index.render`, labels that are not written; of `Index.sheet`, appearances that are
+        more than the limit, with gaps also these.
     images : tuple of str
         Image files that it was drawn over.
     missing : tuple of str

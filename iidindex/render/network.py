@@ -23,6 +23,8 @@ _EDGE: Color = (188, 190, 200)
 _FILE: Color = (92, 98, 112)
 # Pixels drawn for each one of the picture, along both sides, for smooth edges.
 _FINE = 3
+# From the edge of the picture to what is told below.
+_BELOW = 8
 # Between two nodes, in pixels; and how often they are pushed, if there are not too many.
 _GAP, _PUSHES, _MANY = 3.0, 100, 600
 
@@ -51,6 +53,8 @@ class Network:
         Height and width of the picture.
     rank : ndarray of int64, shape (n,)
         Order in which nodes find room for their names.
+    caption : str
+        What is told below.
     """
 
     place: Floats
@@ -63,6 +67,7 @@ class Network:
     width: Floats
     shape: tuple[int, int]
     rank: Ints
+    caption: str = ""
 
 
 def file_color() -> Color:
@@ -122,6 +127,8 @@ def network_picture(network: Network, typeface: Typeface) -> Picture:
         shape(box, network.colors[nth], _darker(network.colors[nth]), _FINE)
     small = np.asarray(image.resize((width, height), Image.Resampling.BOX)).copy()
     lines = [(label.text, row, col, _INK) for label, row, col, _ in _named(network, typeface)]
+    if network.caption:
+        lines.append((network.caption, height - typeface.height - _BELOW, _BELOW, _FILE))
     return typeface.write(small, lines, halo=halo_of(typeface), halo_color=_PAPER)
 
 
@@ -163,6 +170,9 @@ def network_svg(network: Network, typeface: Typeface) -> str:
     )
     for label, row, col, _ in _named(network, typeface):
         parts.append(f'<text x="{col}" y="{row + typeface.ascent}">{escape(label.text)}</text>')
+    if network.caption:
+        line = height - typeface.height - _BELOW + typeface.ascent
+        parts.append(f'<text x="{_BELOW}" y="{line}">{escape(network.caption)}</text>')
     return "\n".join([*parts, "</g>", "</svg>", ""])
 
 
