@@ -67,14 +67,14 @@ class Entries(ComparedEntries):
             ``path state entries size``, or in metadata ``meta.camera.iso``, with a ``-`` before it
             for descending. By root and path without it, and where they tie.
         limit : int, optional
-            How many at the most.
+            The largest number of rows.
         after : IndexedFile, optional
-            Only those that come later. With `limit`, this goes through many page by page.
+            Only rows that come after this one. With `limit`, this reads many rows page by page.
 
         Raises
         ------
         QueryError
-            If an argument has not its form, or the question asks for more than filters do.
+            If an argument is not valid, or the question asks for more than filters do.
         """
         from iidindex.query.holdings.archive_files import indexed_files
 

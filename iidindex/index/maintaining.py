@@ -107,7 +107,7 @@ class Upkeep(Opened):
     ) -> Records[IndexedFile]:
         """Files by root and path: ``path location state reason entries size``.
 
-        If anything is asked of entries, they are the files with an entry that fits.
+        With filters of entries, only files with an entry that fits.
 
         Parameters
         ----------

@@ -105,7 +105,7 @@ def indexed_files(
     Raises
     ------
     QueryError
-        If an argument has not its form, or more is asked than filters do.
+        If an argument is not valid, or more is asked than filters do.
     """
     if not is_one_of(state, OK, MISSING, FAILED):
         raise QueryError(f"state is {state!r}; expected {OK}, {MISSING} or {FAILED}")
