@@ -47,7 +47,7 @@ class _Shared(NamedTuple):
 
 
 class Davis:
-    """Palette PNG files, a folder a sequence."""
+    """Palette PNG files, a folder for each sequence."""
 
     def recognise(self, source: SourceFiles) -> str | None:
         """Numbered PNG files in ``Annotations``, or of that palette."""
@@ -59,7 +59,7 @@ class Davis:
         found = palette_images(source)
         if not found:
             raise ExchangeError(
-                "holds no masks of DAVIS; expected a folder a sequence with 00000.png, …, whose "
+                "holds no masks of DAVIS; expected folders of sequences with 00000.png, …, whose "
                 "pixels are indices of its palette",
                 source=source.name,
             )

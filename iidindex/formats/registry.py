@@ -12,8 +12,11 @@ from iidindex.formats.writing import WritableFormat
 FORMATS = {
     "coco": ("coco", "COCO instances: a JSON of annotations, or a list of results"),
     "ctc": ("ctc", "Cell Tracking Challenge: folders of masks with man_track.txt or res_track.txt"),
-    "mots": ("mots", "MOTS: text of run lengths, or 16-bit PNG, a file or folder a sequence"),
-    "davis": ("davis", "DAVIS and YouTube-VOS: palette PNG, a folder a sequence"),
+    "mots": (
+        "mots",
+        "MOTS: text of run lengths, or 16-bit PNG, a file or folder for each sequence",
+    ),
+    "davis": ("davis", "DAVIS and YouTube-VOS: palette PNG, a folder for each sequence"),
     "voc": ("voc", "Pascal VOC: palette PNG in SegmentationObject"),
     "youtube-vis": (
         "youtube_vis",
@@ -22,7 +25,7 @@ FORMATS = {
     "labels": ("label_images", "label images: PNG, TIFF or NPY, single, in stacks or in a folder"),
     "masks": (
         "binary_masks",
-        "binary PNG: a folder of masks for each picture, or a mask a picture",
+        "binary PNG: a folder of masks for each picture, or one mask for each picture",
     ),
     "panoptic": ("panoptic", "COCO panoptic: a JSON of segments, and a folder of coloured PNG"),
     "sam": ("sam", "Segment Anything: a JSON of masks for each picture, as in SA-1B, or a list"),
@@ -41,7 +44,10 @@ WRITERS = {
         "label_writing",
         "label images: TIFF, in planes where masks overlap, and labels.csv",
     ),
-    "ctc": ("ctc_writing", "Cell Tracking Challenge: folders of results, a directory a sequence"),
+    "ctc": (
+        "ctc_writing",
+        "Cell Tracking Challenge: folders of results, a directory for each sequence",
+    ),
     "chips": ("chips", "crops of pictures and masks, a directory for each individual"),
     "yolo": ("yolo_writing", "YOLO segmentation: a text of polygons for each picture"),
     "geojson": ("geojson_writing", "GeoJSON for QuPath: a file of polygons for each picture"),

@@ -23,10 +23,10 @@ _TYPES: dict[Type, dict[str, Any]] = {
     Type.JSON: {},
 }
 _REFUSALS = {
-    400: "A parameter is unknown, missing, doubled or has not its form; or another Host is named.",
+    400: "A parameter is unknown, missing, doubled or not valid; or another Host is named.",
     401: "There is no token, or a wrong one.",
     404: "There is no such file, entry or picture.",
-    409: "An original cannot be believed: it has changed, is gone, or is damaged.",
+    409: "An original file has changed, is gone, or is damaged.",
     503: "The index is locked, too much is being drawn, or the answer takes too long.",
 }
 
