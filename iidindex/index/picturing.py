@@ -63,8 +63,8 @@ class Pictures(Opened):
             ``image``, ``picture``, ``file_name``, ``filename`` or ``path``, relative to the
             directory of the ``.iid`` file, if it is there; False for no image.
         size : int
-            Pixels along the longer side of what is returned, at the most. A larger frame is
-            reduced, and a pixel tinted by the part of it that a mask covers.
+            The largest number of pixels along the longer side of the result. A larger frame is
+            reduced, and a pixel is tinted by the part of it that a mask covers.
         zoom : int, optional
             Sides of the square that a pixel of the frame is drawn as, if `size` allows; 1 without
             it, or with `fit` what makes a small part 480 pixels large.
@@ -73,7 +73,7 @@ class Pictures(Opened):
         fit : bool
             Draw the part of the frame that holds the boxes of all entries that are drawn.
         alpha : float, optional
-            Strength of the tints, 0 … 1; by default 0.4 over an image and 0.7 over none.
+            The strength of the tints, 0 … 1; by default 0.4 over an image and 0.7 without one.
         outlines, labels, legend : bool
             Labels name the largest masks first, at most 200, and as many as cover a tenth of the
             picture; a line leads to a mask that its label lies beside. Without outlines, all
@@ -222,7 +222,7 @@ class Pictures(Opened):
         Raises
         ------
         QueryError
-            If an argument has not its form, or `out` holds something else.
+            If an argument is not valid, or `out` holds something else.
         """
         from iidindex.pictures.manner import Manner
         from iidindex.pictures.many import render_files

@@ -25,7 +25,7 @@ class Drawing(NamedTuple):
         Image files that the metadata name but that are not there. Their masks were drawn on a
         plain background.
     gaps : int
-        Of `Index.sheet`, tiles of files that lack the individual.
+        For `Index.sheet`, the number of tiles of files that lack the individual.
     sizes : tuple of (int, int)
         Of `Index.draw_heat`, the heights and widths that the metadata of files state, if they
         differ.

@@ -35,7 +35,7 @@ class Heat:
     grid : Grid
         Where the cells lie in the frame.
     entries : int
-        How many masks were counted, also such as lie outside the grid.
+        The number of masks that were counted, including those outside the grid.
     file_ids : ndarray of int64, shape (n,)
         Ids of their files in the catalogue.
     """
