@@ -14,6 +14,7 @@ from typing import Any
 
 import anyio.to_thread
 from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -49,6 +50,15 @@ _MEDIA = {
 }
 
 
+class _Anything(StringConvertor):
+    """What is left of a path; names of files may have any character, line breaks, too."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("anything", _Anything())
+
+
 def application(served: Served, host: str = "127.0.0.1") -> Guard:
     """The application that answers for an index.
 
@@ -60,8 +70,8 @@ def application(served: Served, host: str = "127.0.0.1") -> Guard:
     """
     routes = [
         Route("/", _page),
-        Route("/file/{rest:path}", _page),
-        Route("/iid/{rest:path}", _page),
+        Route("/file/{rest:anything}", _page),
+        Route("/iid/{rest:anything}", _page),
         Route("/static/{name:path}", _static),
         Route("/api/openapi.json", _described),
     ]

@@ -101,7 +101,7 @@ export function viewOf(query) {
   };
   const domains = (name) =>
     (valueOf(query, name)?.split(".") ?? [])
-      .filter((part) => /^[A-Za-z0-9_-]*$/.test(part))
+      .filter((part) => /^[A-Za-z0-9_-]*$/.test(part) && part.length % 4 !== 1)
       .map(toPlainAlphabet);
   const [x, y] = [number("x"), number("y")];
   const box = (valueOf(query, "box") ?? "").split(",").filter((text) => INTEGER.test(text));

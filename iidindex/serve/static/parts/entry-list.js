@@ -2,6 +2,7 @@
 
 import * as api from "../api.js";
 import { useRows } from "../asking.js";
+import { shownPath } from "../bytes.js";
 import { addressOf, domainOf } from "../individuals.js";
 import { html, useMemo, useState } from "../preact.js";
 import { Problem, Quiet, number } from "./message.js";
@@ -88,7 +89,7 @@ export function EntryList({ file, loaded, masks, hidden, chosenKey, hasDomains, 
 
 function Row({ row, nth, hasDomain, isChosen, onChoose }) {
   const address = addressOf(row);
-  const groups = row.groups.join(", ");
+  const groups = row.groups.map(shownPath).join(", ");
   return html`<div
     class=${isChosen ? "row chosen-row" : "row"}
     role="row"

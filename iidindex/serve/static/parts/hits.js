@@ -46,7 +46,7 @@ function Details({ mask, file, held }) {
   return html`<div class="details">
     <dl>
       <div><dt>domain</dt><dd><bdi>${domainOf(mask)}</bdi></dd></div>
-      ${mask.groups.length > 0 && html`<div><dt>groups</dt><dd><bdi>${mask.groups.join(", ")}</bdi></dd></div>`}
+      ${mask.groups.length > 0 && html`<div><dt>groups</dt><dd><bdi>${mask.groups.map(shownPath).join(", ")}</bdi></dd></div>`}
       <div><dt>rows</dt><dd>${number(minr)} … ${number(maxr - 1)}</dd></div>
       <div><dt>columns</dt><dd>${number(minc)} … ${number(maxc - 1)}</dd></div>
     </dl>

@@ -1,5 +1,6 @@
 /** What is said where there is nothing to show. */
 
+import { shownPath } from "../bytes.js";
 import { html } from "../preact.js";
 
 const TITLES = {
@@ -13,8 +14,8 @@ const TITLES = {
 export function Problem({ error, onRetry }) {
   return html`<div class="problem" role="alert">
     <strong>${TITLES[error.status] ?? "No answer"}</strong>
-    <p>${error.message}</p>
-    ${error.hint && html`<p class="hint">${error.hint}</p>`}
+    <p>${shownPath(error.message)}</p>
+    ${error.hint && html`<p class="hint">${shownPath(error.hint)}</p>`}
     ${onRetry && html`<button type="button" onClick=${onRetry}>Ask again</button>`}
   </div>`;
 }

@@ -2,6 +2,7 @@
 
 import * as api from "../api.js";
 import { useAnswer } from "../asking.js";
+import { shownPath } from "../bytes.js";
 import { domainOf, idOf } from "../individuals.js";
 import { html, useEffect, useRef, useState } from "../preact.js";
 import { counted } from "./message.js";
@@ -55,7 +56,7 @@ export function Search({ id, label, placeholder = label, onChoose }) {
   };
   const isShown = isOpen && asked !== "";
   const optionId = (nth) => `${id}-option-${nth}`;
-  return html`<div class="search" role="search" onFocusOut=${(event) => {
+  return html`<div class="search" role="search" aria-label=${label} onFocusOut=${(event) => {
     if (!event.currentTarget.contains(event.relatedTarget)) setOpen(false);
   }}>
     <input
@@ -94,7 +95,7 @@ export function Search({ id, label, placeholder = label, onChoose }) {
         <span class="count">${counted(row.files, "file")}</span>
       </li>`)}
       ${isShown && !rows.length && html`<li class="quiet" role="option" aria-disabled="true" aria-selected="false">
-        ${error ? error.message : isBusy || asked !== text.trim() ? "Looking…" : "No address begins so."}
+        ${error ? shownPath(error.message) : isBusy || asked !== text.trim() ? "Looking…" : "No address begins so."}
       </li>`}
     </ul>
   </div>`;

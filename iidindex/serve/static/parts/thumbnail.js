@@ -1,5 +1,6 @@
 /** A thumbnail as a part of a page, which asks for what it shows when it has been there a moment. */
 
+import { shownPath } from "../bytes.js";
 import { drawThumbnail } from "../draw/thumbnail.js";
 import { html, useEffect, useRef, useState } from "../preact.js";
 
@@ -45,7 +46,7 @@ export function Thumbnail({ what, width, height, onMasks }) {
     ></canvas>
     ${state.error && html`<span class="refused">
       <strong>${state.error.status === 409 ? "Cannot be believed" : "Not shown"}</strong>
-      <span>${state.error.message}</span>
+      <span>${shownPath(state.error.message)}</span>
     </span>`}
     ${state.isEmpty && html`<span class="refused">No masks</span>`}
   </span>`;

@@ -167,7 +167,7 @@ function Card({ row, held, filters, width, height, onMasks }) {
         ? html`<${Thumbnail} what=${what} width=${width} height=${height} onMasks=${meet} />
           ${isMany && html`<span class="note">Too many masks to draw them here</span>`}`
         : html`<span class="thumbnail" style=${{ height: `${height}px` }}><span class="refused">
-            <strong>${row.state}</strong><span>${row.reason}</span>
+            <strong>${row.state}</strong><span>${shownPath(row.reason ?? "")}</span>
           </span></span>`}
       <span class="caption" aria-hidden="true">
         <span class="path">
