@@ -106,7 +106,7 @@ def render(
     no_image: bool,
     **options: Any,
 ) -> int:
-    """Draw the masks of a file over its picture, or of many files.
+    """Draw the masks of a file, or of many, over their pictures.
 
     PATH is the indexed file, as `find` shows it or where it lies on disk. Without it, all files
     are drawn in which something fits, a picture for each. An individual has the same colour on
