@@ -36,8 +36,19 @@ def is_over() -> bool:
     return end is not None and monotonic() > end[0]
 
 
-def check_time() -> None:
+def seconds_left() -> float | None:
+    """How long an answer may still take, not below 0; None if there is no limit."""
+    end = _END.get()
+    return None if end is None else max(0.0, end[0] - monotonic())
+
+
+def check_time(*, within: float = 0) -> None:
     """Go on only within the time limit, if there is one.
+
+    Parameters
+    ----------
+    within : float
+        Seconds before its end from which it counts as over, for who was told by another clock.
 
     Raises
     ------
@@ -45,5 +56,5 @@ def check_time() -> None:
         If it is over.
     """
     end = _END.get()
-    if end is not None and monotonic() > end[0]:
+    if end is not None and monotonic() > end[0] - within:
         raise TimeLimitError(f"the answer takes longer than the limit of {end[1]:g} s")

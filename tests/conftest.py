@@ -16,6 +16,7 @@ import annotators
 import build
 import chromium
 import iidindex
+import postgres_server
 from blobs import write_blobs
 from hostile import Reader, no_hang, read_everything
 from iidindex import IIDFile, SourceError
@@ -53,6 +54,17 @@ os.environ.pop("COLUMNS", None)
 # What runs in the background of a shell ignores Ctrl-C, and so would every process started here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        postgres_server.begin_run()
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        postgres_server.end_run()
+
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -112,6 +124,13 @@ def blobs(tmp_path_factory):
     with iidindex.open(place / "x.db", create=True) as opened:
         opened.ingest(place / "archive")
         yield opened, slow
+
+
+@pytest.fixture
+def schema_url():
+    """The URL of an empty schema on PostgreSQL."""
+    with postgres_server.schema_of_its_own() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

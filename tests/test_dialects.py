@@ -27,7 +27,7 @@ def rows(width):
 
 
 # As PostgreSQL will say it.
-OTHER = Dialect("other", "format", "JOIN", rows, list, "EXPLAIN ", None)
+OTHER = Dialect("other", "format", "JOIN", rows, list, "EXPLAIN ", None, str, str, "", "")
 
 
 def texts():
@@ -101,7 +101,7 @@ def test_who_keeps_a_catalogue_is_chosen_by_its_url(tmp_path):
         assert store.exists()
         assert not store.is_blank()
     for url, told in {
-        "mysql://somewhere/db": "only SQLite catalogues are supported so far",
+        "mysql://somewhere/db": "held by SQLite or PostgreSQL",
         "sqlite+aiosqlite:///x.db": "only SQLite catalogues are supported so far",
         "sqlite://": "in memory is not supported",
         "://": "is not a database URL",

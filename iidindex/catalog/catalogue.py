@@ -49,13 +49,14 @@ class Catalog:
         self.elsewhere = Elsewhere(self.arguments)
         self._is_closed = False
         self._check_lock: Callable[[], None] | None = None
-        is_new = not self.store.exists() or (create and self.store.is_blank())
-        if is_new and not create:
-            raise CatalogNotFoundError(
-                f"{self.name}: there is no index here; `iidindex --db {self.name} ingest DIR` "
-                "makes one (in Python: create=True)"
-            )
         try:
+            # To look may take a connection to a server.
+            is_new = not self.store.exists() or (create and self.store.is_blank())
+            if is_new and not create:
+                raise CatalogNotFoundError(
+                    f"{self.name}: there is no index here; `iidindex --db {self.name} ingest DIR` "
+                    "makes one (in Python: create=True)"
+                )
             if is_new:
                 self._create()
             self._check_version()

@@ -55,6 +55,14 @@ class Dialect:
     read_rows : callable
         From a connection, a statement, its values, and how many integers each of its rows has, to
         all rows as an array, quickly even if they are millions. Null is told as 0.
+    path : callable
+        From a path to what the database compares with a column of paths.
+    group_name : callable
+        From the name of a group to what it compares with a column of these.
+    new_id : str
+        What a table's next id is, as an expression: ``{table}`` is its name.
+    altering : str
+        What to run before tables are changed, so that no other process does; empty for nothing.
     """
 
     name: str
@@ -64,6 +72,10 @@ class Dialect:
     array: Callable[[Any], object]
     explain: str
     read_rows: Callable[[Connection, str, Sequence[object], int], Ints]
+    path: Callable[[str], str | bytes]
+    group_name: Callable[[str], str | bytes]
+    new_id: str
+    altering: str
 
 
 def dialect_of(connection: Connection) -> Dialect:

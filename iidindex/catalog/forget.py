@@ -63,7 +63,7 @@ def forget_overlaps(connection: Connection, file_id: int) -> None:
     """Delete the overlaps that are kept of a file."""
     execute(
         connection,
-        "DELETE FROM overlaps WHERE a_id BETWEEN (SELECT first_entry_id FROM files WHERE id = ?) "
+        'DELETE FROM "overlaps" WHERE a_id BETWEEN (SELECT first_entry_id FROM files WHERE id = ?) '
         "AND (SELECT first_entry_id + n_entries - 1 FROM files WHERE id = ?)",
         (file_id, file_id),
     )

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from iidindex.catalog.dialect import dialect_of
 from iidindex.catalog.statement import execute
 
 # What may become of a file.
@@ -29,14 +30,15 @@ class Noted(NamedTuple):
 
 def begin_ingest(connection: Connection, started: int, paths: Sequence[str]) -> int:
     """Note that an ingest begins, at a time in seconds since the epoch; return its id."""
-    last: int = execute(connection, "SELECT coalesce(max(id), 0) FROM ingests").scalar_one()
+    new_id = dialect_of(connection).new_id.format(table="ingests")
+    found: int = execute(connection, f"SELECT {new_id}").scalar_one()
     # JSON in ASCII holds any path, of which some are no text.
     execute(
         connection,
         "INSERT INTO ingests (id, started, paths) VALUES (?, ?, ?)",
-        (last + 1, started, json.dumps(list(paths))),
+        (found, started, json.dumps(list(paths))),
     )
-    return last + 1
+    return found
 
 
 def end_ingest(

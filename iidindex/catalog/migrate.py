@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from iidindex.catalog import schema
+from iidindex.catalog.dialect import dialect_of
 from iidindex.catalog.stores import store_at
 from iidindex.errors import CatalogError, CatalogNotFoundError, SchemaVersionError
 
@@ -26,6 +27,9 @@ def upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
+    first = dialect_of(connection).altering
+    if first:
+        connection.exec_driver_sql(first)
     config = Config()
     config.set_main_option("script_location", str(script_location()).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -66,10 +70,10 @@ def migrate(location: str | os.PathLike[str], *, dry_run: bool = False) -> Migra
         If another process is writing.
     """
     store = store_at(location, read_only=dry_run)
-    place = store.location
-    if not store.exists():
-        raise CatalogNotFoundError(f"{place}: there is no index here")
+    place = store.name
     try:
+        if not store.exists():
+            raise CatalogNotFoundError(f"{place}: there is no index here")
         with store.translated(), store.engine.connect() as connection:
             found = store.revision(connection)
         if found is None:

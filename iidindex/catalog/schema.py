@@ -17,7 +17,7 @@ from sqlalchemy import (
     Text,
 )
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 # The newest revision under migrations/; a database of any other is not opened.
 HEAD = "0003"
@@ -39,27 +39,67 @@ def path_value(path: str) -> str | bytes:
     return path
 
 
+def name_bytes(name: str) -> bytes:
+    """What a database whose text cannot hold every character stores for the name of a group."""
+    return name.encode("utf-8", "surrogatepass")
+
+
+def name_of(value: str | bytes) -> str:
+    """The name of a group from what the database stores."""
+    return value if isinstance(value, str) else value.decode("utf-8", "surrogatepass")
+
+
 class PathText(TypeDecorator[str]):
-    """A path as Python knows it."""
+    """A path as Python knows it; PostgreSQL has its bytes."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | bytes | None, dialect: Dialect) -> Any:  # noqa: ARG002
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """What it is to the database."""
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else LargeBinary())
+
+    def process_bind_param(self, value: str | bytes | None, dialect: Dialect) -> Any:
         """Store as `path_value` says, or what it has said."""
-        return path_value(value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return path_value(value) if dialect.name == "sqlite" else os.fsencode(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         """Read it back."""
         return os.fsdecode(value) if isinstance(value, bytes) else value
 
 
+class NameText(TypeDecorator[str]):
+    """The name of a group, which may be any characters; PostgreSQL has its bytes."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """What it is to the database."""
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else LargeBinary())
+
+    def process_bind_param(self, value: str | bytes | None, dialect: Dialect) -> Any:
+        """Store it, or what `name_bytes` has said."""
+        if not isinstance(value, str) or dialect.name == "sqlite":
+            return value
+        return name_bytes(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Read it back."""
+        return None if value is None else name_of(value)
+
+
+# All integers of SQLite have up to 64 bits; a key and an area of the format take 32 without sign.
+Integer64 = BigInteger().with_variant(Integer, "sqlite")
+
 metadata = MetaData()
 
 roots = Table(
     "roots",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer64, primary_key=True),
     Column("name", Text, nullable=False, unique=True),
     Column("location", PathText, nullable=False),
     # Whether the fixity of its files is recorded; null for no.
@@ -75,22 +115,22 @@ SECTION_COLUMNS = [
 files = Table(
     "files",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("root_id", Integer, ForeignKey("roots.id"), nullable=False),
+    Column("id", Integer64, primary_key=True),
+    Column("root_id", Integer64, ForeignKey("roots.id"), nullable=False),
     Column("path", PathText, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     # Of everything but the masks; null for a file that never could be read.
     Column("digest", LargeBinary),
-    Column("n_entries", Integer, nullable=False),
+    Column("n_entries", Integer64, nullable=False),
     # A file's entries have the ids first_entry_id … first_entry_id + n_entries - 1.
-    Column("first_entry_id", Integer),
+    Column("first_entry_id", Integer64),
     Column("meta", Text),
     *[Column(name, BigInteger) for name in SECTION_COLUMNS],
     Column("state", Text, nullable=False),
     Column("reason", Text),
     # Seconds since the epoch.
-    Column("indexed_at", Integer, nullable=False),
+    Column("indexed_at", Integer64, nullable=False),
     # What an object store calls this content of the file; null for a file on a disk.
     Column("etag", Text),
     # BLAKE2b of all bytes, 32 of them; null if it was not asked for.
@@ -101,7 +141,7 @@ files = Table(
 iids = Table(
     "iids",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer64, primary_key=True),
     # No domain is the empty one: a null would be different from every other null.
     Column("domain", LargeBinary, nullable=False),
     Column("address", LargeBinary, nullable=False),
@@ -113,15 +153,15 @@ iids_by_address = Index("ix_iids_address_domain", iids.c.address, iids.c.domain,
 entries = Table(
     "entries",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("file_id", Integer, ForeignKey("files.id"), nullable=False),
-    Column("key", Integer, nullable=False),
-    Column("iid_id", Integer, ForeignKey("iids.id"), nullable=False),
+    Column("id", Integer64, primary_key=True),
+    Column("file_id", Integer64, ForeignKey("files.id"), nullable=False),
+    Column("key", Integer64, nullable=False),
+    Column("iid_id", Integer64, ForeignKey("iids.id"), nullable=False),
     Column("minr", Integer, nullable=False),
     Column("minc", Integer, nullable=False),
     Column("maxr", Integer, nullable=False),
     Column("maxc", Integer, nullable=False),
-    Column("area", Integer, nullable=False),
+    Column("area", Integer64, nullable=False),
     # Of the segment, from the start of the file, in bytes.
     Column("offset", BigInteger, nullable=False),
     Column("length", BigInteger, nullable=False),
@@ -133,15 +173,15 @@ entries = Table(
 groups = Table(
     "groups",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("name", Text, nullable=False, unique=True),
+    Column("id", Integer64, primary_key=True),
+    Column("name", NameText, nullable=False, unique=True),
 )
 
 entry_groups = Table(
     "entry_groups",
     metadata,
-    Column("group_id", Integer, ForeignKey("groups.id"), primary_key=True),
-    Column("entry_id", Integer, ForeignKey("entries.id"), primary_key=True),
+    Column("group_id", Integer64, ForeignKey("groups.id"), primary_key=True),
+    Column("entry_id", Integer64, ForeignKey("entries.id"), primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -150,8 +190,8 @@ entry_groups = Table(
 file_groups = Table(
     "file_groups",
     metadata,
-    Column("file_id", Integer, ForeignKey("files.id"), primary_key=True),
-    Column("group_id", Integer, ForeignKey("groups.id"), primary_key=True),
+    Column("file_id", Integer64, ForeignKey("files.id"), primary_key=True),
+    Column("group_id", Integer64, ForeignKey("groups.id"), primary_key=True),
     sqlite_with_rowid=False,
 )
 
@@ -160,8 +200,8 @@ file_groups = Table(
 overlaps = Table(
     "overlaps",
     metadata,
-    Column("a_id", Integer, ForeignKey("entries.id"), primary_key=True),
-    Column("b_id", Integer, ForeignKey("entries.id"), primary_key=True),
+    Column("a_id", Integer64, ForeignKey("entries.id"), primary_key=True),
+    Column("b_id", Integer64, ForeignKey("entries.id"), primary_key=True),
     Column("pixels", BigInteger, nullable=False),
     Index("ix_overlaps_b_id", "b_id"),
     sqlite_with_rowid=False,
@@ -170,7 +210,7 @@ overlaps = Table(
 overlap_files = Table(
     "overlap_files",
     metadata,
-    Column("file_id", Integer, ForeignKey("files.id"), primary_key=True),
+    Column("file_id", Integer64, ForeignKey("files.id"), primary_key=True),
 )
 
 # The largest id that a table ever had: an id that somebody keeps is never given to another.
@@ -185,7 +225,7 @@ last_ids = Table(
 ingests = Table(
     "ingests",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer64, primary_key=True),
     # Seconds since the epoch; one that was cut off has no end.
     Column("started", BigInteger, nullable=False),
     Column("finished", BigInteger),
@@ -197,8 +237,8 @@ ingests = Table(
 changes = Table(
     "changes",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("ingest_id", Integer, ForeignKey("ingests.id"), nullable=False),
+    Column("id", Integer64, primary_key=True),
+    Column("ingest_id", Integer64, ForeignKey("ingests.id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("root", Text, nullable=False),
     Column("path", PathText, nullable=False),

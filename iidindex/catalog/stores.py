@@ -13,7 +13,10 @@ from iidindex.catalog.contract import Store
 from iidindex.errors import CatalogError
 
 # By the name of the database in a URL: the module that is its `Store`, as a class `Database`.
-_STORES = {"sqlite": "iidindex.catalog.sqlite.database"}
+_STORES = {
+    "sqlite": "iidindex.catalog.sqlite.database",
+    "postgresql": "iidindex.catalog.postgres.server",
+}
 
 
 def store_at(location: str | os.PathLike[str], *, read_only: bool = False) -> Store:
@@ -22,7 +25,8 @@ def store_at(location: str | os.PathLike[str], *, read_only: bool = False) -> St
     Parameters
     ----------
     location : path-like or str
-        A path, for SQLite, or a SQLAlchemy URL such as ``sqlite:////data/archive.db``.
+        A path, for SQLite, or a SQLAlchemy URL such as ``sqlite:////data/archive.db`` or
+        ``postgresql://user@host/database``.
     read_only : bool
         Never write, not even a lock.
 
@@ -39,7 +43,9 @@ def store_at(location: str | os.PathLike[str], *, read_only: bool = False) -> St
         ) from None
     home = _STORES.get(url.get_backend_name())
     if home is None:
-        raise CatalogError(f"{url.render_as_string()}: only SQLite catalogues are supported so far")
+        raise CatalogError(
+            f"{url.render_as_string()}: a catalogue is held by SQLite or PostgreSQL, not by this"
+        )
     return cast("Store", import_module(home).Database(url, read_only=read_only))
 
 
@@ -49,4 +55,10 @@ def _as_url(text: str) -> URL:
     try:
         return make_url(text)
     except ArgumentError:
-        raise CatalogError(f"{text}: is not a database URL") from None
+        raise CatalogError(f"{_shown(text)}: is not a database URL") from None
+
+
+def _shown(text: str) -> str:
+    """What looks like a URL, without what may be a password in it."""
+    scheme, _, rest = text.partition("://")
+    return f"{scheme}://***@{rest.rpartition('@')[2]}" if "@" in rest else text

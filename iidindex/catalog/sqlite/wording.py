@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from iidindex.catalog.dialect import Dialect, Rows
+from iidindex.catalog.schema import path_value
 
 
 def _rows(width: int) -> Rows:
@@ -41,4 +42,8 @@ SQLITE = Dialect(
     array=_array,
     explain="EXPLAIN QUERY PLAN ",
     read_rows=_read_rows,
+    path=path_value,
+    group_name=str,
+    new_id="(SELECT coalesce(max(id), 0) + 1 FROM {table})",
+    altering="",
 )

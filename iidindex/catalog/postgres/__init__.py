@@ -1,0 +1,1 @@
+"""A PostgreSQL database as what holds a catalogue."""

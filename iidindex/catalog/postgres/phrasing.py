@@ -1,0 +1,67 @@
+"""How PostgreSQL says what others say in another way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from psycopg import Connection as DriverConnection
+from sqlalchemy import Connection
+
+from iidindex.catalog.dialect import Dialect, Rows
+from iidindex.catalog.postgres.integers import Integers
+from iidindex.catalog.schema import name_bytes
+
+Ints = npt.NDArray[np.int64]
+
+
+def _rows(width: int) -> Rows:
+    """An array of one dimension, or of two if each row has several integers."""
+    if width == 1:
+        return Rows("unnest(?::bigint[]) WITH ORDINALITY AS j (value, nth)", "j.nth", ("j.value",))
+    source = (
+        "(SELECT ?::bigint[] AS a) p CROSS JOIN LATERAL "
+        "generate_series(1, coalesce(array_length(p.a, 1), 0)) AS j (nth)"
+    )
+    return Rows(source, "j.nth", tuple(f"p.a[j.nth][{place}]" for place in range(1, width + 1)))
+
+
+def _array(values: Any) -> object:
+    if isinstance(values, np.ndarray):
+        return Integers(values)
+    if not len(values):
+        return "{}"  # of whatever type stands there
+    if isinstance(values[0], (str, bytes)):
+        return list(values)
+    return Integers(np.array(values, np.int64))
+
+
+def _read_rows(
+    connection: Connection, text: str, values: Sequence[object], width: int
+) -> npt.NDArray[np.int64]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, DriverConnection)
+    with driver.cursor(binary=True) as cursor:
+        cursor.execute(text.encode(), values)
+        every = chain.from_iterable(cursor)
+        return np.fromiter((value or 0 for value in every), np.int64).reshape(-1, width)
+
+
+POSTGRES = Dialect(
+    name="postgresql",
+    paramstyle="format",
+    then="JOIN",
+    rows=_rows,
+    array=_array,
+    explain="EXPLAIN ",
+    read_rows=_read_rows,
+    path=os.fsencode,
+    group_name=name_bytes,
+    new_id="nextval('{table}_id_seq')",
+    # Any number that no other lock of ours has.
+    altering="SELECT pg_advisory_xact_lock(4978712301)",
+)
