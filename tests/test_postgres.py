@@ -21,3 +21,12 @@ def test_password_is_not_told(schema_url):
         Catalog(secret)
     assert "sesame" not in str(caught.value)
     assert "***" in str(caught.value)
+
+
+def test_ingest(schema_url, archive):
+    import iidindex
+
+    with iidindex.open(schema_url, create=True) as index:
+        report = index.ingest(archive)
+        print(report)
+        print(index.ingest(archive))

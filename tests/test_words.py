@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iidindex.catalog.sqlite.iid_table import IIDTable, first_of_each
+from iidindex.catalog.iid_table import IIDTable, first_of_each
 from iidindex.iidwords import IIDRecords, IIDWords, pack_iid, unpack_iid
 
 # Some of every length that matters: none, a word, the longest of 64 bytes, longer ones; alike

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import Any, Self
@@ -11,6 +11,7 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine
 
 from iidindex.catalog import schema
+from iidindex.catalog.contract import Sole
 from iidindex.catalog.stores import store_at
 from iidindex.errors import CatalogError, CatalogNotFoundError, SchemaVersionError
 
@@ -48,7 +49,7 @@ class Catalog:
         # What entries take along, many of them together.
         self.elsewhere = Elsewhere(self.arguments)
         self._is_closed = False
-        self._check_lock: Callable[[], None] | None = None
+        self._sole: Sole | None = None
         try:
             # To look may take a connection to a server.
             is_new = not self.store.exists() or (create and self.store.is_blank())
@@ -124,28 +125,44 @@ class Catalog:
         with self.store.translated(), self.engine.connect() as connection:
             connection = connection.execution_options(iidindex_writer=True)
             with connection.begin():
-                if self._check_lock is not None:
-                    self._check_lock()
+                if self._sole is not None:
+                    self._sole.check()
                 yield connection
 
     @contextmanager
-    def sole_writer(self) -> Iterator[None]:
+    def sole_writer(self, places: Sequence[str] | None = None) -> Iterator[Sole]:
         """Be the only one to write, over several transactions of `writing`.
+
+        Parameters
+        ----------
+        places : sequence of str, optional
+            Only what lies in these directories, and in the roots that they lie in, is going to be
+            written. A server lets others write elsewhere then.
 
         Raises
         ------
         CatalogLockedError
-            If another process is. `writing` raises it, too, once somebody has removed the
-            file of the lock.
+            If another process is. `writing` raises it, too, once the lock is lost.
         CatalogError
             If the catalogue was opened read-only.
         """
         self.check_writable()
-        with self.store.sole_writer() as self._check_lock:
+        with self.store.sole_writer(places) as self._sole:
             try:
-                yield
+                yield self._sole
             finally:
-                self._check_lock = None
+                self._sole = None
+
+    def write_also(self, places: Iterable[str]) -> None:
+        """Within `sole_writer`, be the only one to write what lies in other directories, too.
+
+        Raises
+        ------
+        CatalogLockedError
+            If another process is.
+        """
+        assert self._sole is not None
+        self._sole.extend(places)
 
     def check_open(self) -> None:
         """Refuse to go on if the catalogue has been closed."""

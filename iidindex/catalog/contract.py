@@ -5,7 +5,7 @@ Everything above goes through these; what only one kind of database can do lies 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
@@ -65,6 +65,10 @@ class Target(Protocol):
         """The ids of IIDs, any of them any number of times; those that are new are stored."""
         ...
 
+    def make_groups(self, names: Sequence[str]) -> list[int]:
+        """The ids of groups that were not there when the transaction began; they are made."""
+        ...
+
     def insert_rows(self, table: str, columns: Sequence[str], values: list[Any]) -> None:
         """Insert rows of anything, given as one flat list."""
         ...
@@ -110,6 +114,24 @@ class Intake(Protocol):
         ...
 
 
+class Sole(Protocol):
+    """The right to be the only one to write, while it is held."""
+
+    def check(self) -> None:
+        """Raise `CatalogLockedError` if that is no longer so. Call it in each transaction."""
+        ...
+
+    def extend(self, places: Iterable[str]) -> None:
+        """Be the only one for these locations, too.
+
+        Raises
+        ------
+        CatalogLockedError
+            If another process is.
+        """
+        ...
+
+
 class Store(Protocol):
     """A database that holds a catalogue, or may.
 
@@ -151,13 +173,14 @@ class Store(Protocol):
         """Turn the errors of its driver into ours."""
         ...
 
-    def sole_writer(self) -> AbstractContextManager[Callable[[], None]]:
+    def sole_writer(self, places: Sequence[str] | None = None) -> AbstractContextManager[Sole]:
         """Be the only one to write, over several transactions.
 
-        Yields
-        ------
-        callable
-            Raises `CatalogLockedError` if that is no longer so. Call it in each transaction.
+        Parameters
+        ----------
+        places : sequence of str, optional
+            Only what lies in these directories, and in the roots that they lie in, is going to be
+            written. Who can tells others apart from that; without it, all may be.
 
         Raises
         ------

@@ -62,7 +62,8 @@ class Dialect:
     new_id : str
         What a table's next id is, as an expression: ``{table}`` is its name.
     altering : str
-        What to run before tables are changed, so that no other process does; empty for nothing.
+        What a transaction runs first that changes what writers share, tables or the names of
+        roots, so that one comes after the other; empty if one does anyway.
     """
 
     name: str

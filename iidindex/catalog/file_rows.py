@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from iidindex.catalog.schema import FAILED, MISSING, OK, files, path_value
-from iidindex.catalog.statement import run
+from iidindex.catalog.dialect import dialect_of, marked
+from iidindex.catalog.schema import FAILED, MISSING, OK, files, name_of
+from iidindex.catalog.statement import execute, run
 from iidindex.model import FileStamp
 
 # Path, id, size, mtime_ns, digest, state, fixity.
@@ -82,17 +83,21 @@ def _raw_of_root(
     # them in another order.
     selected = f"SELECT {columns} FROM files WHERE"  # noqa: S608  (ours)
     also = f" AND {which}" if which else ""
+    dialect = dialect_of(connection)
     if below:
+        path = dialect.path
         asked: list[tuple[str, tuple[object, ...]]] = [
-            (f"{selected} root_id = ? AND path = ?{also}", (root_id, path_value(below))),
+            (f"{selected} root_id = ? AND path = ?{also}", (root_id, path(below))),
         ]
         within = f"{selected} root_id = ? AND path >= ? AND path < ?{also}"
-        asked += [(within, (root_id, *span)) for span in _spans_below(below)]
+        asked += [(within, (root_id, *span)) for span in _spans_below(below, path)]
     else:
-        number, most = run(connection, _SHARE, [root_id]).fetchone()
+        number, most = run(connection, marked(_SHARE, dialect), [root_id]).fetchone()
         column = "+root_id" if _MUCH * number >= most else "root_id"
         asked = [(f"{selected} {column} = ?{also}", (root_id,))]
-    return chain.from_iterable(run(connection, text, values) for text, values in asked)
+    return chain.from_iterable(
+        run(connection, marked(text, dialect), values) for text, values in asked
+    )
 
 
 def files_at(connection: Connection, root_id: int, paths: Sequence[str]) -> Iterator[FileRow]:
@@ -100,32 +105,36 @@ def files_at(connection: Connection, root_id: int, paths: Sequence[str]) -> Iter
 
     As `files_of_root` of each, in a few statements for hundreds of them.
     """
+    dialect = dialect_of(connection)
     for first in range(0, len(paths), _PATHS):
         part = paths[first : first + _PATHS]
         marks = ", ".join("?" * len(part))
         text = f"SELECT {_WHOLE} FROM files WHERE root_id = ? AND path IN ({marks})"  # noqa: S608
-        yield from map(_told, run(connection, text, [root_id, *map(path_value, part)]))
-        spans = [end for path in part for span in _spans_below(path) for end in span]
+        values = [root_id, *map(dialect.path, part)]
+        yield from map(_told, run(connection, marked(text, dialect), values))
+        spans = [end for path in part for span in _spans_below(path, dialect.path) for end in span]
         rows = ", ".join(["(?, ?)"] * (len(spans) // 2))
         # What was a directory may be a file now.
         text = (
             f"WITH span (low, high) AS (VALUES {rows}) SELECT f.path, f.id, f.size, f.mtime_ns, "  # noqa: S608
-            "f.digest, f.state, f.fixity FROM span CROSS JOIN files f "
+            f"f.digest, f.state, f.fixity FROM span {dialect.then} files f "
             "ON f.root_id = ? AND f.path >= span.low AND f.path < span.high"
         )
-        yield from map(_told, run(connection, text, [*spans, root_id]))
+        yield from map(_told, run(connection, marked(text, dialect), [*spans, root_id]))
 
 
 def _told(row: Any) -> FileRow:
     return row if isinstance(row[0], str) else (os.fsdecode(row[0]), *row[1:])
 
 
-def _spans_below(path: str) -> list[tuple[str | bytes, str | bytes]]:
+def _spans_below(
+    path: str, value: Callable[[str], str | bytes]
+) -> list[tuple[str | bytes, str | bytes]]:
     """Between what the paths of all files in a directory lie, as text and as bytes."""
     # What follows a slash in order is "0". Paths that are no text are compared as bytes.
     first, end = f"{path}/", f"{path}0"
     found: list[tuple[str | bytes, str | bytes]] = [(os.fsencode(first), os.fsencode(end))]
-    if isinstance(path_value(path), str):
+    if isinstance(value(path), str):
         found.append((first, end))
     return found
 
@@ -176,19 +185,21 @@ def groups_of_entries(
     (int, str)
         An entry and a group it is in.
     """
+    then = dialect_of(connection).then
     for part in range(0, len(spans), 500):
         chosen = spans[part : part + 500]
         rows = ", ".join(["(?, ?, ?)"] * len(chosen))
-        # CROSS JOIN keeps SQLite to this order: from a file to its groups to their members.
-        found = connection.exec_driver_sql(
+        # In this order: from a file to its groups to their members.
+        found = execute(
+            connection,
             f"WITH span (file_id, low, high) AS (VALUES {rows}) "  # noqa: S608  (only marks)
-            "SELECT m.entry_id, g.name FROM span CROSS JOIN file_groups f "
-            "ON f.file_id = span.file_id CROSS JOIN entry_groups m "
+            f"SELECT m.entry_id, g.name FROM span {then} file_groups f "
+            f"ON f.file_id = span.file_id {then} entry_groups m "
             "ON m.group_id = f.group_id AND m.entry_id BETWEEN span.low AND span.high "
-            "CROSS JOIN groups g ON g.id = m.group_id",
+            f"{then} groups g ON g.id = m.group_id",
             tuple(number for span in chosen for number in span),
         )
-        yield from found.all()
+        yield from ((row.entry_id, name_of(row.name)) for row in found)
 
 
 def missing_files(connection: Connection) -> list[tuple[int, str]]:

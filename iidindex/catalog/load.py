@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from iidindex.catalog.contract import Target
+from iidindex.catalog.dialect import dialect_of
 from iidindex.catalog.forget import RemoveBoxes, forget_entries, forget_overlaps
 from iidindex.catalog.journal import Noted
 from iidindex.catalog.schema import (
@@ -23,7 +24,7 @@ from iidindex.catalog.schema import (
     changes,
     entries,
     files,
-    path_value,
+    name_of,
 )
 from iidindex.catalog.statement import execute, execute_many
 from iidindex.columns import Batch, FileFacts
@@ -73,7 +74,8 @@ class Loader:
         self._ingest_id = ingest_id
         self._changes: list[object] = []
         known_groups = target.connection.exec_driver_sql("SELECT name, id FROM groups").all()
-        self._groups: dict[str, int] = {row.name: row.id for row in known_groups}
+        self._groups: dict[str, int] = {name_of(name): one for name, one in known_groups}
+        self._path = dialect_of(target.connection).path
         self._entry_rows: list[Ints] = []
         self._n_waiting = 0
         # Pairs of a group and an entry, or a file.
@@ -96,13 +98,16 @@ class Loader:
         first_row = np.cumsum(counts) - counts
         n_entries = int(counts[list(which)].sum())
         next_entry = self._target.take("entries", n_entries)
+        n_new = sum(place.file_id is None for place in places)
+        next_file = self._target.take("files", n_new) if n_new else 0
         # The id of every file of the batch, and of every entry; 0 where a file is not written.
         file_ids = np.zeros(len(counts), np.int64)
         ids = np.zeros(len(batch), np.int64)
         for place, nth in zip(places, which, strict=True):
             n = int(counts[nth])
             first = next_entry if n else None
-            file_id = self._write_file(place, batch.files[nth], first)
+            file_id = self._write_file(place, batch.files[nth], first, next_file)
+            next_file += place.file_id is None
             rows = slice(int(first_row[nth]), int(first_row[nth]) + n)
             ids[rows] = np.arange(next_entry, next_entry + n)
             file_ids[nth] = file_id
@@ -118,7 +123,7 @@ class Loader:
             row = [
                 self._target.take("files"),
                 root_id,
-                path_value(path),
+                self._path(path),
                 *stamp,
                 None,
                 0,
@@ -151,7 +156,7 @@ class Loader:
             self._target.connection,
             "UPDATE files SET root_id = ?, path = ?, size = ?, mtime_ns = ?, etag = ?, state = ?, "
             "reason = NULL, indexed_at = ? WHERE id = ?",
-            (root_id, path_value(path), *stamp, stamp.etag, OK, self._now, file_id),
+            (root_id, self._path(path), *stamp, stamp.etag, OK, self._now, file_id),
         )
 
     def keep_fixity(self, file_id: int, fixity: bytes, checksums: Ints) -> None:
@@ -193,8 +198,8 @@ class Loader:
     def note(self, change: Noted) -> None:
         """Note in the journal what became of a file."""
         kind, root, path, old_path = change
-        old = None if old_path is None else path_value(old_path)
-        self._changes += [self._ingest_id, kind, root, path_value(path), old]
+        old = None if old_path is None else self._path(old_path)
+        self._changes += [self._ingest_id, kind, root, self._path(path), old]
 
     def miss(self, file_ids: Iterable[int]) -> None:
         """Record that files are no longer there; nothing is deleted."""
@@ -226,10 +231,10 @@ class Loader:
         ordered = pairs[np.lexsort(pairs.T[::-1])]
         self._target.insert_pairs(table, columns, ordered)
 
-    def _write_file(self, place: Place, file: FileFacts, first: int | None) -> int:
+    def _write_file(self, place: Place, file: FileFacts, first: int | None, next_file: int) -> int:
         row = [
             place.root_id,
-            path_value(place.path),
+            self._path(place.path),
             *file.stamp,
             file.digest,
             file.n_entries,
@@ -244,9 +249,8 @@ class Loader:
         ]
         file_id = place.file_id
         if file_id is None:
-            file_id = self._target.take("files")
-            self._file_rows += [file_id, *row]
-            return file_id
+            self._file_rows += [next_file, *row]
+            return next_file
         forget_entries(self._target.connection, file_id, self._remove_boxes)
         assignments = ", ".join(f"{name} = ?" for name in _FILE_COLUMNS[1:])
         execute(
@@ -291,17 +295,13 @@ class Loader:
             self._entry_rows, self._n_waiting = [], 0
 
     def _write_groups(self, batch: Batch, ids: Ints, file_ids: Ints) -> None:
-        group_ids = np.array([self._group_id(name) for name in batch.group_names], np.int64)
+        new = [name for name in dict.fromkeys(batch.group_names) if name not in self._groups]
+        if new:
+            self._groups |= zip(new, self._target.make_groups(new), strict=True)
+        group_ids = np.array([self._groups[name] for name in batch.group_names], np.int64)
         for held, which, owners in (
             (self._members, batch.group_of, ids[batch.member]),
             (self._file_groups, batch.file_group_of, file_ids[batch.file_member]),
         ):
             written = owners > 0
             held.append(np.column_stack([group_ids[which[written]], owners[written]]))
-
-    def _group_id(self, name: str) -> int:
-        group_id = self._groups.get(name)
-        if group_id is None:
-            group_id = self._groups[name] = self._target.take("groups")
-            self._target.insert_rows("groups", ["id", "name"], [group_id, name])
-        return group_id

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from iidindex.catalog.dialect import Text, dialect_of, marked
+from iidindex.catalog.schema import name_of
 from iidindex.catalog.statement import Cursor, read_rows, run
 from iidindex.model import IID
 from iidindex.storage.places import location_of
@@ -138,7 +139,7 @@ def roots_and_paths(connection: Connection, file_ids: Ids) -> list[tuple[str, by
 
 def group_names(connection: Connection, ids: Ids) -> list[str]:
     """Names of groups, in the order of their ids."""
-    return [row[0] for row in asked(connection, _GROUP_NAMES, [ids])]
+    return [name_of(row[0]) for row in asked(connection, _GROUP_NAMES, [ids])]
 
 
 def members_of(connection: Connection, file_ids: Ids, ids: Ids) -> Ids:

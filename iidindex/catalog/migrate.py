@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from iidindex.catalog import schema
-from iidindex.catalog.dialect import dialect_of
+from iidindex.catalog.statement import share
 from iidindex.catalog.stores import store_at
 from iidindex.errors import CatalogError, CatalogNotFoundError, SchemaVersionError
 
@@ -27,9 +27,7 @@ def upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
-    first = dialect_of(connection).altering
-    if first:
-        connection.exec_driver_sql(first)
+    share(connection)
     config = Config()
     config.set_main_option("script_location", str(script_location()).replace("%", "%%"))
     config.attributes["connection"] = connection

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, exists, func, select, update
 
-from iidindex.catalog.schema import files, path_value, roots
-from iidindex.catalog.statement import execute_many
+from iidindex.catalog.dialect import dialect_of
+from iidindex.catalog.schema import files, roots
+from iidindex.catalog.statement import execute_many, share
 from iidindex.errors import CatalogError
 from iidindex.storage.enclosing import Enclosing, above
 from iidindex.storage.places import storage_at
@@ -128,6 +129,7 @@ def add_roots(connection: Connection, locations: Iterable[str]) -> None:
         Absolute directories that no root lies over. Of two that lie in each other, the outer one
         is recorded.
     """
+    share(connection)
     every = list(dict.fromkeys(locations))
     enclosing = Enclosing(every)
     new = [location for location in every if len(enclosing.over(location)) == 1]
@@ -137,10 +139,11 @@ def add_roots(connection: Connection, locations: Iterable[str]) -> None:
     # What was promised of a part holds for the whole: the flag cannot stand for a part.
     fixed = {outer[child.id] for child in children if child.has_fixity}
     names = _Names(root.name for root in known)
+    path = dialect_of(connection).path
     execute_many(
         connection,
         "INSERT INTO roots (name, location, fixity) VALUES (?, ?, ?)",
-        [(names.of(one), path_value(one), 1 if one in fixed else None) for one in new],
+        [(names.of(one), path(one), 1 if one in fixed else None) for one in new],
     )
     ids = {root.location: root.id for root in root_directories(connection)} if children else {}
     for child in children:
@@ -171,16 +174,18 @@ def _absorb(connection: Connection, child: RootDirectory, root_id: int, prefix: 
     rows = connection.execute(
         select(files.c.id, files.c.path).where(files.c.root_id == child.id)
     ).all()
+    value = dialect_of(connection).path
     execute_many(
         connection,
         "UPDATE files SET root_id = ?, path = ? WHERE id = ?",
-        [(root_id, path_value(f"{prefix}/{path}"), file_id) for file_id, path in rows],
+        [(root_id, value(f"{prefix}/{path}"), file_id) for file_id, path in rows],
     )
     forget_root(connection, child.id)
 
 
 def move_root(connection: Connection, root: Root | RootDirectory) -> None:
     """Record that a root, and all that is in it, now lies at its location, where no other is."""
+    share(connection)
     connection.execute(update(roots).where(roots.c.id == root.id).values(location=root.location))
 
 

@@ -256,6 +256,13 @@ def execute_many(connection: Connection, text: str, rows: Sequence[Sequence[Any]
         connection.exec_driver_sql(marked(text, dialect_of(connection)), [*map(tuple, rows)])
 
 
+def share(connection: Connection) -> None:
+    """Begin a transaction that changes what all writers share: one after the other does."""
+    first = dialect_of(connection).altering
+    if first:
+        connection.exec_driver_sql(first)
+
+
 def close_all(info: MutableMapping[Any, Any]) -> None:
     """Close the cursors of a connection that `run` has opened.
 

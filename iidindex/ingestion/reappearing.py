@@ -63,6 +63,7 @@ def reappeared(
         report.relocated[root.name] = directory
         moved[root.id] = root._replace(location=directory)
     if moved and not dry_run:
+        catalog.write_also(root.location for root in gone if root.id in moved)
         with catalog.writing() as connection:
             for root in moved.values():
                 move_root(connection, root)

@@ -92,7 +92,7 @@ def ingest(
     _check_any(catalog, places)
     begin = time.perf_counter()
     with (
-        nullcontext() if dry_run else catalog.sole_writer(),
+        nullcontext() if dry_run else catalog.sole_writer(_directories(places)),
         Interrupt() as interrupt,
         _noted(catalog, [*places.there, *places.absent], dry_run, report) as ingest_id,
     ):
@@ -120,6 +120,14 @@ def ingest(
         report.others = dict(counts.most_common())
     report.seconds = time.perf_counter() - begin
     return report
+
+
+def _directories(places: Places) -> list[str]:
+    """The directories in which anything is going to be written."""
+    return [
+        one if one in places.directories else storage_at(one).parent(one)
+        for one in (*places.there, *places.absent)
+    ]
 
 
 def _check_any(catalog: Catalog, places: Places) -> None:

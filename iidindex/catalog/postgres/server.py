@@ -7,14 +7,14 @@ once.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 
-from iidindex.catalog.contract import Intake, Optimization
+from iidindex.catalog.contract import Intake, Optimization, Sole
 from iidindex.catalog.schema import metadata
 from iidindex.errors import CatalogError, CatalogNotFoundError
 
@@ -117,9 +117,11 @@ class Database:
 
         return translated(self.name)
 
-    def sole_writer(self) -> AbstractContextManager[Callable[[], None]]:
-        """Hold a lock of the server."""
-        raise NotImplementedError
+    def sole_writer(self, places: Sequence[str] | None = None) -> AbstractContextManager[Sole]:
+        """Hold locks of the server."""
+        from iidindex.catalog.postgres.advisory import sole_writer
+
+        return sole_writer(self.engine, self.name, places)
 
     def revision(self, connection: Connection) -> str | None:
         """The revision of its tables; None, if they are none of a catalogue."""
@@ -146,13 +148,18 @@ class Database:
 
     def intake(self) -> Intake:
         """Bring files in."""
-        raise NotImplementedError
+        from iidindex.catalog.postgres.loading import PostgresIntake
+
+        return PostgresIntake(self.engine)
 
     def insert_rows(
         self, connection: Connection, table: str, columns: Sequence[str], values: list[Any]
     ) -> None:
         """Insert rows of anything, given as one flat list."""
-        raise NotImplementedError
+        from iidindex.catalog.postgres.copying import copy_rows
+        from iidindex.catalog.postgres.sessions import driver_of
+
+        copy_rows(driver_of(connection), table, columns, values)
 
     def remove_boxes(self, connection: Connection, first_id: int, count: int) -> None:
         """Do nothing: the index on boxes is one of the table of entries."""

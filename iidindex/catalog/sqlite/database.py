@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 
-from iidindex.catalog.contract import Intake, Optimization
+from iidindex.catalog.contract import Intake, Optimization, Sole
 from iidindex.catalog.sqlite.connections import make_engine, translated
 from iidindex.catalog.sqlite.lock import sole_writer
 from iidindex.errors import CatalogError, CatalogNotFoundError
@@ -126,7 +126,10 @@ class Database:
         """Turn the driver's errors into ours."""
         return translated(self.name)
 
-    def sole_writer(self) -> AbstractContextManager[Callable[[], None]]:
+    def sole_writer(
+        self,
+        places: Sequence[str] | None = None,  # noqa: ARG002  (one writes at a time, whatever)
+    ) -> AbstractContextManager[Sole]:
         """Hold the lock that lies beside the file."""
         return sole_writer(self.location)
 

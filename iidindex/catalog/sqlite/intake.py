@@ -75,6 +75,15 @@ class SQLiteTarget:
         """The ids of IIDs; those that are new are stored with the next entries."""
         return self._interner.ids_of(self._writer, iids)
 
+    def make_groups(self, names: Sequence[str]) -> list[int]:
+        """Make groups that are not there yet; their ids."""
+        first = self.take("groups", len(names))
+        ids = list(range(first, first + len(names)))
+        if ids:
+            rows = [value for row in zip(ids, names, strict=True) for value in row]
+            self.insert_rows("groups", ["id", "name"], rows)
+        return ids
+
     def insert_rows(self, table: str, columns: Sequence[str], values: list[Any]) -> None:
         """Insert rows of anything, given as one flat list."""
         self._writer.later(lambda connection: insert(connection, table, columns, values))

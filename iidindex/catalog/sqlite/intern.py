@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from iidindex.catalog.iid_table import IIDTable, first_of_each
 from iidindex.catalog.schema import iids_by_address
-from iidindex.catalog.sqlite.iid_table import IIDTable, first_of_each
 from iidindex.catalog.sqlite.late_indexes import make_index
 from iidindex.catalog.sqlite.multirow import select_for
 from iidindex.catalog.sqlite.writer import Writer

@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from iidindex.errors import CatalogError, CatalogLockedError
 from iidindex.system import filelock
 
 
+class Held:
+    """The lock of a database; see `Sole`."""
+
+    def __init__(self, lock: filelock.Lock, name: str, database: str) -> None:
+        self._lock = lock
+        self._name = name
+        self._database = database
+
+    def check(self) -> None:
+        """Raise `CatalogLockedError` if somebody has removed the file of the lock.
+
+        Another process may have begun then. Until the transaction ends in which this was called,
+        no other can write.
+        """
+        if not self._lock.is_ours():
+            raise CatalogLockedError(
+                f"{self._database}: {self._name} was removed, and another process may be writing; "
+                "what was written so far is whole: run it again"
+            )
+
+    def extend(self, places: Iterable[str]) -> None:
+        """Do nothing: it is held for all places."""
+
+
 @contextmanager
-def sole_writer(database: str) -> Iterator[Callable[[], None]]:
+def sole_writer(database: str) -> Iterator[Held]:
     """Hold the right to change a catalogue over several transactions.
 
     Between two transactions SQLite's own lock is free, and two ingests would take turns.
-
-    Yields
-    ------
-    callable
-        Raises `CatalogLockedError` if somebody has removed the file of the lock, so that
-        another process may have begun. Call it within each transaction: until that ends, no
-        other can write.
 
     Raises
     ------
@@ -33,16 +50,8 @@ def sole_writer(database: str) -> Iterator[Callable[[], None]]:
     # A database with two names is one database.
     name = f"{os.path.realpath(database)}-lock"
     lock = _taken(name, database)
-
-    def check() -> None:
-        if not lock.is_ours():
-            raise CatalogLockedError(
-                f"{database}: {name} was removed, and another process may be writing; what was "
-                "written so far is whole: run it again"
-            )
-
     try:
-        yield check
+        yield Held(lock, name, database)
     finally:
         lock.release()
 
