@@ -27,7 +27,10 @@ def rows(width):
 
 
 # As PostgreSQL will say it.
-OTHER = Dialect("other", "format", "JOIN", rows, list, "EXPLAIN ", None, str, str, "", "")
+OTHER = Dialect(
+    *("other", "format", "JOIN", rows, list, "EXPLAIN ", None, None, None, str, str),
+    *("", "{}({})", "", ""),
+)
 
 
 def texts():

@@ -52,6 +52,9 @@ class Dialect:
         From a list or an array of numbers, or of rows of them, to the parameter.
     explain : str
         What stands before a statement to be told of; the last column of each row tells.
+    cursor, stream : callable
+        From the driver's connection to a cursor: for rows that are few, and for any number of rows,
+        of which some are held at a time.
     read_rows : callable
         From a connection, a statement, its values, and how many integers each of its rows has, to
         all rows as an array, quickly even if they are millions. Null is told as 0.
@@ -59,6 +62,10 @@ class Dialect:
         From a path to what the database compares with a column of paths.
     group_name : callable
         From the name of a group to what it compares with a column of these.
+    also_of_file : str
+        What else to say where a file ``f`` leads to its entries ``e``.
+    of_bytes : str
+        A function that finds an extreme, and a column of bytes or paths, as an expression.
     new_id : str
         What a table's next id is, as an expression: ``{table}`` is its name.
     altering : str
@@ -72,9 +79,13 @@ class Dialect:
     rows: Callable[[int], Rows]
     array: Callable[[Any], object]
     explain: str
+    cursor: Callable[[Any], Any]
+    stream: Callable[[Any], Any]
     read_rows: Callable[[Connection, str, Sequence[object], int], Ints]
     path: Callable[[str], str | bytes]
     group_name: Callable[[str], str | bytes]
+    also_of_file: str
+    of_bytes: str
     new_id: str
     altering: str
 
@@ -84,6 +95,9 @@ def dialect_of(connection: Connection) -> Dialect:
     return cast("Dialect", connection.get_execution_options()[OPTION])
 
 
+_E_OF_F = "e.id BETWEEN f.first_entry_id AND f.first_entry_id + f.n_entries - 1"
+
+
 class Text:
     """A statement that is written by hand, and put into the words of each dialect.
 
@@ -91,7 +105,9 @@ class Text:
     ----------
     text : str
         With ``?`` as marks, ``{rows}`` for rows of integers as `Rows.source` has them, ``{nth}``
-        and ``{value}`` or ``{values[0]}`` for what is in them, and ``{then}`` for `Dialect.then`.
+        and ``{value}`` or ``{values[0]}`` for what is in them, ``{then}`` for `Dialect.then`, and
+        ``{e_of_f}`` for the condition that an entry ``e`` is of a file ``f``, and ``{first_path}``
+        and ``{last_path}`` for the least and the greatest ``f.path``.
     width : int
         How many integers each of the rows has.
     """
@@ -112,6 +128,9 @@ class Text:
                 value=rows.values[0],
                 values=rows.values,
                 then=dialect.then,
+                e_of_f=f"{_E_OF_F}{dialect.also_of_file}",
+                first_path=dialect.of_bytes.format("min", "f.path"),
+                last_path=dialect.of_bytes.format("max", "f.path"),
             )
             found = self._written[dialect.name] = marked(text, dialect)
         return found

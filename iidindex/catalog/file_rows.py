@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, select
 
-from iidindex.catalog.dialect import dialect_of, marked
+from iidindex.catalog.dialect import Text, dialect_of, marked
 from iidindex.catalog.schema import FAILED, MISSING, OK, files, name_of
-from iidindex.catalog.statement import execute, run
+from iidindex.catalog.statement import run
 from iidindex.model import FileStamp
 
 # Path, id, size, mtime_ns, digest, state, fixity.
@@ -25,6 +26,14 @@ _SHARE = "SELECT count(*), (SELECT coalesce(max(id), 0) FROM files) FROM files W
 _MUCH = 4
 # Paths of one statement.
 _PATHS = 400
+# From files to their groups to the members of these, of so many at a time.
+_SPANS = 500
+_MEMBERS = Text(
+    "SELECT m.entry_id, g.name FROM {rows} {then} file_groups f ON f.file_id = {values[0]} "
+    "{then} entry_groups m ON m.group_id = f.group_id "
+    "AND m.entry_id BETWEEN {values[1]} AND {values[2]} {then} groups g ON g.id = m.group_id",
+    width=3,
+)
 
 
 def files_of_root(connection: Connection, root_id: int, below: str = "") -> Iterator[FileRow]:
@@ -185,21 +194,10 @@ def groups_of_entries(
     (int, str)
         An entry and a group it is in.
     """
-    then = dialect_of(connection).then
-    for part in range(0, len(spans), 500):
-        chosen = spans[part : part + 500]
-        rows = ", ".join(["(?, ?, ?)"] * len(chosen))
-        # In this order: from a file to its groups to their members.
-        found = execute(
-            connection,
-            f"WITH span (file_id, low, high) AS (VALUES {rows}) "  # noqa: S608  (only marks)
-            f"SELECT m.entry_id, g.name FROM span {then} file_groups f "
-            f"ON f.file_id = span.file_id {then} entry_groups m "
-            "ON m.group_id = f.group_id AND m.entry_id BETWEEN span.low AND span.high "
-            f"{then} groups g ON g.id = m.group_id",
-            tuple(number for span in chosen for number in span),
-        )
-        yield from ((row.entry_id, name_of(row.name)) for row in found)
+    for low in range(0, len(spans), _SPANS):
+        part = np.array(spans[low : low + _SPANS], np.int64)
+        for entry_id, name in run(connection, _MEMBERS.of(dialect_of(connection)), [part]):
+            yield entry_id, name_of(name)
 
 
 def missing_files(connection: Connection) -> list[tuple[int, str]]:

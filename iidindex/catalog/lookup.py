@@ -30,7 +30,7 @@ FILES_OF_IIDS = Text(
 )
 IIDS_OF_FILES = Text(
     "SELECT {nth}, e.iid_id, {value} FROM {rows} {then} files f ON f.id = {value} "
-    "{then} entries e ON e.id BETWEEN f.first_entry_id AND f.first_entry_id + f.n_entries - 1"
+    "{then} entries e ON {e_of_f}"
 )
 _OK_FILES = Text(
     "SELECT f.id, f.n_entries FROM {rows} {then} files f ON f.id = {value} WHERE f.state = 'ok'"

@@ -9,15 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, MutableMapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import BindParameter, ColumnElement, Connection, CursorResult, Join, bindparam
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    Boolean,
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Join,
+    UnaryExpression,
+    bindparam,
+)
 from sqlalchemy.engine import Dialect as SQLDialect
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql import ClauseElement, operators
+from sqlalchemy.types import NULLTYPE
 
 from iidindex.catalog.dialect import Dialect, dialect_of, marked
 
@@ -27,24 +38,77 @@ _OPEN = "iidindex_cursors"
 _ARRAYS = frozenset((list, np.ndarray))
 
 
-class _Array(ColumnElement[Any]):
-    """Values that are one parameter, as a table of one column."""
+class _Said(ColumnElement[Any]):
+    """An expression that says itself whether it holds: SQLite need not be told to compare it."""
 
-    inherit_cache = True
+    inherit_cache = False
 
-    def __init__(self, parameter: BindParameter[Any]) -> None:
+    def self_group(self, against: Any = None) -> Any:  # noqa: ARG002
+        """Itself, which no operator takes apart."""
+        return self
+
+    def _negate(self) -> Any:
+        return UnaryExpression(self, operator=operators.inv, type_=Boolean())
+
+
+class Among(_Said):
+    """Whether a column has one of the values of a parameter."""
+
+    inherit_cache = False
+    type = Boolean()
+
+    def __init__(self, column: ColumnElement[Any], parameter: BindParameter[Any]) -> None:
+        self.column = column
         self.parameter = parameter
 
+    @property
+    def _from_objects(self) -> Any:
+        return self.column._from_objects
 
-@compiles(_Array, "sqlite")
-def _json_array(element: _Array, compiler: Any, **options: Any) -> str:
+
+@compiles(Among, "sqlite")
+def _in_json_array(element: Among, compiler: Any, **options: Any) -> str:
+    column = compiler.process(element.column, **options)
     values = compiler.process(element.parameter, **options)
-    return f"(SELECT value FROM json_each({values}))"  # noqa: S608  (a mark)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608  (a mark)
+
+
+@compiles(Among)
+def _in_array(element: Among, compiler: Any, **options: Any) -> str:
+    column = compiler.process(element.column, **options)
+    return f"{column} = ANY ({compiler.process(element.parameter, **options)})"
 
 
 def is_among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """The column has one of the values of a parameter, which is a list or an array."""
-    return column.op("IN", is_comparison=True)(_Array(bindparam(name)))
+    return Among(column, bindparam(name, type_=ARRAY(column.type)))
+
+
+class Worded(_Said):
+    """What SQLite says in one way, and other databases in another."""
+
+    inherit_cache = False
+
+    def __init__(
+        self, sqlite: ColumnElement[Any], other: ColumnElement[Any], type_: Any = NULLTYPE
+    ) -> None:
+        self.sqlite = sqlite
+        self.other = other
+        self.type = type_
+
+    @property
+    def _from_objects(self) -> Any:
+        return self.sqlite._from_objects
+
+
+@compiles(Worded, "sqlite")
+def _in_sqlite(element: Worded, compiler: Any, **options: Any) -> str:
+    return f"({compiler.process(element.sqlite, **options)})"
+
+
+@compiles(Worded)
+def _elsewhere(element: Worded, compiler: Any, **options: Any) -> str:
+    return f"({compiler.process(element.other, **options)})"
 
 
 class Wide(ColumnElement[Any]):
@@ -68,7 +132,7 @@ def _widened(element: Wide, compiler: Any, **options: Any) -> str:
 
 
 class Ordered(Join):
-    """A join whose left side SQLite takes first."""
+    """A join whose left side is taken first: SQLite is told so, others keep to it as it stands."""
 
     inherit_cache = True
 
@@ -82,6 +146,12 @@ def _cross_join(element: Ordered, compiler: Any, **options: Any) -> str:
     assert element.onclause is not None
     condition = compiler.process(element.onclause, **_without_linter(options))
     return f"{left} CROSS JOIN {right} ON {condition}"
+
+
+@compiles(Ordered)
+def _join(element: Ordered, compiler: Any, **options: Any) -> str:
+    text: str = compiler.visit_join(element, **options)
+    return text
 
 
 def _without_linter(options: dict[str, Any]) -> dict[str, Any]:
@@ -123,12 +193,23 @@ class Compiled(NamedTuple):
     """A statement in a dialect.
 
     ``names`` are of the values that stand at its marks, and ``constants`` those that are always
-    the same.
+    the same. ``readers`` bring values into the form in which the database has them, by name.
     """
 
     text: str
     names: tuple[str, ...]
     constants: dict[str, Any]
+    readers: dict[str, Callable[[Any], Any]]
+
+    def values(self, given: Mapping[str, object]) -> list[Any]:
+        """What stands at its marks."""
+        every = {**self.constants, **given} if self.constants else given
+        if not self.readers:
+            return [every[name] for name in self.names]
+        readers = self.readers
+        return [
+            readers[name](every[name]) if name in readers else every[name] for name in self.names
+        ]
 
 
 # SQLAlchemy's dialects with the marks that we use, by name: each takes longer to make than to use.
@@ -149,10 +230,13 @@ class Statement:
     ----------
     built : ClauseElement
         Its values are ``bindparam`` with names.
+    elsewhere : ClauseElement, optional
+        What takes its place in other databases than SQLite.
     """
 
-    def __init__(self, built: ClauseElement) -> None:
+    def __init__(self, built: ClauseElement, elsewhere: ClauseElement | None = None) -> None:
         self._built = built
+        self._elsewhere = built if elsewhere is None else elsewhere
         self._compiled: dict[str, Compiled] = {}
 
     def compiled(self, connection: Connection) -> Compiled:
@@ -165,20 +249,22 @@ class Statement:
 
     def _compile(self, connection: Connection, dialect: Dialect) -> Compiled:
         words = _words(connection, dialect)
-        compiled: Any = self._built.compile(dialect=words)
+        is_sqlite = words.name == "sqlite"
+        compiled: Any = (self._built if is_sqlite else self._elsewhere).compile(dialect=words)
         constants = {
             name: value.value for name, value in compiled.binds.items() if not value.required
         }
-        return Compiled(str(compiled), tuple(compiled.positiontup or ()), constants)
+        # To SQLite values are given as it has them.
+        readers = {} if is_sqlite else dict(compiled._bind_processors)
+        return Compiled(str(compiled), tuple(compiled.positiontup or ()), constants, readers)
 
     def run(self, connection: Connection, values: Mapping[str, object]) -> Cursor:
         """Run it; rows come as the driver gives them, so paths may be text or bytes.
 
         A list or an array among the values is one parameter.
         """
-        text, names, constants = self.compiled(connection)
-        every = {**constants, **values} if constants else values
-        return run(connection, text, [every[name] for name in names])
+        compiled = self.compiled(connection)
+        return run(connection, compiled.text, compiled.values(values))
 
     def integers(
         self, connection: Connection, values: Mapping[str, object], width: int
@@ -187,15 +273,20 @@ class Statement:
 
         Null is told as 0.
         """
-        text, names, constants = self.compiled(connection)
-        every = {**constants, **values}
-        return read_rows(connection, text, [every[name] for name in names], width)
+        compiled = self.compiled(connection)
+        return read_rows(connection, compiled.text, compiled.values(values), width)
 
     def parts(
-        self, connection: Connection, values: Mapping[str, object], size: int
+        self,
+        connection: Connection,
+        values: Mapping[str, object],
+        size: int,
+        *,
+        are_few: bool = False,
     ) -> Generator[list[Sequence[Any]], None, None]:
-        """Run it, and have its rows so many at a time."""
-        cursor = self.run(connection, values)
+        """Run it, and have its rows so many at a time; all are held at once if they `are_few`."""
+        compiled = self.compiled(connection)
+        cursor = run(connection, compiled.text, compiled.values(values), streams=not are_few)
         try:
             while rows := cursor.fetchmany(size):
                 yield rows
@@ -206,27 +297,31 @@ class Statement:
         self, connection: Connection, values: Mapping[str, object]
     ) -> tuple[str, list[str]]:
         """The statement, and the plan that the database makes for it."""
-        text, names, constants = self.compiled(connection)
-        every = {**constants, **values}
-        plan = run(
-            connection, f"{dialect_of(connection).explain}{text}", [every[name] for name in names]
-        )
-        return text, [row[-1] for row in plan]
+        compiled = self.compiled(connection)
+        told = f"{dialect_of(connection).explain}{compiled.text}"
+        plan = run(connection, told, compiled.values(values))
+        return compiled.text, [row[-1] for row in plan]
 
 
 def run(
-    connection: Connection, text: str, values: Sequence[Any] | Mapping[str, Any] = ()
+    connection: Connection,
+    text: str,
+    values: Sequence[Any] | Mapping[str, Any] = (),
+    *,
+    streams: bool = False,
 ) -> Cursor:
     """Run a statement by the driver, past all that makes a row comfortable.
 
-    A cursor that somebody leaves half read would hold its view of the database for as long as
+    Rows may be any number if it `streams`, of which then only some are held. A cursor that somebody
+    leaves half read would hold its view of the database for as long as
     it lives, even after the connection was given back, so it is closed then.
     """
     driver = connection.connection.driver_connection
     assert driver is not None
-    cursor = cast("Cursor", driver.cursor())
+    dialect = dialect_of(connection)
+    cursor: Cursor = (dialect.stream if streams else dialect.cursor)(driver)
     if not isinstance(values, Mapping):
-        array = dialect_of(connection).array
+        array = dialect.array
         values = [array(value) if type(value) in _ARRAYS else value for value in values]
     cursor.execute(text, values)
     connection.info.setdefault(_OPEN, WeakSet()).add(cursor)

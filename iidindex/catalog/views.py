@@ -57,7 +57,7 @@ _PAIRS = (
     f"SELECT {_PATH}, a.key AS a_key, b.key AS b_key, CAST(p.domain AS TEXT) AS a_domain, "  # noqa: S608
     "CAST(p.address AS TEXT) AS a_address, CAST(q.domain AS TEXT) AS b_domain, "
     f"CAST(q.address AS TEXT) AS b_address, a.area AS a_area, b.area AS b_area, {_OVERLAP}, "
-    "o.a_id, o.b_id, a.file_id FROM overlaps o JOIN entries a ON a.id = o.a_id "
+    'o.a_id, o.b_id, a.file_id FROM "overlaps" o JOIN entries a ON a.id = o.a_id '
     "JOIN entries b ON b.id = o.b_id JOIN iids p ON p.id = a.iid_id "
     "JOIN iids q ON q.id = b.iid_id JOIN files f ON f.id = a.file_id WHERE f.state = 'ok'"
 )

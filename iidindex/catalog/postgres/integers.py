@@ -1,16 +1,18 @@
-"""Arrays of integers as parameters, without an object for each."""
+"""Arrays of integers as parameters, without an object for each; and sums of them as answers."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from psycopg import pq
 from psycopg.adapt import Dumper
+from psycopg.types.numeric import NumericBinaryLoader, NumericLoader
 
 if TYPE_CHECKING:
-    from psycopg.abc import AdaptContext
+    from psycopg.abc import AdaptContext, Buffer
 
 # Object ids of the types bigint and bigint[], the same in every database.
 _BIGINT, _BIGINTS = 20, 1016
@@ -54,3 +56,24 @@ class IntegersDumper(Dumper):
     def dump(self, obj: Integers) -> bytes:
         """The bytes of an array."""
         return obj.as_bytes()
+
+
+class WholeLoader(NumericLoader):
+    """How numerics are read, which sums of integers are: as Python's own numbers."""
+
+    def load(self, data: Buffer) -> Any:
+        """A number."""
+        return _own(super().load(data))
+
+
+class WholeBinaryLoader(NumericBinaryLoader):
+    """The same from the server's own form."""
+
+    def load(self, data: Buffer) -> Any:
+        """A number."""
+        return _own(super().load(data))
+
+
+def _own(number: Decimal) -> int | float:
+    exponent = number.as_tuple().exponent
+    return int(number) if isinstance(exponent, int) and exponent >= 0 else float(number)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from psycopg import Connection as DriverConnection
+from psycopg import Cursor, ServerCursor
 from sqlalchemy import Connection
 
 from iidindex.catalog.dialect import Dialect, Rows
@@ -18,16 +19,22 @@ from iidindex.catalog.schema import name_bytes
 
 Ints = npt.NDArray[np.int64]
 
+# Cursors of the server have names.
+_NUMBERS = count()
+_ROWS = 4096
+
 
 def _rows(width: int) -> Rows:
     """An array of one dimension, or of two if each row has several integers."""
     if width == 1:
-        return Rows("unnest(?::bigint[]) WITH ORDINALITY AS j (value, nth)", "j.nth", ("j.value",))
+        source = "unnest(?::bigint[]) WITH ORDINALITY AS j (value, place)"
+        return Rows(source, "(j.place - 1)", ("j.value",))
     source = (
         "(SELECT ?::bigint[] AS a) p CROSS JOIN LATERAL "
-        "generate_series(1, coalesce(array_length(p.a, 1), 0)) AS j (nth)"
+        "generate_series(1, coalesce(array_length(p.a, 1), 0)) AS j (place)"
     )
-    return Rows(source, "j.nth", tuple(f"p.a[j.nth][{place}]" for place in range(1, width + 1)))
+    values = (f"p.a[j.place][{place}]" for place in range(1, width + 1))
+    return Rows(source, "(j.place - 1)", tuple(values))
 
 
 def _array(values: Any) -> object:
@@ -51,6 +58,18 @@ def _read_rows(
         return np.fromiter((value or 0 for value in every), np.int64).reshape(-1, width)
 
 
+def _cursor(driver: DriverConnection[Any]) -> Cursor[Any]:
+    return driver.cursor(binary=True)
+
+
+def _stream(driver: DriverConnection[Any]) -> ServerCursor[Any]:
+    """A cursor of the server: another holds all rows of an answer before the first is read."""
+    found = driver.cursor(f"rows_{next(_NUMBERS)}")
+    # So that iterating over it does not ask the server for every few.
+    found.itersize = _ROWS
+    return found
+
+
 POSTGRES = Dialect(
     name="postgresql",
     paramstyle="format",
@@ -58,9 +77,15 @@ POSTGRES = Dialect(
     rows=_rows,
     array=_array,
     explain="EXPLAIN ",
+    cursor=_cursor,
+    stream=_stream,
     read_rows=_read_rows,
     path=os.fsencode,
     group_name=name_bytes,
+    # How many entries lie between two is guessed at, and how many a file has is known.
+    also_of_file=" AND e.file_id = f.id",
+    # Before version 18 there was no least of bytes.
+    of_bytes="decode({}(encode({}, 'hex')), 'hex')",
     new_id="nextval('{table}_id_seq')",
     # Any number that no other lock of ours has.
     altering="SELECT pg_advisory_xact_lock(4978712301)",

@@ -13,7 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from iidindex.catalog.dialect import OPTION
-from iidindex.catalog.postgres.integers import Integers, IntegersDumper
+from iidindex.catalog.postgres.integers import (
+    Integers,
+    IntegersDumper,
+    WholeBinaryLoader,
+    WholeLoader,
+)
 from iidindex.catalog.postgres.phrasing import POSTGRES
 from iidindex.catalog.statement import close_all
 from iidindex.errors import CatalogError, CatalogLockedError, TimeLimitError
@@ -23,6 +28,10 @@ Driver = psycopg.Connection[Any]
 
 # Seconds in which a server has to answer who connects, unless the URL says another number.
 _CONNECT_SECONDS = "10"
+
+# To compile statements takes longer than to answer most of them; and how many rows there are to
+# a value is what a plan is made by.
+_SETTINGS = "SET jit = off; SET plan_cache_mode = force_custom_plan"
 
 # Classes of errors: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _IN_OTHERS_WAY = {"40001", "40P01", "55P03"}
@@ -48,6 +57,11 @@ def make_engine(url: URL, read_only: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Driver, _: object) -> None:
         connection.adapters.register_dumper(Integers, IntegersDumper)
+        for loader in (WholeLoader, WholeBinaryLoader):
+            connection.adapters.register_loader("numeric", loader)
+        connection.autocommit = True
+        connection.execute(_SETTINGS)
+        connection.autocommit = False
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

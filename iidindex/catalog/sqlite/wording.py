@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,9 +42,13 @@ SQLITE = Dialect(
     rows=_rows,
     array=_array,
     explain="EXPLAIN QUERY PLAN ",
+    cursor=sqlite3.Connection.cursor,
+    stream=sqlite3.Connection.cursor,
     read_rows=_read_rows,
     path=path_value,
     group_name=str,
+    also_of_file="",
+    of_bytes="{}({})",
     new_id="(SELECT coalesce(max(id), 0) + 1 FROM {table})",
     altering="",
 )

@@ -13,6 +13,7 @@ from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.lookup import asked
 from iidindex.errors import QueryError
 from iidindex.files.arguments import check_number
+from iidindex.query.question.filter_kinds import MAX_INTEGER
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -61,7 +62,7 @@ def changes(
     else:
         condition, values = "i.started >= ?", [begin_of(since, time.time())]
     limit = check_number(limit, "limit")
-    values += [0 if after is None else after.id, -1 if limit is None else limit]
+    values += [0 if after is None else after.id, MAX_INTEGER if limit is None else limit]
     with catalog.reading() as connection:
         return [_read(*row) for row in asked(connection, _CHANGES.format(condition), values)]
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.dialect import Text
 from iidindex.catalog.lookup import group_names, numbers
 from iidindex.catalog.schema import entries, files
 from iidindex.catalog.schema import iids as iid_table
@@ -31,8 +32,9 @@ from iidindex.errors import QueryError
 from iidindex.files.arguments import check_number, is_positive, read_order
 from iidindex.model import IID
 from iidindex.query.question.asked import Filters
-from iidindex.query.question.compile import Way, candidates
+from iidindex.query.question.compile import Way, candidates, from_files
 from iidindex.query.question.conditions import of_files, of_iids
+from iidindex.query.question.filter_kinds import MAX_INTEGER
 from iidindex.query.question.shape import Shape, shape_of, values_of
 
 ORDERS = ("address", "domain", "files", "entries")
@@ -43,10 +45,10 @@ _ROWS = 1000
 _SMALL_PART = 8
 
 # The members of each group in each file are a range of a primary key.
-_MEMBERS = (
+_MEMBERS = Text(
     "SELECT g.group_id, (SELECT count(*) FROM entry_groups m WHERE m.group_id = g.group_id "
     "AND m.entry_id BETWEEN f.first_entry_id AND f.first_entry_id + f.n_entries - 1) "
-    "FROM files f CROSS JOIN file_groups g ON g.file_id = f.id WHERE f.state = 'ok'"
+    "FROM files f {then} file_groups g ON g.file_id = f.id WHERE f.state = 'ok'"
 )
 
 
@@ -107,7 +109,7 @@ def iids(
     number = check_number(limit, "limit")
     criteria = read_order(order_by, ORDERS)
     values: dict[str, Any] = {
-        "limit": -1 if number is None else number,
+        "limit": MAX_INTEGER if number is None else number,
         "min_files": int(min_files),
     }
     if after is not None:
@@ -162,9 +164,7 @@ def _counting(
     source = Ordered(iid_table, entries, entries.c.iid_id == iid_table.c.id)
     source = Ordered(source, files, files.c.id == entries.c.file_id)
     if is_small:
-        last = files.c.first_entry_id + files.c.n_entries - 1
-        source = Ordered(files, entries, entries.c.id.between(files.c.first_entry_id, last))
-        source = Ordered(source, iid_table, iid_table.c.id == entries.c.iid_id)
+        source = Ordered(from_files(), iid_table, iid_table.c.id == entries.c.iid_id)
     statement: Select[Any] = (
         select(*(column.label(f"its_{name}") for name, column in columns.items()))
         .select_from(source)

@@ -28,7 +28,7 @@ from iidindex.query.linkage.parents import (
 from iidindex.rows import RELATIVE
 
 _SEEN = Text(
-    "SELECT {nth}, count(DISTINCT e.file_id), min(f.path), max(f.path) FROM {rows} "
+    "SELECT {nth}, count(DISTINCT e.file_id), {first_path}, {last_path} FROM {rows} "
     "{then} entries e ON e.iid_id = {value} {then} files f ON f.id = e.file_id "
     "WHERE f.state = 'ok' GROUP BY {nth}"
 )

@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Select, case, select
 from iidindex.catalog.dialect import Text
 from iidindex.catalog.lookup import asked, numbers
 from iidindex.catalog.schema import OK, files
-from iidindex.catalog.statement import Statement
+from iidindex.catalog.statement import Statement, Worded
 from iidindex.errors import QueryError
 from iidindex.metadata_names import split_names
 from iidindex.model import IID
+from iidindex.query.question.json_values import mapping_under
 from iidindex.query.question.metadata_levels import (
     check_names,
     is_whole,
@@ -45,7 +46,7 @@ _HELD = Text(
 )
 _DOMAINS_OF_FILES = Text(
     "SELECT DISTINCT {value}, i.domain FROM {rows} {then} files f ON f.id = {value} "
-    "{then} entries e ON e.id BETWEEN f.first_entry_id AND f.first_entry_id + f.n_entries - 1 "
+    "{then} entries e ON {e_of_f} "
     "{then} iids i ON i.id = e.iid_id"
 )
 
@@ -127,7 +128,8 @@ def _mappings(connection: Connection, names: Sequence[str]) -> Iterator[tuple[in
         .where(*found.conditions, is_whole("lineage", has_nul))
         .limit(1)
     )
-    said = mapping.correlate(files).scalar_subquery()
+    in_sqlite = mapping.correlate(files).scalar_subquery()
+    said = Worded(in_sqlite, mapping_under("lineage", len(names)))
     statement = Statement(
         select(files.c.id, said).where(files.c.state == text(OK)).order_by(files.c.id)
     )

@@ -28,7 +28,7 @@ _SPANS = Text(
 )
 _KEPT_OF = Text(
     "SELECT o.a_id, o.b_id, o.pixels FROM {rows} "
-    "{then} overlaps o ON o.a_id BETWEEN {values[0]} AND {values[1]}",
+    '{then} "overlaps" o ON o.a_id BETWEEN {values[0]} AND {values[1]}',
     width=2,
 )
 

@@ -14,8 +14,8 @@ import numpy as np
 from sqlalchemy import Connection
 
 from iidindex.catalog.dialect import Text
-from iidindex.catalog.lookup import numbers
-from iidindex.catalog.statement import Statement
+from iidindex.catalog.lookup import asked, numbers
+from iidindex.catalog.statement import Statement, run
 from iidindex.errors import QueryError
 from iidindex.masks.batching import portions
 from iidindex.model import IID, BBox, stamp_as_indexed
@@ -44,9 +44,11 @@ _SEGMENT = itemgetter(*range(10), 16)
 # which nothing else is kept.
 _ROWS = 1024
 _SEGMENTS = 8192
+# Rows that need not be asked for in parts, which a server has to be asked for each time.
+_FEW = 2000
 # Entries of which some columns are read at once.
 _NUMBERS = 1 << 17
-# Values that SQLite takes in one statement.
+# Values that every database takes in one statement.
 _PARAMETERS = 10_000
 
 
@@ -94,6 +96,11 @@ class Question:
         found: int = statement.run(self.connection, {**self._values, **values}).fetchone()[0]
         return found
 
+    @property
+    def _are_few(self) -> bool:
+        """Whether so few entries are led to that all of them may be held at once."""
+        return self.plan.found.get(self.plan.way, _FEW) < _FEW
+
     def count(self) -> int:
         """Count the hits."""
         if self._looked_at:
@@ -137,7 +144,8 @@ class Question:
     def _looked_at_rows(
         self, statement: Statement, size: int
     ) -> Iterator[tuple[list[Row], Bools | None]]:
-        with closing(statement.parts(self.connection, self._values, size)) as parts:
+        found = statement.parts(self.connection, self._values, size, are_few=self._are_few)
+        with closing(found) as parts:
             if not self._looked_at:
                 yield from ((rows, None) for rows in parts)
                 return
@@ -203,7 +211,8 @@ class Question:
         return Segments.in_table(statement.integers(self.connection, self._values, width))
 
     def _looked_at_segments(self, statement: Statement, size: int) -> Iterator[Segments]:
-        with closing(statement.parts(self.connection, self._values, size)) as fetched:
+        found = statement.parts(self.connection, self._values, size, are_few=self._are_few)
+        with closing(found) as fetched:
             parts = (Segments.of(rows) for rows in fetched)
             if not self._looked_at:
                 yield from parts
@@ -338,7 +347,7 @@ def resolved_iids(connection: Connection, filters: Filters) -> list[int] | None:
     wanted = None if domains is None else set(domains)
     named = set(addresses or ())
     if addresses is None:
-        every = connection.exec_driver_sql("SELECT id, domain, address FROM iids")
+        every = run(connection, "SELECT id, domain, address FROM iids")
         found = [row for row in every if row[1] in (wanted or ())]
     else:
         found = []
@@ -346,7 +355,8 @@ def resolved_iids(connection: Connection, filters: Filters) -> list[int] | None:
         for low in range(0, len(distinct), _PARAMETERS):
             part = distinct[low : low + _PARAMETERS]
             marks = ", ".join("?" * len(part))
-            rows = connection.exec_driver_sql(
+            rows = asked(
+                connection,
                 f"SELECT id, domain, address FROM iids WHERE address IN ({marks})",  # noqa: S608
                 part,
             )

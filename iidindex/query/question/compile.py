@@ -13,6 +13,7 @@ from functools import lru_cache, wraps
 from typing import Any, ParamSpec, cast
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Join,
     Select,
@@ -31,11 +32,12 @@ from iidindex.catalog.schema import (
     iids,
     roots,
 )
-from iidindex.catalog.statement import Ordered, Statement, Wide, is_among
+from iidindex.catalog.statement import Ordered, Statement, Wide, Worded, is_among
 from iidindex.query.question.conditions import (
     boxes_near,
     has_iid,
     members,
+    near_elsewhere,
     of_boxes,
     of_entries,
     of_files,
@@ -122,11 +124,12 @@ class Way(Enum):
     BOXES = "from the R*Tree over the boxes of all files"
 
 
-def _kept(build: Callable[P, Select[Any]]) -> Callable[P, Statement]:
+def _kept(build: Callable[P, Select[Any] | Statement]) -> Callable[P, Statement]:
     """Compile what is built, once for all calls with the same arguments."""
 
     def compiled(*args: P.args, **kwargs: P.kwargs) -> Statement:
-        return Statement(build(*args, **kwargs))
+        built = build(*args, **kwargs)
+        return built if isinstance(built, Statement) else Statement(built)
 
     return cast("Callable[P, Statement]", lru_cache(_STATEMENTS)(wraps(build)(compiled)))
 
@@ -201,7 +204,7 @@ def which_exist() -> Select[Any]:
 @_kept
 def segments_of_files() -> Select[Any]:
     """Select the columns of ``SEGMENT_COLUMNS`` of all entries of the files with the ``ids``."""
-    statement = select(*SEGMENT_COLUMNS).select_from(_from_files())
+    statement = select(*SEGMENT_COLUMNS).select_from(from_files())
     return statement.where(is_among(files.c.id, "ids")).order_by(entries.c.id)
 
 
@@ -278,18 +281,23 @@ def ways(shape: Shape) -> list[Way]:
 
 
 @_kept
-def candidates(shape: Shape, way: Way) -> Select[Any]:
+def candidates(shape: Shape, way: Way) -> Select[Any] | Statement:
     """Count the entries that a way leads to, up to ``at_most``."""
     if way is Way.SCAN:
         return select(func.coalesce(func.max(entries.c.id), literal_column("0")))
     if way is Way.FILES:
         return _entries_of_files(shape)
     if way is Way.BOXES:
-        inner = boxes_near()
-    elif way is Way.GROUPS:
+        return Statement(_number_of(boxes_near()), _number_of(near_elsewhere()))
+    if way is Way.GROUPS:
         inner = members(shape)
     else:
         inner = select(entries.c.id).where(has_iid(entries.c.iid_id, shape))
+    return _number_of(inner)
+
+
+def _number_of(inner: Select[Any]) -> Select[Any]:
+    """How many rows there are, up to ``at_most``."""
     return select(func.count()).select_from(inner.limit(bindparam("at_most")).subquery())
 
 
@@ -362,7 +370,7 @@ def _joined(
     if shape.place is not None:
         conditions.append(comes_later(_keys(shape.order_by, said), shape.place))
         with_names = True
-    source = _from_files() if way is Way.FILES else _from_entries()
+    source = from_files() if way is Way.FILES else _from_entries()
     if said is not None:
         source = Ordered(source, said, said.c.id == files.c.id)
     if with_names:
@@ -372,10 +380,13 @@ def _joined(
     return select(*columns).select_from(source).where(and_(*conditions))
 
 
-def _from_files() -> Join:
+def from_files() -> Join:
     """From files to the ranges of their entries."""
     last = files.c.first_entry_id + files.c.n_entries - 1
-    return Ordered(files, entries, entries.c.id.between(files.c.first_entry_id, last))
+    of_file = entries.c.id.between(files.c.first_entry_id, last)
+    # A server has to guess how many they are, and knows it of the files of entries.
+    also = and_(of_file, entries.c.file_id == files.c.id)
+    return Ordered(files, entries, Worded(of_file, also, Boolean()))
 
 
 def _from_entries() -> Join:

@@ -6,12 +6,15 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
+    Boolean,
     ColumnElement,
+    Integer,
     Select,
     and_,
     bindparam,
     exists,
     false,
+    func,
     literal_column,
     select,
 )
@@ -19,7 +22,7 @@ from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from iidindex.catalog.schema import OK, entries, entry_boxes, files, iids, overlap_files
-from iidindex.catalog.statement import is_among
+from iidindex.catalog.statement import Worded, is_among
 from iidindex.model import BBox
 from iidindex.query.question.filters import FILTERS
 from iidindex.query.question.group_filters import InAll, InAny
@@ -117,8 +120,31 @@ def of_boxes(shape: Shape, leads: bool) -> Conditions:
             entries.c.minc < entries.c.maxc,
         ]
     if leads:
-        conditions.append(entries.c.id.in_(boxes_near()))
+        near = Worded(entries.c.id.in_(boxes_near()), and_(*_is_near()), Boolean())
+        conditions.append(near)
     return conditions
+
+
+def near_elsewhere() -> Select[Any]:
+    """As `boxes_near`, in databases that have an index over the boxes of ``entries``."""
+    return select(entries.c.id).where(*_is_near())
+
+
+def _is_near() -> Conditions:
+    """The box shares a pixel with the smallest region: PostgreSQL's are closed, too."""
+    minr, minc, maxr, maxc = _sides("smallest")
+    box = func.box(
+        func.point(entries.c.minr, entries.c.minc),
+        func.point(entries.c.maxr - literal_column("1"), entries.c.maxc - literal_column("1")),
+    )
+    one: ColumnElement[Any] = literal_column("1")
+    smallest = func.box(func.point(minr, minc), func.point(maxr - one, maxc - one))
+    return [
+        box.op("&&", is_comparison=True)(smallest),
+        # As the index has it, in which no box is without a pixel.
+        entries.c.maxr > entries.c.minr,
+        entries.c.maxc > entries.c.minc,
+    ]
 
 
 def boxes_near() -> Select[Any]:
@@ -133,8 +159,9 @@ def boxes_near() -> Select[Any]:
 
 
 def _sides(name: str) -> tuple[BindParameter[int], ...]:
-    return tuple(bindparam(f"{name}_{side}") for side in BBox._fields)
+    return tuple(bindparam(f"{name}_{side}", type_=Integer) for side in BBox._fields)
 
 
 def _plus(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+    plus = UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+    return Worded(plus, column, column.type)

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, literal_column, select
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.schema import OK, entries, entry_boxes, files, groups, iids
-from iidindex.catalog.statement import Statement
+from iidindex.catalog.dialect import dialect_of, marked
+from iidindex.catalog.schema import OK, entries, files, groups, iids
+from iidindex.catalog.statement import Statement, run
 from iidindex.codec.layout import MAX_COORDINATE
 from iidindex.metadata_names import written
 from iidindex.model import IID, BBox
 from iidindex.query.pixels.originals import Originals
-from iidindex.query.question.asked import Filters
+from iidindex.query.question import json_values
+from iidindex.query.question.asked import PLANE, Filters
 from iidindex.query.question.asking import Question
-from iidindex.query.question.conditions import of_files
+from iidindex.query.question.conditions import boxes_near, near_elsewhere, of_files
 from iidindex.query.question.filter_kinds import Filter, end_of_prefix
 from iidindex.query.question.filters import FILTERS
+from iidindex.query.question.json_values import known_names, known_values, plain
 from iidindex.query.question.metadata_filter import Range
 from iidindex.query.question.metadata_levels import before_nul
 from iidindex.query.question.near_names import (
@@ -33,7 +36,9 @@ from iidindex.query.question.near_names import (
     similar,
     values,
 )
-from iidindex.query.question.shape import shape_of, values_of
+from iidindex.query.question.shape import of_box, shape_of, values_of
+
+_ANY_NEAR = Statement(*(one.limit(literal_column("1")) for one in (boxes_near(), near_elsewhere())))
 
 
 def why_nothing(catalog: Catalog, filters: Filters, show: Show = repr) -> str | None:
@@ -192,7 +197,7 @@ class _Search:
     def place(self) -> str | None:
         if not self.filters.regions:
             return None
-        if not self._has(select(entry_boxes.c.id)):
+        if not self._reaches(PLANE):
             return "no mask in this index has a pixel"
         frame = self._frame()
         for box in self.filters.regions:
@@ -290,6 +295,8 @@ class _Search:
 
     def _meta_values(self, names: Sequence[str], column: str) -> list[Any]:
         """What metadata have inside some names, or as their value."""
+        if dialect_of(self.connection).name != "sqlite":
+            return self._in_json(names, column)
         depth = len(names) - (column == "value")
         source = _levels(depth)
         conditions = " AND ".join(f"level{nth}.key = ?" for nth in range(len(names)))
@@ -301,7 +308,17 @@ class _Search:
         )
         return list(found.scalars())
 
+    def _in_json(self, names: Sequence[str], column: str) -> list[Any]:
+        """The same, where `json_values` is how metadata are read."""
+        keys = json_values.keys_of("", names).values()
+        statement = (known_names if column == "key" else known_values)(len(names))
+        text = marked(statement, dialect_of(self.connection))
+        rows = run(self.connection, text, [*keys, COMPARED])
+        return [plain(text) if column == "key" else json.loads(text) for (text,) in rows]
+
     def _meta_has(self, names: Sequence[str]) -> bool:
+        if dialect_of(self.connection).name != "sqlite":
+            return names[-1] in self._in_json(names[:-1], "key")
         conditions = " AND ".join(f"level{nth}.key = ?" for nth in range(len(names)))
         found = self.connection.exec_driver_sql(
             f"SELECT 1 FROM {_levels(len(names) - 1)} WHERE {conditions} LIMIT 1",  # noqa: S608
@@ -309,22 +326,27 @@ class _Search:
         )
         return found.first() is not None
 
-    def _frame(self) -> BBox:
-        """The box that holds all boxes, found by halving; the R*Tree has no other short way."""
+    def _reaches(self, box: BBox) -> bool:
+        """Whether any box shares a pixel with one."""
+        return _ANY_NEAR.run(self.connection, of_box("smallest", box)).fetchone() is not None
 
-        def edge(column: Any, sign: int) -> int:
-            low, high = -1, MAX_COORDINATE
+    def _frame(self) -> BBox:
+        """The box that holds all boxes, found by halving; there is no other short way."""
+
+        def edge(reached: Callable[[int], BBox]) -> int:
+            """The largest number of rows or columns that may be left out at a side."""
+            low, high = 0, MAX_COORDINATE
             while low < high:
                 middle = (low + high + 1) // 2
-                far = column >= middle if sign > 0 else column <= MAX_COORDINATE - middle
-                low, high = (
-                    (middle, high) if self._has(select(column).where(far)) else (low, middle - 1)
-                )
-            return low if sign > 0 else MAX_COORDINATE - low
+                low, high = (low, middle - 1) if self._reaches(reached(middle)) else (middle, high)
+            return low
 
-        box = entry_boxes.c
+        most = MAX_COORDINATE + 1
         return BBox(
-            edge(box.minr, -1), edge(box.minc, -1), edge(box.maxr, 1) + 1, edge(box.maxc, 1) + 1
+            edge(lambda n: BBox(0, 0, n, most)),
+            edge(lambda n: BBox(0, 0, most, n)),
+            most - edge(lambda n: BBox(most - n, 0, most, most)),
+            most - edge(lambda n: BBox(0, most - n, most, most)),
         )
 
 

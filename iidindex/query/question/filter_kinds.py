@@ -25,8 +25,10 @@ from iidindex.errors import QueryError
 from iidindex.files.arguments import BYTES_LIKE, several
 from iidindex.model import check_bytes
 
-# The largest that SQLite holds.
+# The largest that a database holds.
 MAX_INTEGER = 2**63 - 1
+# As a limit, in every database's words, it lets all through.
+NO_LIMIT = str(MAX_INTEGER)
 
 # Values that a statement is given one by one; more than these go as one list, which takes no
 # bytes.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import and_, bindparam, false, func, not_, or_
+from sqlalchemy import Boolean, and_, bindparam, false, func, not_, or_
 
 from iidindex.catalog.schema import iids
-from iidindex.catalog.statement import is_among
+from iidindex.catalog.statement import Worded, is_among
 from iidindex.errors import QueryError
 from iidindex.files.arguments import BYTES_LIKE, several
 from iidindex.model import IID
@@ -102,12 +102,14 @@ class NoDomain(AnyOf):
     def conditions(self, name: str, shape: Any) -> list[Condition]:
         """The domain is none of them."""
         if shape == MANY:
-            # A list takes no bytes.
-            return [not_(is_among(func.hex(self.column), name))]
+            # SQLite's list takes no bytes.
+            in_sqlite = is_among(func.hex(self.column), name)
+            elsewhere = is_among(func.upper(func.encode(self.column, "hex")), name)
+            return [not_(Worded(in_sqlite, elsewhere, Boolean()))]
         return [not_(one) for one in AnyOf.conditions(self, name, shape)]
 
     def values(self, name: str, value: Any) -> dict[str, Any]:
-        """As `AnyOf`, or many as SQLite writes bytes."""
+        """As `AnyOf`, or many as they are written in hexadecimal."""
         if len(value) > FEW:
             return {name: [one.hex().upper() for one in value]}
         return AnyOf.values(self, name, value)

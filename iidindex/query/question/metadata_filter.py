@@ -11,9 +11,11 @@ from numbers import Real
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from sqlalchemy import and_, bindparam, exists, func, literal_column, or_, select
+from sqlalchemy import Boolean, and_, bindparam, exists, func, literal_column, or_, select
 
+from iidindex.catalog.statement import Worded
 from iidindex.errors import QueryError
+from iidindex.query.question import json_values
 from iidindex.query.question.filter_kinds import Condition, Filter, encodable, one_text
 from iidindex.query.question.metadata_levels import (
     Level,
@@ -190,10 +192,12 @@ def _of_meta(name: str, meta: Meta) -> dict[str, Any]:
     values, value = names_of(name, meta.names), meta.value
     # What is written in the file, as a NUL is not an end there.
     if isinstance(value, Range):
-        ends = (end if end is None or _fits(end) else float(end) for end in value)
-        values |= dict(zip((f"{name}_low", f"{name}_high"), ends, strict=True))
+        low, high = (end if end is None or _fits(end) else float(end) for end in value)
+        values |= {f"{name}_low": low, f"{name}_high": high}
+        values |= json_values.values_of_range(name, low, high)
         return values | written_of(name, meta.names)
     values |= written_of(name, meta.names, json.dumps(value))
+    values |= json_values.values_of_value(name, value)
     if isinstance(value, str):
         value = before_nul(value)
     elif value is not None and not _fits(value):
@@ -215,7 +219,8 @@ def _says(name: str, meta: MetaShape) -> Condition:
         conditions.append(_is_huge(name, found))
     else:
         conditions.append(_is(f"{name}_value", meta.kind, found))
-    return exists(select(literal_column("1")).select_from(found.source).where(and_(*conditions)))
+    said = exists(select(literal_column("1")).select_from(found.source).where(and_(*conditions)))
+    return Worded(said, json_values.says(name, meta.kind, meta.depth, meta.ends), Boolean())
 
 
 def _is_huge(name: str, found: Level) -> Condition:

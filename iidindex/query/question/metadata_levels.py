@@ -20,6 +20,7 @@ from sqlalchemy import (
 from iidindex.catalog.schema import files
 from iidindex.errors import QueryError
 from iidindex.query.question.filter_kinds import Condition, encodable
+from iidindex.query.question.json_values import keys_of
 
 # Names of metadata inside each other: each is a table joined.
 _DEEPEST = 32
@@ -70,8 +71,9 @@ def level(name: str, depth: int) -> Level:
 
 
 def names_of(name: str, names: Sequence[str]) -> dict[str, Any]:
-    """The values of the conditions of a level."""
-    return {f"{name}_name{depth}": before_nul(part) for depth, part in enumerate(names)}
+    """The values of the conditions of a level, and of `json_values`."""
+    found = {f"{name}_name{depth}": before_nul(part) for depth, part in enumerate(names)}
+    return found | keys_of(name, names)
 
 
 def is_whole(name: str, has_nul: bool) -> Condition:

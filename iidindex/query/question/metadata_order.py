@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, Subquery, and_, case, literal_column, select
 
 from iidindex.catalog.schema import files
+from iidindex.catalog.statement import Worded
 from iidindex.metadata_names import asked_of
+from iidindex.query.question.filter_kinds import NO_LIMIT
+from iidindex.query.question.json_values import order_key
 from iidindex.query.question.metadata_levels import (
     check_names,
     is_whole,
@@ -80,7 +83,8 @@ def comparable(place: int, order: MetaOrder) -> ColumnElement[Any]:
         .where(and_(*found.conditions, is_whole(f"order{place}", order.has_nul)))
         .limit(literal_column("1"))
     )
-    return said.correlate(files).scalar_subquery()
+    in_sqlite = said.correlate(files).scalar_subquery()
+    return Worded(in_sqlite, order_key(f"order{place}", order.depth))
 
 
 def directed(key: ColumnElement[Any], order: MetaOrder) -> ColumnElement[Any]:
@@ -106,4 +110,4 @@ def said_of(
         return None
     said: Select[Any] = select(files.c.id, *keys).where(and_(*conditions))
     # What has a limit is not merged into what it is selected by, and so made once.
-    return said.limit(literal_column("-1")).subquery("said")
+    return said.limit(literal_column(NO_LIMIT)).subquery("said")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     CTE,
+    Boolean,
     ColumnElement,
     LargeBinary,
     Select,
@@ -15,7 +16,10 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    collate,
     column,
+    func,
+    literal_column,
     or_,
     select,
     type_coerce,
@@ -24,16 +28,19 @@ from sqlalchemy import (
 )
 
 from iidindex.catalog.schema import PathText, files, path_value, roots
-from iidindex.catalog.statement import Ordered
+from iidindex.catalog.statement import Ordered, Worded
 from iidindex.query.question.filter_kinds import (
     Condition,
     end_of_prefix,
     rounded,
 )
+from iidindex.query.question.path_patterns import regex_of
 from iidindex.storage.enclosing import above
 from iidindex.storage.places import is_absolute, storage_at
 
 _WILD = frozenset("*?[")
+# A slash in bytes, to PostgreSQL.
+_SLASH = r"'\x2f'::bytea"
 
 
 class PathShape(NamedTuple):
@@ -76,17 +83,25 @@ def fits_path(name: str, shape: PathShape) -> Condition:
         # With the roots named, the index over root and path leads to it.
         return and_(files.c.root_id.in_(select(roots.c.id)), files.c.path == wanted)
     # An exact path is a hit even if it is no pattern of itself, as "a[1].iid".
-    return or_(_as_text(files.c.path) == _as_text(wanted), _fits(files.c.path, wanted))
+    by_glob = or_(_as_text(files.c.path) == _as_text(wanted), _globs(files.c.path, wanted))
+    by_regex = or_(files.c.path == wanted, _matches(files.c.path, bindparam(f"{name}_regex")))
+    return Worded(by_glob, by_regex, Boolean())
 
 
 def values_of_path(name: str, path: str) -> dict[str, Any]:
     """The path as the database stores it; of a location, all that may be root and path."""
     found: dict[str, Any] = {name: path_value(path)}
+    is_pattern = not _WILD.isdisjoint(path)
+    if is_pattern:
+        found[f"{name}_regex"] = regex_of(path)
     if not is_absolute(path):
         return found
     found |= _filled(f"{name}_top", _splits(path))
-    if not _WILD.isdisjoint(path):
-        found |= _filled(f"{name}_fixed", _fixed_splits(path))
+    if is_pattern:
+        splits = _fixed_splits(path)
+        found |= _filled(f"{name}_fixed", splits)
+        for nth in range(rounded(len(splits))):
+            found[f"{name}_fixed{nth}_regex"] = regex_of(splits[min(nth, len(splits) - 1)][1])
         stem = os.fsencode(_stem(path))
         found |= {f"{name}_stem": stem, f"{name}_stem_end": end_of_prefix(stem)}
     return found
@@ -131,18 +146,32 @@ def _located(name: str, shape: PathShape) -> Any:
     found = [_placed(tops).where(_PLACED.c.path == tops.c.path)]
     if shape.fixed:
         fixed = _given(f"{name}_fixed", shape.fixed)
-        found.append(_placed(fixed).where(_fits(_PLACED.c.path, fixed.c.path)))
+        by_regex = or_(
+            *(
+                and_(
+                    roots.c.location == bindparam(f"{name}_fixed{nth}", type_=PathText),
+                    _matches(_PLACED.c.path, bindparam(f"{name}_fixed{nth}_regex")),
+                )
+                for nth in range(shape.fixed)
+            )
+        )
+        fits = Worded(_globs(_PLACED.c.path, fixed.c.path), by_regex, Boolean())
+        found.append(_placed(fixed).where(fits))
     if shape.is_pattern:
         # Roots on whose own names the pattern has its first wildcard.
         stem, end = (
             bindparam(f"{name}_{side}", type_=LargeBinary) for side in ("stem", "stem_end")
         )
         location = type_coerce(roots.c.location, Text) + "/" + type_coerce(_PLACED.c.path, Text)
+        in_bytes = roots.c.location.op("||")(literal_column(_SLASH)).op("||")(_PLACED.c.path)
+        fits = Worded(
+            _globs(location, wanted), _matches(in_bytes, bindparam(f"{name}_regex")), Boolean()
+        )
         found.append(
             _placed()
             .where(cast(roots.c.location, LargeBinary) >= stem)
             .where(cast(roots.c.location, LargeBinary) < end)
-            .where(_fits(location, wanted))
+            .where(fits)
         )
     return union_all(*found)
 
@@ -177,5 +206,12 @@ def _as_text(path: ColumnElement[Any]) -> ColumnElement[str]:
     return cast(path, Text)
 
 
-def _fits(path: ColumnElement[Any], pattern: ColumnElement[Any]) -> Condition:
+def _globs(path: ColumnElement[Any], pattern: ColumnElement[Any]) -> Condition:
+    """Whether a path fits a pattern, as SQLite says it."""
     return _as_text(path).op("GLOB", is_comparison=True)(_as_text(pattern))
+
+
+def _matches(path: ColumnElement[Any], regex: ColumnElement[Any]) -> Condition:
+    """The same, as PostgreSQL says it: each byte is a character, so that all paths are text."""
+    characters = func.convert_from(path, literal_column("'LATIN1'"))
+    return collate(characters, "C").op("~", is_comparison=True)(regex)

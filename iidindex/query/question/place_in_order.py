@@ -25,6 +25,7 @@ from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from iidindex.catalog.schema import entries
+from iidindex.catalog.statement import Worded
 
 NULL, TEXT, PLAIN = "null", "text", "plain"
 
@@ -64,7 +65,10 @@ def read_place(row: Sequence[Any], entry_id: int) -> PlaceInOrder:
 def told(key: ColumnElement[Any]) -> list[ColumnElement[Any]]:
     """Columns that tell what an entry is ordered by: its kind and its value."""
     kind = func.typeof(key)
-    return [kind, case((kind == "text", cast(key, LargeBinary)), else_=key)]
+    value = case((kind == "text", cast(key, LargeBinary)), else_=key)
+    # Other databases are ordered by no text.
+    null_or_plain = case((key.is_(None), NULL), else_=PLAIN)
+    return [Worded(kind, null_or_plain), Worded(value, key)]
 
 
 def comes_later(

@@ -127,11 +127,12 @@ def values_of(filters: Filters, iid_ids: Sequence[int] | None = None) -> dict[st
     for place, name in enumerate(filters.order_by):
         values |= values_of_order(place, name)
     for place, box in enumerate(filters.regions):
-        values |= _of_box(f"region{place}", box)
+        values |= of_box(f"region{place}", box)
     if filters.regions:
-        values |= _of_box("smallest", min(filters.regions, key=lambda box: box.n_pixels))
+        values |= of_box("smallest", min(filters.regions, key=lambda box: box.n_pixels))
     return values
 
 
-def _of_box(name: str, box: BBox) -> dict[str, int]:
+def of_box(name: str, box: BBox) -> dict[str, int]:
+    """The sides of a box, as the values of a statement."""
     return {f"{name}_{side}": value for side, value in zip(box._fields, box, strict=True)}
