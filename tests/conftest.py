@@ -1,5 +1,6 @@
 """What the tests share: archives made by hand, and the place of the real ones."""
 
+import contextlib
 import importlib
 import os
 import pkgutil
@@ -110,8 +111,8 @@ def archive(tmp_path):
 
 
 @pytest.fixture
-def index(archive, tmp_path):
-    with iidindex.open(tmp_path / "index.db", create=True) as opened:
+def index(archive, database):
+    with iidindex.open(database("index"), create=True) as opened:
         opened.ingest(archive)
         yield opened
 
@@ -124,6 +125,29 @@ def blobs(tmp_path_factory):
     with iidindex.open(place / "x.db", create=True) as opened:
         opened.ingest(place / "archive")
         yield opened, slow
+
+
+def pytest_generate_tests(metafunc):
+    """A module that says `ON_BOTH = True` is run on both databases, where it takes any."""
+    if getattr(metafunc.module, "ON_BOTH", False) and "database" in metafunc.fixturenames:
+        metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+def database(request, tmp_path):
+    """Where the catalogue of a name is to be: ``database("x")``, the same each time."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield lambda name: tmp_path / f"{name}.db"
+        return
+    known = {}
+    with contextlib.ExitStack() as stack:
+
+        def location(name):
+            if name not in known:
+                known[name] = stack.enter_context(postgres_server.schema_of_its_own())
+            return known[name]
+
+        yield location
 
 
 @pytest.fixture
@@ -151,13 +175,13 @@ def many(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def new(tmp_path):
-    with iidindex.open(tmp_path / "new.db", create=True) as opened:
+def new(database):
+    with iidindex.open(database("new"), create=True) as opened:
         yield opened
 
 
 @pytest.fixture
-def pond(tmp_path):
+def pond(tmp_path, database):
     """An index of two files whose metadata name pictures, and a third that has none."""
     root = tmp_path / "pond"
     (root / "one").mkdir(parents=True)
@@ -171,7 +195,7 @@ def pond(tmp_path):
     )
     write(root / "one" / "b.iid", [(b"frog", b"pond", (60, 80), frog)], meta)
     write(root / "c.iid", [(b"frog", b"pond", (0, 0), frog), (b"frog", b"", (100, 7), lily)])
-    with iidindex.open(tmp_path / "x.db", create=True) as opened:
+    with iidindex.open(database("x"), create=True) as opened:
         opened.ingest(root)
         yield opened
 
@@ -192,7 +216,7 @@ def call(tmp_path, archive, capsys, monkeypatch):
 
 
 @pytest.fixture
-def ask(tmp_path, monkeypatch):
+def ask(tmp_path, monkeypatch, database):
     """Write files and ask an index of them."""
     monkeypatch.chdir(tmp_path)
     opened = []
@@ -200,7 +224,7 @@ def ask(tmp_path, monkeypatch):
     def asked(**files):
         for name, masks in files.items():
             annotators.write(tmp_path / "archive" / f"{name.replace('__', '/')}.iid", masks)
-        index = iidindex.open(tmp_path / "iidindex.db", create=True)
+        index = iidindex.open(database("iidindex"), create=True)
         opened.append(index)
         index.ingest(tmp_path / "archive")
         return index

@@ -32,13 +32,13 @@ def test_others_are_those_that_are_not_sound_or_not_as_they_were():
 
 
 @pytest.mark.parametrize("fixity", [False, True])
-def test_every_kind_of_change_beside_what_is_as_it_was(archive, tmp_path, fixity):
+def test_every_kind_of_change_beside_what_is_as_it_was(archive, tmp_path, fixity, database):
     odd = archive / os.fsdecode(b"2021/\xff.iid")
     for name in ("gone.iid", "failed.iid", "lost.iid"):
         write_garden(archive / "2021" / name, shift=len(name))
     shutil.copy2(archive / "2021" / "c.iid", odd)
     (archive / "2021" / "failed.iid").write_bytes(b"no such format")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(archive, fixity=fixity)
         (archive / "2021" / "lost.iid").unlink()
         assert counts(index.ingest(archive)) == {"unchanged": 5, "missing": 1, "failed": 1}
@@ -55,13 +55,13 @@ def test_every_kind_of_change_beside_what_is_as_it_was(archive, tmp_path, fixity
         expected = {"added": 1, "updated": 1, "touched": 1, "missing": 1}
         found = counts(index.ingest(archive, dry_run=True))
         assert found == counts(index.ingest(archive)) == expected | {"unchanged": 2, "failed": 1}
-        with iidindex.open(tmp_path / "new.db", create=True) as fresh:
+        with iidindex.open(database("new"), create=True) as fresh:
             fresh.ingest(archive, fixity=fixity)
             assert content(index) == content(fresh)
 
 
-def test_fixity_is_recorded_of_what_is_as_it_was(archive, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+def test_fixity_is_recorded_of_what_is_as_it_was(archive, tmp_path, database):
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(archive)
         assert counts(index.ingest(archive / "2020", fixity=True)) == {"unchanged": 2}
         assert counts(index.ingest(archive, fixity=True)) == {"unchanged": 3}
@@ -70,9 +70,9 @@ def test_fixity_is_recorded_of_what_is_as_it_was(archive, tmp_path):
         assert row["n"] == 3
 
 
-def test_an_archive_that_is_all_as_it_was_is_no_empty_one(archive, tmp_path):
+def test_an_archive_that_is_all_as_it_was_is_no_empty_one(archive, tmp_path, database):
     """What is gone from it is missing; of an empty directory, nobody knows."""
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(archive)
         (archive / "2020" / "a.iid").unlink()
         assert counts(index.ingest(archive)) == {"unchanged": 2, "missing": 1}

@@ -180,15 +180,15 @@ def test_single_file_and_subdirectory_stay_in_their_root(index, archive):
     assert index.entries.where(path="2020/e.iid").exists()
 
 
-def test_processes_give_the_same_index(archive, tmp_path):
-    with iidindex.open(tmp_path / "two.db", create=True) as index:
+def test_processes_give_the_same_index(archive, tmp_path, database):
+    with iidindex.open(database("two"), create=True) as index:
         assert index.ingest(archive, jobs=2).added == 3
         assert content(index) == fresh(archive, tmp_path)
 
 
-def test_progress_is_told(archive, tmp_path):
+def test_progress_is_told(archive, tmp_path, database):
     told = []
-    with iidindex.open(tmp_path / "told.db", create=True) as index:
+    with iidindex.open(database("told"), create=True) as index:
         report = index.ingest(archive, progress=told.append)
         later(archive / "2020" / "a.iid")
         again = index.ingest(archive)
@@ -197,24 +197,24 @@ def test_progress_is_told(archive, tmp_path):
     assert "3 of 3 files" in str(told[-1])
 
 
-def test_originals_are_not_written_to(archive, tmp_path):
+def test_originals_are_not_written_to(archive, tmp_path, database):
     def state():
         return {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in archive.rglob("*.iid")}
 
     before = state()
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(archive)
         for entry, _ in index.entries.masks():
             entry.mask()
     assert state() == before
 
 
-def test_odd_names(tmp_path):
+def test_odd_names(tmp_path, database):
     root = tmp_path / "odd"
     names = ["a[1]*?.iid", "ü b.IID", "quote'\".iid", os.fsdecode(b"\xff\xfe.iid"), "new\nline.iid"]
     for shift, name in enumerate(names):
         write_garden(root / name, shift=shift)
-    with iidindex.open(tmp_path / "odd.db", create=True) as index:
+    with iidindex.open(database("odd"), create=True) as index:
         assert index.ingest(root).added == len(names)
         assert {entry.path for entry in index.entries} == set(names)
         for entry in index.entries.where(address=b"tree"):
@@ -241,10 +241,10 @@ def test_dangling_link_and_other_suffixes(archive):
 
 
 @pytest.mark.parametrize("seconds", [10_413_792_000, 2**63 // 10**9 + 1, -(2**31)])
-def test_a_file_of_another_century(tmp_path, archive, seconds):
+def test_a_file_of_another_century(tmp_path, archive, seconds, database):
     far = archive / "2020" / "a.iid"
     os.utime(far, (seconds, seconds))
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         assert index.ingest(archive).added == 3
         assert index.ingest(archive).unchanged == 3
         assert index.entries.where(path="2020/a.iid").at(70, 105).count() == 1
@@ -257,12 +257,12 @@ def test_a_file_of_another_century(tmp_path, archive, seconds):
         assert index.entries.where(path="2020/a.iid").at(70, 105).count() == 1
 
 
-def test_moving_between_two_roots_of_one_ingest(tmp_path):
+def test_moving_between_two_roots_of_one_ingest(tmp_path, database):
     write_garden(tmp_path / "one" / "a.iid")
     write_garden(tmp_path / "one" / "stays.iid", shift=3)
     write_garden(tmp_path / "two" / "b.iid", shift=7)
     places = [tmp_path / "two", tmp_path / "one"]
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         assert counts(index.ingest(places)) == {"added": 3}
         before = {entry.id for entry in index.entries.where(path="a.iid")}
         (tmp_path / "one" / "a.iid").rename(tmp_path / "two" / "moved.iid")
@@ -280,12 +280,12 @@ def test_moving_between_two_roots_of_one_ingest(tmp_path):
         assert index.verify() == []
 
 
-def test_places_inside_each_other_are_read_once(archive, tmp_path):
+def test_places_inside_each_other_are_read_once(archive, tmp_path, database):
     inside = [archive / "2021" / "c.iid", archive, archive / "2020", archive / "2020" / "a.iid"]
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         assert counts(index.ingest(inside)) == {"added": 3}
         assert [root.location for root in index.roots()] == [str(archive)]
-    with iidindex.open(tmp_path / "y.db", create=True) as index:
+    with iidindex.open(database("y"), create=True) as index:
         # The second of these becomes a root over that of the first.
         pair = [archive / "2020" / "a.iid", archive / "2021"]
         assert counts(index.ingest(pair)) == {"added": 2}
@@ -294,12 +294,12 @@ def test_places_inside_each_other_are_read_once(archive, tmp_path):
         assert index.verify() == []
 
 
-def test_a_file_that_two_roots_lead_to_is_recorded_in_each(archive, tmp_path):
+def test_a_file_that_two_roots_lead_to_is_recorded_in_each(archive, tmp_path, database):
     other = tmp_path / "other"
     other.mkdir()
     (other / "link").symlink_to(archive / "2020")
     (other / "c.iid").hardlink_to(archive / "2021" / "c.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         assert counts(index.ingest([archive, other])) == {"added": 6}
         assert counts(index.ingest([archive, other])) == {"unchanged": 6}
         assert len(index.links(b"tree")) == 6
@@ -308,10 +308,10 @@ def test_a_file_that_two_roots_lead_to_is_recorded_in_each(archive, tmp_path):
         assert entry.mask().any()
 
 
-def test_link_to_itself_stops_nothing(archive, tmp_path):
+def test_link_to_itself_stops_nothing(archive, tmp_path, database):
     (archive / "loop").symlink_to("loop")
     (archive / "loop.iid").symlink_to("loop.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         report = index.ingest(archive)
         assert report.added == 3
         assert list(report.unreadable) == [str(archive / "loop.iid")]
@@ -346,7 +346,7 @@ def test_script_without_a_guard(archive, tmp_path):
     assert (result.stdout, result.stderr) == ("3\n", "")
 
 
-def test_a_place_inside_a_root_is_compared_with_its_own_files_only(tmp_path):
+def test_a_place_inside_a_root_is_compared_with_its_own_files_only(tmp_path, database):
     """Whatever names begin alike or come close in order, and whether they are text or not."""
     root = tmp_path / "root"
     odd = os.fsdecode(b"\xfe")
@@ -354,7 +354,7 @@ def test_a_place_inside_a_root_is_compared_with_its_own_files_only(tmp_path):
     outside = ["in.iid", "in-/a.iid", "in0.iid", "in0/a.iid", "inn/a.iid", "a.iid", f"{odd}.iid"]
     for shift, name in enumerate([*inside, *outside]):
         write_garden(root / name, shift=shift)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         assert index.ingest(root).added == 11
         assert counts(index.ingest(root / "in")) == {"unchanged": 4}
         assert counts(index.ingest(root / "in" / f"{odd}.iid")) == {"unchanged": 1}
@@ -368,7 +368,9 @@ def test_a_place_inside_a_root_is_compared_with_its_own_files_only(tmp_path):
         assert counts(index.ingest(root)) == {"unchanged": 8}
 
 
-def test_what_fails_is_tried_again_only_where_that_may_help(archive, tmp_path, monkeypatch):
+def test_what_fails_is_tried_again_only_where_that_may_help(
+    archive, tmp_path, monkeypatch, database
+):
     """A disk may come to its senses; a file whose bytes are wrong has them until it changes."""
     real, asked = work.scan, []
 
@@ -381,7 +383,7 @@ def test_what_fails_is_tried_again_only_where_that_may_help(archive, tmp_path, m
     (archive / "bad.iid").write_bytes(b"no iid file at all" * 9)
     monkeypatch.setattr(work, "scan", scan)
     monkeypatch.setattr(work, "scan_together", lambda locations: [None] * len(locations))
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         report = index.ingest(archive, jobs=1)
         assert counts(report) == {"added": 2, "failed": 2}
         assert "Input/output" in report.failures[str(archive / "2020" / "a.iid")]
@@ -392,11 +394,11 @@ def test_what_fails_is_tried_again_only_where_that_may_help(archive, tmp_path, m
         assert counts(index.ingest(archive, jobs=1)) == {"unchanged": 3, "failed": 1}
 
 
-def test_groups_without_members_are_not_recorded(archive, tmp_path):
+def test_groups_without_members_are_not_recorded(archive, tmp_path, database):
     row = build.Row(0, b"d", b"a", (0, 0, 1, 1), [build.region((0, 0, 1, 1), b"\x80")], 1)
     odd = build.odd_file([row], groups=[("empty", []), ("full", [0])])
     (archive / "odd.iid").write_bytes(odd)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(archive / "odd.iid")
         assert [(group.name, group.files) for group in index.groups()] == [("full", 1)]
         (row,) = index.sql("SELECT count(*) AS n FROM file_groups")

@@ -5,7 +5,7 @@ Everything above goes through these; what only one kind of database can do lies 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Engine
 
+from iidindex.catalog.statement import Cursor
 from iidindex.iidwords import IIDWords
 
 Ints = npt.NDArray[np.int64]
@@ -199,6 +200,10 @@ class Store(Protocol):
 
     def reading_sql(self) -> AbstractContextManager[Connection]:
         """Hold a connection for SQL that people write: with the views, and unable to change."""
+        ...
+
+    def run_sql(self, connection: Connection, statement: str, values: Mapping[str, Any]) -> Cursor:
+        """Run a statement that somebody wrote on such a connection: ``:name`` is a value in it."""
         ...
 
     def what_sql_said(self, error: Exception) -> str | None:

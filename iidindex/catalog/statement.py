@@ -358,6 +358,11 @@ def share(connection: Connection) -> None:
         connection.exec_driver_sql(first)
 
 
+def close_later(connection: Connection, cursor: Cursor) -> None:
+    """Close a cursor when its connection is given back."""
+    connection.info.setdefault(_OPEN, WeakSet()).add(cursor)
+
+
 def close_all(info: MutableMapping[Any, Any]) -> None:
     """Close the cursors of a connection that `run` has opened.
 

@@ -54,7 +54,7 @@ def _as_url(text: str) -> URL:
         return URL.create("sqlite", database=text)
     try:
         return make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: of a port that is no number
         raise CatalogError(f"{_shown(text)}: is not a database URL") from None
 
 

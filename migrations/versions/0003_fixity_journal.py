@@ -67,8 +67,10 @@ POSTGRES = [
 def upgrade():
     if op.get_bind().dialect.name == "postgresql":
         # The first catalogues on PostgreSQL were made with this revision.
-        for statement in POSTGRES:
-            op.execute(sa.text(statement))
+        from iidindex.catalog.postgres.text_views import statements
+
+        for statement in (*POSTGRES, *statements()):
+            op.get_bind().exec_driver_sql(statement)
         return
     # Columns are added by hand: a batch would copy the table of entries.
     for table, column, kind in (

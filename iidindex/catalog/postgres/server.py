@@ -7,7 +7,7 @@ once.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL
 
 from iidindex.catalog.contract import Intake, Optimization, Sole
 from iidindex.catalog.schema import metadata
+from iidindex.catalog.statement import Cursor
 from iidindex.errors import CatalogError, CatalogNotFoundError
 
 _DRIVERS = ("postgresql", "postgresql+psycopg")
@@ -140,11 +141,21 @@ class Database:
 
     def reading_sql(self) -> AbstractContextManager[Connection]:
         """Hold a connection of its own, on which only reading is allowed."""
-        raise NotImplementedError
+        from iidindex.catalog.postgres import asked_sql
+
+        return asked_sql.reading(self.engine, self.name)
+
+    def run_sql(self, connection: Connection, statement: str, values: Mapping[str, Any]) -> Cursor:
+        """Run a statement that somebody wrote on such a connection."""
+        from iidindex.catalog.postgres import asked_sql
+
+        return asked_sql.asked(connection, statement, values)
 
     def what_sql_said(self, error: Exception) -> str | None:
         """What was wrong with a statement that somebody wrote; None, if it was not that."""
-        raise NotImplementedError
+        from iidindex.catalog.postgres import asked_sql
+
+        return asked_sql.told(error)
 
     def intake(self) -> Intake:
         """Bring files in."""
@@ -166,7 +177,9 @@ class Database:
 
     def damage(self, connection: Connection) -> list[str]:
         """What is wrong with the tables; nothing, if all is well."""
-        raise NotImplementedError
+        from iidindex.catalog.postgres import looking_after
+
+        return [*looking_after.damage(connection)]
 
     def layers(self, connection: Connection) -> float:  # noqa: ARG002
         """One: the index on boxes is kept as a whole."""
@@ -174,12 +187,18 @@ class Database:
 
     def to_optimize(self, connection: Connection) -> Optimization:
         """Look at what `optimize` would do; change nothing."""
-        raise NotImplementedError
+        from iidindex.catalog.postgres import looking_after
+
+        return looking_after.to_optimize(connection)
 
     def optimize(self, connection: Connection) -> None:
         """Make the indexes that are not there, the one of boxes anew, and gather statistics."""
-        raise NotImplementedError
+        from iidindex.catalog.postgres import looking_after
+
+        looking_after.optimize(connection)
 
     def facts(self, connection: Connection) -> dict[str, Any]:
         """What the server is, and how large the tables are."""
-        raise NotImplementedError
+        from iidindex.catalog.postgres import looking_after
+
+        return looking_after.facts(connection)

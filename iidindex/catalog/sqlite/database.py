@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL
 from iidindex.catalog.contract import Intake, Optimization, Sole
 from iidindex.catalog.sqlite.connections import make_engine, translated
 from iidindex.catalog.sqlite.lock import sole_writer
+from iidindex.catalog.statement import Cursor, run
 from iidindex.errors import CatalogError, CatalogNotFoundError
 
 # A database without tables is no larger than a page.
@@ -171,6 +172,10 @@ class Database:
         from iidindex.catalog.sqlite.read_only_sql import with_views
 
         return with_views(self.path, self.name)
+
+    def run_sql(self, connection: Connection, statement: str, values: Mapping[str, Any]) -> Cursor:
+        """Run a statement that somebody wrote on such a connection."""
+        return run(connection, statement, values)
 
     def what_sql_said(self, error: Exception) -> str | None:
         """What was wrong with a statement that somebody wrote; None, if it was not that."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, event
 
 from iidindex.catalog.sqlite.connections import make_engine, translated
-from iidindex.catalog.views import VIEWS
+from iidindex.catalog.views import SQLITE_WORDS, VIEWS, said
 
 # What a statement may do: read. A pragma may only tell.
 _ALLOWED = {
@@ -49,7 +49,7 @@ def with_views(path: Path, name: str) -> Iterator[Connection]:
             # The views are of this connection alone; even so they count as writing.
             driver.execute("PRAGMA query_only = OFF")
             _complete(driver)
-            for view, (_, statement) in VIEWS.items():
+            for view, statement in said(SQLITE_WORDS).items():
                 driver.execute(f"CREATE TEMP VIEW {view} AS {statement}")
             driver.execute("PRAGMA query_only = ON")
             driver.text_factory = _text

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
-from sqlalchemy import Connection
 
 from iidindex.catalog.catalogue import Catalog
-from iidindex.catalog.statement import run
+from iidindex.catalog.statement import Cursor, run
 from iidindex.catalog.views import VIEWS
 from iidindex.errors import QueryError
 from iidindex.query.answers.records import Tabular
@@ -25,7 +25,9 @@ Value: TypeAlias = str | int | float | bytes | None
 _ROWS = 1024
 
 # How a database says that a table has no such column, with the table's name before it or not.
-_NO_COLUMN = re.compile(r"no such column: (?:\w+\.)*(?P<name>\w+)")
+_NO_COLUMN = re.compile(
+    r"no such column: (?:\w+\.)*(?P<name>\w+)|column \"?(?:\w+\.)*(?P<other>\w+)\"? does not exist"
+)
 
 
 class SQLRows(Tabular, Iterator[dict[str, Value]]):
@@ -93,7 +95,7 @@ def ask(catalog: Catalog, statement: str, parameters: Mapping[str, Value] | None
     ----------
     catalog : Catalog
     statement : str
-        One statement in SQLite's SQL, over the tables and the views of the catalogue.
+        One statement in the SQL of the database, over the tables and the views of the catalogue.
     parameters : mapping of str to str, int, float, bytes or None, optional
         What ``:name`` in the statement stands for. Scalars of NumPy are taken, too.
 
@@ -148,7 +150,7 @@ def _rows(
     """A row that has but the names of the columns, and then the rows."""
     with catalog.reading_sql() as connection:
         try:
-            yield from _asked(connection, statement, values)
+            yield from _asked(catalog.store.run_sql(connection, statement, values))
         except Exception as error:
             said = catalog.store.what_sql_said(error)
             if said is None:
@@ -161,24 +163,26 @@ def _views_with(catalog: Catalog, said: str) -> str:
     unknown = _NO_COLUMN.search(said)
     if unknown is None:
         return ""
-    having = []
+    having, name = [], unknown["name"] or unknown["other"]
     with catalog.reading_sql() as connection:
         for view in VIEWS:
             columns = run(connection, f"SELECT * FROM {view} LIMIT 0", []).description  # noqa: S608
-            if unknown["name"].lower() in [column[0] for column in columns]:
+            if name.lower() in [column[0] for column in columns]:
                 having.append(view)
     return f"; it is in the view{'s' if len(having) > 1 else ''} {', '.join(having)}" * bool(having)
 
 
-def _asked(
-    connection: Connection, statement: str, values: dict[str, Value]
-) -> Iterator[dict[str, Value]]:
-    cursor = run(connection, statement, values)
-    names = [column[0] for column in cursor.description or ()]
-    for name in names:
-        if names.count(name) > 1:
-            raise QueryError(f"two columns are called {name}; give them different names with AS")
-    yield dict.fromkeys(names)
-    while rows := cursor.fetchmany(_ROWS):
-        for row in rows:
-            yield dict(zip(names, row, strict=True))
+def _asked(cursor: Cursor) -> Iterator[dict[str, Value]]:
+    try:
+        names = [column[0] for column in cursor.description or ()]
+        for name in names:
+            if names.count(name) > 1:
+                raise QueryError(f"two columns are called {name}; give them different names with AS")
+        yield dict.fromkeys(names)
+        while rows := cursor.fetchmany(_ROWS):
+            for row in rows:
+                yield dict(zip(names, row, strict=True))
+    finally:
+        # Whoever does not read to the end may come here after the database was closed.
+        with suppress(Exception):
+            cursor.close()
