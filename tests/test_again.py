@@ -12,6 +12,8 @@ from iidindex.storage.walk import walk
 from iidindex.system import listing, portable
 from test_ingest import content, counts
 
+ON_BOTH = True
+
 
 def test_what_is_as_it_was_is_taken_out():
     found = {"a": (1, 2), "b": (1, 2), "c": (1, 2), "new": (5, 5), os.fsdecode(b"\xff"): (3, 4)}

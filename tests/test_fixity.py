@@ -14,13 +14,15 @@ from conftest import disk, write_garden
 from iidindex import DamagedFileError, IIDFile, SourceError
 from iidindex.cli.main import run
 
+ON_BOTH = True
+
 A = "2020/a.iid"
 
 
 @pytest.fixture
-def kept(archive, tmp_path):
+def kept(archive, tmp_path, database):
     """An index that has the fixity of its files."""
-    with iidindex.open(tmp_path / "kept.db", create=True) as index:
+    with iidindex.open(database("kept"), create=True) as index:
         index.ingest(archive, fixity=True)
         yield index
 
@@ -54,7 +56,7 @@ QUESTIONS = {
 def test_what_is_recorded(kept, archive):
     rows = {row["path"]: row for row in kept.sql("SELECT path, fixity FROM files")}
     for name, row in rows.items():
-        data = (archive / name).read_bytes()
+        data = (archive / os.fsdecode(name)).read_bytes()
         assert row["fixity"] == hashlib.blake2b(data, digest_size=32).digest()
     assert with_fixity(kept) == 3
     assert min(row["checksum"] for row in kept.sql("SELECT checksum FROM entries")) > 0
@@ -85,8 +87,8 @@ def test_it_is_turned_on_later_and_stays(index, archive):
     assert index.verify(fixity=True) == []
 
 
-def test_a_root_over_one_with_fixity_has_it_too(archive, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+def test_a_root_over_one_with_fixity_has_it_too(archive, tmp_path, database):
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(archive / "2020", fixity=True)
         assert with_fixity(index) == 2
         index.ingest(archive)
@@ -98,8 +100,8 @@ def test_a_root_over_one_with_fixity_has_it_too(archive, tmp_path):
         assert index.verify(fixity=True, masks=True) == []
 
 
-def test_what_moves_to_where_no_fixity_is_kept_is_believed(archive, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+def test_what_moves_to_where_no_fixity_is_kept_is_believed(archive, tmp_path, database):
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(archive / "2020", fixity=True)
         index.ingest(archive / "2021")
         moved = archive / "2021" / "a.iid"
@@ -123,7 +125,7 @@ def test_overlaps_that_were_kept_are_counted_anew_with_fixity(index, archive):
     assert kept[0] == disk(20)[20:].sum() - 1
 
 
-def test_nothing_of_a_file_is_believed_of_which_a_part_is_not(tmp_path):
+def test_nothing_of_a_file_is_believed_of_which_a_part_is_not(tmp_path, database):
     """However large it is, and however many parts it is read in."""
     file = IIDFile()
     chance = np.random.default_rng(1)
@@ -132,7 +134,7 @@ def test_nothing_of_a_file_is_believed_of_which_a_part_is_not(tmp_path):
         file.add(b"m%d" % nth, None, (nth, 0, nth + 2400, 2400), noise)
     (tmp_path / "archive").mkdir()
     file.save(tmp_path / "archive" / "x.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(tmp_path / "archive", fixity=True)
         flip(
             tmp_path / "archive" / "x.iid",
@@ -161,10 +163,10 @@ def test_masks_that_changed_alone_are_other_content(kept, archive):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_no_flipped_bit_is_served_with_fixity(archive, tmp_path, seed):
+def test_no_flipped_bit_is_served_with_fixity(archive, tmp_path, seed, database):
     chance = random.Random(seed)
     shutil.copytree(archive, tmp_path / "sound")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(archive, fixity=True)
         truth = {name: outcome(index, name) for name in QUESTIONS}
         path = archive / A
@@ -242,7 +244,7 @@ def test_regions_that_cannot_be_are_damage(index, archive):
     assert {entry.path for entry, _ in skipping.masks()} >= {"2020/b.iid", "2021/c.iid"}
 
 
-def test_a_box_outside_the_frame_is_refused(archive, tmp_path):
+def test_a_box_outside_the_frame_is_refused(archive, tmp_path, database):
     file = IIDFile()
     file.meta.data = {"width": 100, "height": 50}
     file.add(b"in", None, (0, 0, 41, 41), disk(20))
@@ -250,7 +252,7 @@ def test_a_box_outside_the_frame_is_refused(archive, tmp_path):
     file.save(archive / "out.iid")
     file.meta.data = {"size": {"width": 71, "height": 61}}
     file.save(archive / "in.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         report = index.ingest(archive)
         assert (report.added, report.failed) == (4, 1)
         assert report.failures[str(archive / "out.iid")] == (
@@ -277,8 +279,10 @@ def bits_of_mask_at(entry, nth):
     return 8 * (entry.bufloc.end - -(-entry.bbox.n_pixels // 8) + place // 8) + 7 - place % 8
 
 
-def test_overlaps_of_all_but_the_damaged_are_stored(kept, archive, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("IIDINDEX_DB", str(tmp_path / "kept.db"))
+def test_overlaps_of_all_but_the_damaged_are_stored(
+    kept, archive, tmp_path, monkeypatch, capsys, database
+):
+    monkeypatch.setenv("IIDINDEX_DB", str(database("kept")))
     flip(archive / A, bits_of_mask(kept, A, 0, (20, 20)))
     assert run(["overlaps", "--store"]) == 4
     told = capsys.readouterr().err
@@ -299,8 +303,8 @@ def test_overlaps_of_all_but_the_damaged_are_stored(kept, archive, tmp_path, mon
     assert kept.entries.files_without_overlaps() == []
 
 
-def test_verify_in_the_shell(kept, archive, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("IIDINDEX_DB", str(tmp_path / "kept.db"))
+def test_verify_in_the_shell(kept, archive, tmp_path, monkeypatch, capsys, database):
+    monkeypatch.setenv("IIDINDEX_DB", str(database("kept")))
     assert run(["verify", "--fixity", "--masks"]) == 0
     flip(archive / A, bits_of_mask(kept, A, 0, (20, 20)))
     flip(archive / "2021" / "c.iid", 8 * ((archive / "2021" / "c.iid").stat().st_size - 1))
@@ -317,13 +321,13 @@ def test_verify_in_the_shell(kept, archive, tmp_path, monkeypatch, capsys):
     write_garden(archive / "plain.iid")
 
 
-def test_how_many_cannot_be_compared_is_told(index, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("IIDINDEX_DB", str(tmp_path / "index.db"))
+def test_how_many_cannot_be_compared_is_told(index, tmp_path, monkeypatch, capsys, database):
+    monkeypatch.setenv("IIDINDEX_DB", str(database("index")))
     assert run(["verify", "--fixity"]) == 0
     assert "3 files could not be compared byte by byte" in capsys.readouterr().err
 
 
-def test_large_segments_are_checked_in_parts(tmp_path):
+def test_large_segments_are_checked_in_parts(tmp_path, database):
     chance = np.random.default_rng(1)
     file = IIDFile()
     file.add(b"large", None, (0, 0, 3000, 3000), chance.random((3000, 3000)) < 0.5)
@@ -331,7 +335,7 @@ def test_large_segments_are_checked_in_parts(tmp_path):
     (tmp_path / "archive").mkdir()
     path = tmp_path / "archive" / "large.iid"
     file.save(path)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(tmp_path / "archive", fixity=True)
         assert index.verify(fixity=True, masks=True) == []
         assert index.entry("large.iid", 0).mask().sum() == index.entry("large.iid", 0).area

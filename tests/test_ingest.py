@@ -16,6 +16,8 @@ from iidindex import IngestError, StaleFileError
 from iidindex.ingestion import pool, work
 from iidindex.ingestion.discover import discover
 
+ON_BOTH = True
+
 
 def counts(report):
     names = ("added", "updated", "touched", "moved", "returned", "unchanged", "missing", "failed")

@@ -14,6 +14,8 @@ from iidindex import QueryError
 from iidindex.cli.main import run
 from iidindex.query.holdings.changes import begin_of
 
+ON_BOTH = True
+
 
 def told(index, since="last"):
     return [(change.kind, change.path, change.old_path) for change in index.changes(since=since)]
@@ -64,11 +66,11 @@ def test_what_fails_again_is_no_news(index, archive):
     assert told(index) == []
 
 
-def test_moved_from_another_root(tmp_path):
+def test_moved_from_another_root(tmp_path, database):
     write_garden(tmp_path / "one" / "a.iid")
     write_garden(tmp_path / "one" / "b.iid", shift=3)
     write_garden(tmp_path / "two" / "c.iid", shift=7)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest([tmp_path / "one", tmp_path / "two"])
         (tmp_path / "one" / "a.iid").rename(tmp_path / "two" / "a.iid")
         index.ingest([tmp_path / "one", tmp_path / "two"])
@@ -111,10 +113,10 @@ def test_since(index, archive):
             index.changes(since=wrong)
 
 
-def test_names_that_are_no_text(tmp_path):
+def test_names_that_are_no_text(tmp_path, database):
     name = os.fsdecode(b"\xff.iid")
     write_garden(tmp_path / "archive" / name)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(tmp_path / "archive")
         assert told(index) == [("added", name, None)]
 
@@ -153,17 +155,17 @@ def test_exit_codes_of_what_is_gone(call, archive, tmp_path):
     assert out.startswith("3 unchanged")
 
 
-def test_it_is_written_with_what_it_tells_of(archive, tmp_path):
+def test_it_is_written_with_what_it_tells_of(archive, tmp_path, database):
     """A journal that was cut off tells of the files that were committed, and of no others."""
 
     def stop(progress):
         raise ZeroDivisionError
 
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         with pytest.raises(ZeroDivisionError):
             index.ingest(archive, progress=stop)
         (row,) = index.sql("SELECT finished FROM ingests")
         assert row == {"finished": None}
         assert told(index, None) == []
-        assert run(["--db", str(tmp_path / "x.db"), "ingest", str(archive)]) == 0
+        assert run(["--db", str(database("x")), "ingest", str(archive)]) == 0
         assert len(told(index)) == 3

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
+from weakref import finalize
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
@@ -66,6 +67,8 @@ class Database:
         self._url = url
         # By process: a forked one must not speak on the connections of its parent.
         self._engines: dict[int, Engine] = {}
+        # What arrives in another process opens a catalogue that nobody closes.
+        finalize(self, _close_here, self._engines)
 
     @property
     def engine(self) -> Engine:
@@ -202,3 +205,9 @@ class Database:
         from iidindex.catalog.postgres import looking_after
 
         return looking_after.facts(connection)
+
+
+def _close_here(engines: dict[int, Engine]) -> None:
+    found = engines.get(os.getpid())
+    if found is not None:
+        found.dispose()
