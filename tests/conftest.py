@@ -1,6 +1,5 @@
 """What the tests share: archives made by hand, and the place of the real ones."""
 
-import contextlib
 import importlib
 import os
 import pkgutil
@@ -19,6 +18,7 @@ import chromium
 import iidindex
 import postgres_server
 from blobs import write_blobs
+from databases import at, backend, database, pytest_generate_tests, schemas_of_a_test  # noqa: F401
 from hostile import Reader, no_hang, read_everything
 from iidindex import IIDFile, SourceError
 from iidindex.cli.main import run
@@ -111,43 +111,20 @@ def archive(tmp_path):
 
 
 @pytest.fixture
-def index(archive, database):
+def index(archive, database):  # noqa: F811
     with iidindex.open(database("index"), create=True) as opened:
         opened.ingest(archive)
         yield opened
 
 
 @pytest.fixture(scope="session")
-def blobs(tmp_path_factory):
+def blobs(tmp_path_factory, backend):  # noqa: F811
     """An index of an archive of some thousand masks, and the slow reader's view of it."""
     place = tmp_path_factory.mktemp("blobs")
     slow = write_blobs(place / "archive")
-    with iidindex.open(place / "x.db", create=True) as opened:
+    with iidindex.open(at(place / "x.db"), create=True) as opened:
         opened.ingest(place / "archive")
         yield opened, slow
-
-
-def pytest_generate_tests(metafunc):
-    """A module that says `ON_BOTH = True` is run on both databases, where it takes any."""
-    if getattr(metafunc.module, "ON_BOTH", False) and "database" in metafunc.fixturenames:
-        metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
-
-
-@pytest.fixture
-def database(request, tmp_path):
-    """Where the catalogue of a name is to be: ``database("x")``, the same each time."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        yield lambda name: tmp_path / f"{name}.db"
-        return
-    known = {}
-    with contextlib.ExitStack() as stack:
-
-        def location(name):
-            if name not in known:
-                known[name] = stack.enter_context(postgres_server.schema_of_its_own())
-            return known[name]
-
-        yield location
 
 
 @pytest.fixture
@@ -175,13 +152,13 @@ def many(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def new(database):
+def new(database):  # noqa: F811
     with iidindex.open(database("new"), create=True) as opened:
         yield opened
 
 
 @pytest.fixture
-def pond(tmp_path, database):
+def pond(tmp_path, database):  # noqa: F811
     """An index of two files whose metadata name pictures, and a third that has none."""
     root = tmp_path / "pond"
     (root / "one").mkdir(parents=True)
@@ -201,10 +178,12 @@ def pond(tmp_path, database):
 
 
 @pytest.fixture
-def call(tmp_path, archive, capsys, monkeypatch):
+def call(tmp_path, archive, capsys, monkeypatch, backend):  # noqa: F811
     """Call the program in a directory where an archive has been ingested."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("IIDINDEX_DB", raising=False)
+    if backend != "sqlite":
+        monkeypatch.setenv("IIDINDEX_DB", at(tmp_path / "iidindex.db"))
 
     def called(*arguments):
         code = run([str(argument) for argument in arguments])
@@ -216,7 +195,7 @@ def call(tmp_path, archive, capsys, monkeypatch):
 
 
 @pytest.fixture
-def ask(tmp_path, monkeypatch, database):
+def ask(tmp_path, monkeypatch, database):  # noqa: F811
     """Write files and ask an index of them."""
     monkeypatch.chdir(tmp_path)
     opened = []

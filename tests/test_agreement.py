@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 import brute
 import iidindex
 from annotators import pair_up, shell, square, write
+from databases import at
 from iidindex import QueryError, SourceError, StaleFileError
 from iidindex.cli.main import run
 from iidindex.masks.matching import matched
 from iidindex.query.overlaps import between
 from strategies import placed_masks
+
+ON_BOTH = True
 
 GROUPS = (None, "cell", "nucleus")
 
@@ -104,7 +107,7 @@ def test_two_domains_as_plain_loops(tmp_path_factory, drawn, least, most):
     patch = pytest.MonkeyPatch()
     patch.setattr(between, "_ENTRIES", most)
     try:
-        with iidindex.open(place / "x.db", create=True) as index:
+        with iidindex.open(at(place / "x.db"), create=True) as index:
             index.ingest(place / "pictures")
             check(index, place / "pictures", len(drawn), least)
     finally:
@@ -226,7 +229,7 @@ def test_as_pycocotools(tmp_path):
         one, other = np.unravel_index(np.argmax(left), left.shape)
         expected.append((2 * int(one), 2 * int(other) + 1, left[one, other]))
         left[one], left[:, other] = 0, 0
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "a")
         found = index.agreement("anna", "ben", iou=least)
         told = [(pair.a.key, pair.b.key, pair.iou) for pair in found.matched()]
@@ -487,7 +490,7 @@ def test_real_archives_as_plain_loops(real_archives, tmp_path, name, a, b, least
     if root is None:
         pytest.skip(f"{name} is not here")
     folder = sorted(path for path in root.rglob("*.iid"))[0].parent
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(folder)
         found = list(index.agreement(a, b, iou=least, order_by="pq", limit=12))
     assert len(found) == 12

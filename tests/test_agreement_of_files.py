@@ -4,7 +4,10 @@ import pytest
 
 import iidindex
 from annotators import pair_up, shell, square, write
+from databases import at
 from iidindex import QueryError
+
+ON_BOTH = True
 
 
 @pytest.mark.parametrize(
@@ -53,7 +56,7 @@ def test_pairs_by_metadata(tmp_path):
         "b/y": {"photo": None},
     }.items():
         write(tmp_path / "archive" / f"{name}.iid", [(b"d", box, square())], **meta)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "archive")
         found = index.agreement(paths=("a/", "b/"), pair="meta.photo.id")
         assert [row[:2] for row in found] == [
@@ -66,7 +69,7 @@ def test_pairs_by_metadata(tmp_path):
 
 def test_roots_and_places_on_the_disk(tmp_path):
     box = (0, 0, 10, 10)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         for root in ("anna", "ben"):
             write(tmp_path / root / "1.iid", [(b"d", box, square())])
             index.ingest(tmp_path / root)

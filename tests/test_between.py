@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 
 import brute
 import iidindex
+from databases import at
 from iidindex import IIDFile, SourceError
 from iidindex.query.overlaps import between
 from iidindex.query.overlaps.between import NO_FILE, Pictures, laid_together
 from iidindex.query.question.asked import Filters
 from strategies import placed_masks
+
+ON_BOTH = True
 
 
 @st.composite
@@ -92,7 +95,7 @@ def test_as_plain_loops(tmp_path_factory, pictures, most, turned):
     patch = pytest.MonkeyPatch()
     patch.setattr(between, "_ENTRIES", most)
     try:
-        with iidindex.open(place / "x.db", create=True) as index:
+        with iidindex.open(at(place / "x.db"), create=True) as index:
             index.ingest(place)
             assert sorted(asked(index, order)) == sorted(expected(place, order))
     finally:
@@ -107,7 +110,7 @@ def two(tmp_path):
         [[((0, 0, 4, 4), square)], [((0, 0, 4, 4), square), ((3, 3, 7, 7), square)]],
     ]
     write(tmp_path, pictures)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path)
         yield index
 

@@ -3,6 +3,8 @@
 from iidindex import IID
 from test_linkage import opened
 
+ON_BOTH = True
+
 
 def test_chain(tmp_path):
     a, b, c, d, far = (IID(None, name.encode()) for name in ("a", "b", "c", "d", "far"))

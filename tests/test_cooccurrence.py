@@ -4,6 +4,8 @@ import pytest
 
 from iidindex.errors import SourceNotFoundError
 
+ON_BOTH = True
+
 
 def test_kept_overlaps_are_not_counted_again(index, archive):
     names = (b"tree", b"pond", b"\xff\x00bin", b"ghost")

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 import brute
 import iidindex
+from databases import at
 from iidindex import IIDFile, QueryError, SourceError
 from iidindex.cli.main import run
 from iidindex.query.comparison import differences as room
 from strategies import placed_masks
+
+ON_BOTH = True
 
 
 @st.composite
@@ -108,7 +111,7 @@ def test_as_plain_loops(tmp_path_factory, made, most):
     patch = pytest.MonkeyPatch()
     patch.setattr(room, "_BYTES", most)
     try:
-        with iidindex.open(place / "x.db", create=True) as index:
+        with iidindex.open(at(place / "x.db"), create=True) as index:
             index.ingest(place)
             assert told(index.compare("a/", "b")) == wanted
             moved = index.compare("a/*", str(place / "b"), change=["moved", "gone"])
@@ -140,12 +143,12 @@ def two(tmp_path):
         },
     }.items():
         file = IIDFile()
-        for address, (at, mask) in masks.items():
-            left = at - (name == "b" and address == "moves")
-            file.add(address.encode(), b"d", (at, left, at + 4, left + 4), mask)
+        for address, (row, mask) in masks.items():
+            left = row - (name == "b" and address == "moves")
+            file.add(address.encode(), b"d", (row, left, row + 4, left + 4), mask)
         (tmp_path / name).mkdir()
         file.save(tmp_path / name / "1.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest([tmp_path / "a", tmp_path / "b"])
         yield index
 
@@ -247,7 +250,7 @@ def test_the_buildings_of_boulder(real_archives, tmp_path):
         areas = (int(np.count_nonzero(x.mask)) for x in (a, b))
         change = "same" if both == either else "changed"
         rows.append((*one, change, both / either, *areas))
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest([root / "boulder" / "1950.iid", root / "boulder" / "2014.iid"])
         found = told(index.compare("1950.iid", "*2014.iid"))
     assert found == rows

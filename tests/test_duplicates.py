@@ -18,6 +18,8 @@ from iidindex.masks.measure import place
 from iidindex.query.comparison import duplicates as room
 from strategies import masks
 
+ON_BOTH = True
+
 
 def cut(draw, box, mask):
     """The regions of a mask: one, or bands; a band may reach into the one before."""
@@ -78,7 +80,7 @@ def test_as_plain_loops(tmp_path_factory, files, most, iou):
     patch.setattr(room, "_BYTES", most)
     patch.setattr(room, "_PAIRS", 3)
     try:
-        with iidindex.open(at / "x.db", create=True) as index:
+        with iidindex.open(at(at / "x.db"), create=True) as index:
             index.ingest(at)
             assert keys(index.duplicates(across=True)) == across
             assert index.duplicates(across=True).count() == len(across)
@@ -115,7 +117,7 @@ def two(tmp_path):
             file.add(b"%d" % at, b"d", (at, at, at + 4, at + 4), square)
         (tmp_path / "archive").mkdir(exist_ok=True)
         file.save(tmp_path / "archive" / f"{name}.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "archive")
         yield index
 

@@ -7,12 +7,15 @@ import pytest
 
 import brute
 import iidindex
+from databases import at
 from iidindex import IIDFile, QueryError
 from iidindex.cli.main import run
 from iidindex.query.question import asking
 from iidindex.query.question.choice import Plan
 from iidindex.query.question.compile import Way, ways
 from iidindex.query.question.shape import shape_of
+
+ON_BOTH = True
 
 GROUPS = ("red", "round", "ripe")
 DOMAINS = (b"", b"tree", b"\xff", b"bush")
@@ -39,7 +42,7 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def fruit(place):
     slow = {path: brute.read_path(place / path) for path in PATHS}
-    with iidindex.open(place.parent / "x.db", create=True) as index:
+    with iidindex.open(at(place.parent / "x.db"), create=True) as index:
         index.ingest(place)
         yield index, slow
 

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 import iidindex
+from databases import at
 from iidindex import IIDFile
 from iidindex.query.question import asking
 from iidindex.query.question.compile import Way
+
+ON_BOTH = True
 
 FILES = {"d/1.iid": 3, "d/2.iid": 1, "d/3.iid": 0, "e/4.iid": 7, "e/5.iid": 2}
 COLUMNS = ("file_id", "iid_id", "id", "box", "area")
@@ -31,7 +34,7 @@ def index(tmp_path_factory):
     place = tmp_path_factory.mktemp("columns")
     for path, number in FILES.items():
         save(place / "archive" / path, number)
-    with iidindex.open(place / "x.db", create=True) as index:
+    with iidindex.open(at(place / "x.db"), create=True) as index:
         index.ingest(place / "archive")
         save(place / "archive" / "d/1.iid", 4)
         index.ingest(place / "archive")

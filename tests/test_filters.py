@@ -18,6 +18,8 @@ from iidindex.errors import QueryError
 from iidindex.query.entries import Entries
 from iidindex.query.question.filters import FILTERS, Where
 
+ON_BOTH = True
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -14,6 +14,8 @@ import strategies
 from iidindex import IID, QueryError
 from test_linkage import POND, node_of, opened
 
+ON_BOTH = True
+
 
 @given(
     address=strategies.raw_bytes | st.text().map(str.encode),

@@ -10,6 +10,7 @@ import brute
 import iidindex
 import strategies
 from conftest import disk
+from databases import at
 from gallery import save
 from iidindex import QueryError
 from iidindex.cli.main import run
@@ -19,6 +20,8 @@ from iidindex.render.color_scale import as_colors, heat_picture, in_whole_number
 from iidindex.render.colors import BACKGROUND, heat_scale
 from iidindex.render.palettes import scale_of
 from pond import inside, opened, photograph
+
+ON_BOTH = True
 
 
 @given(st.lists(strategies.contents(), max_size=3), st.integers(1, 90), st.booleans())
@@ -35,7 +38,7 @@ def test_heat_is_the_sum_of_all_masks(tmp_path_factory, contents, size, cropped)
     if not cropped:
         edge = np.array([(1, 1), *((bbox[2], bbox[3]) for bbox, _ in masks)]).max(axis=0)
         box = (0, 0, *edge.tolist())
-    with iidindex.open(root / "x.db", create=True) as index:
+    with iidindex.open(at(root / "x.db"), create=True) as index:
         index.ingest(root)
         heat = index.entries.heat(size=size, crop=box if cropped else None)
     assert heat.entries == len(masks)

@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iidindex
+from databases import at
 from iidindex import IIDFile, QueryError, SourceNotFoundError
 from iidindex.cli.main import run
 from iidindex.query.comparison import identity_faults, switched
+
+ON_BOTH = True
 
 SIDE = 14
 FAULTS = ("twice", "domains", "switched", "once")
@@ -42,7 +45,7 @@ def indexed(tmp_path):
     def write(files, name="archive", metas=None):
         for path, entries in files.items():
             save(tmp_path / name / path, entries, (metas or {}).get(path))
-        index = iidindex.open(tmp_path / f"{name}.db", create=True)
+        index = iidindex.open(at(tmp_path / f"{name}.db"), create=True)
         opened.append(index)
         index.ingest(tmp_path / name)
         return index
@@ -122,7 +125,10 @@ def test_faults_are_those_of_a_slow_search(tmp_path_factory, files, least, at_a_
     place = tmp_path_factory.mktemp("drawn")
     for path, held in files.items():
         save(place / "archive" / path, held)
-    with iidindex.open(place / "x.db", create=True) as index, pytest.MonkeyPatch.context() as patch:
+    with (
+        iidindex.open(at(place / "x.db"), create=True) as index,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         index.ingest(place / "archive")
         patch.setattr(switched, "_ENTRIES", at_a_time)
         patch.setattr(identity_faults, "_ROWS", at_a_time)
@@ -364,7 +370,7 @@ def test_real_tracks_have_neither_twice_nor_switched(real_archives, tmp_path):
     found = [path for path in real_archives if path.name == "usiigaci"]
     if not found:
         pytest.skip("there is no such archive")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(found[0])
         every = index.identities()
         assert {one.fault for one in every} == {"once"}

@@ -10,9 +10,12 @@ import pytest
 from PIL import Image
 
 import iidindex
+from databases import at
 from iidindex import IID, IIDFile, QueryError, SeveralDomainsError
 from iidindex.cli.main import run
 from iidindex.typed_iids import show_individual
+
+ON_BOTH = True
 
 # In each picture cell 119 of two domains, which lie beside each other, and others.
 LEFT, RIGHT, SEVEN, LAST = (
@@ -42,7 +45,7 @@ def index(tmp_path):
         for iid, row, col in places:
             square(file, iid, row, col)
         file.save(tmp_path / "archive" / name)
-    with iidindex.open(tmp_path / "iidindex.db", create=True) as opened:
+    with iidindex.open(at(tmp_path / "iidindex.db"), create=True) as opened:
         opened.ingest(tmp_path / "archive")
         yield opened
 
@@ -338,11 +341,11 @@ def test_a_mask_outside_the_frame_that_is_stated(tmp_path):
     square(file, RIGHT, 0, 0)
     square(file, LAST, 0, 0)
     file.save(tmp_path / "a.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as opened:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as opened:
         opened.ingest(tmp_path)
     with closing(sqlite3.connect(tmp_path / "x.db")) as database, database:
         database.execute("UPDATE files SET meta = ?", ('{"size": {"height": 20, "width": 20}}',))
-    with iidindex.open(tmp_path / "x.db") as opened:
+    with iidindex.open(at(tmp_path / "x.db")) as opened:
         assert opened.entry("a.iid", 1).mask(frame=True).sum() == 9
         with pytest.raises(QueryError, match="reaches to row 25, column 25; .* state 20 x 20"):
             opened.entry("a.iid", 0).mask(frame=True)

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 import build
 import iidindex
+from databases import at
 from effort import effort
 from iidindex import QueryError
 from iidindex.query.holdings import inventory
 from iidindex.query.holdings.inventory import ORDERS
+
+ON_BOTH = True
 
 WHO = [(b"", b"a"), (b"d", b"a"), (b"d", b"b"), (b"\xff", b"\xfe\x00"), (b"e", b"")]
 archives = st.dictionaries(
@@ -31,7 +34,7 @@ def ingested(place, archive):
         box, mask = (0, 0, 2, 2), np.ones((2, 2), bool)
         rows = [build.row_of(key, *who, box, mask) for key, who in enumerate(held)]
         build.write_long_ago(path, build.odd_file(rows))
-    index = iidindex.open(place / "x.db", create=True)
+    index = iidindex.open(at(place / "x.db"), create=True)
     for root in sorted({root for root, _ in archive}):
         index.ingest(place / root)
     return index

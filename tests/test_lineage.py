@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iidindex
+from databases import at
 from effort import traced
 from iidindex import IID, IIDFile, QueryError, SeveralDomainsError
 from iidindex.cli.main import run
@@ -17,6 +18,8 @@ from iidindex.pictures.graph import draw_graph
 from iidindex.query.linkage import parents as parents_module
 from iidindex.query.linkage.parents import spelt
 from test_ctc import put, sequence
+
+ON_BOTH = True
 
 pytest.importorskip("networkx")
 
@@ -39,7 +42,7 @@ def indexed(tmp_path):
         for path, (addresses, parents) in files.items():
             meta = {key: parents} if parents is not None else {}
             save(tmp_path / "archive" / path, [(domain, one) for one in addresses], meta)
-        index = iidindex.open(tmp_path / "x.db", create=True)
+        index = iidindex.open(at(tmp_path / "x.db"), create=True)
         opened.append(index)
         index.ingest(tmp_path / "archive")
         return index
@@ -163,7 +166,7 @@ def test_mappings_speak_of_the_domains_of_their_file(tmp_path):
     # Whose entries are all of one domain.
     save(tmp_path / "a" / "3.iid", [(b"z", b"8")], {"parents": {"2": "1"}})
     save(tmp_path / "a" / "4.iid", [], {"parents": {"31": "30"}})
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "a")
         with pytest.raises(SeveralDomainsError):
             index.descendants(b"1")
@@ -192,7 +195,7 @@ def test_names_of_the_mapping(tmp_path, key):
     for name in reversed(names):
         meta = {name: meta, f"{name}x": {"2": "7"}, f"{name}\0b": {"2": "8"}}
     save(tmp_path / "a" / "1.iid", [(b"x", b"1"), (b"x", b"2")], meta)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "a")
         assert [row.address for row in index.ancestors(b"2", meta_key=key)] == [b"1"]
 
@@ -200,7 +203,7 @@ def test_names_of_the_mapping(tmp_path, key):
 def test_metadata_that_are_no_mapping_say_nothing(tmp_path):
     for nth, meta in enumerate([[], {"parents": []}, {"parents": "1"}, {"parents": {}}, None, 7]):
         save(tmp_path / "a" / f"{nth}.iid", [(b"x", b"1")], meta)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "a")
         assert index.descendants(b"1") == []
 
@@ -266,7 +269,10 @@ def test_relatives_are_those_of_a_slow_search(tmp_path_factory, files, at_a_time
     people = {one for link in links for one in link} | {
         IID(*one) for some, _ in files for one in some
     }
-    with iidindex.open(place / "x.db", create=True) as index, pytest.MonkeyPatch.context() as patch:
+    with (
+        iidindex.open(at(place / "x.db"), create=True) as index,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         index.ingest(place / "a")
         patch.setattr(parents_module, "_FILES", at_a_time)
         patch.setattr(parents_module, "_ADDRESSES", at_a_time)
@@ -385,7 +391,7 @@ def test_parents_are_drawn_above_their_children(indexed):
 def test_an_imported_sequence_of_cells(tmp_path):
     put(tmp_path / "cells", sequence())
     iidindex.import_archive(tmp_path / "cells", tmp_path / "archive")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "archive")
         founders = {one.iid for one in index.iids() if not index.ancestors(one.iid.address)}
         (founder,) = founders

@@ -16,11 +16,14 @@ from hypothesis import strategies as st
 import build
 import iidindex
 from conftest import write_garden
+from databases import at
 from iidindex import IID, IIDFile, QueryError, SeveralDomainsError
 from iidindex.catalog import lookup
 from iidindex.query.linkage import chain as chain_module
 from iidindex.query.linkage import cooccurring as cooccurring_module
 from iidindex.query.linkage import sharing as linkage
+
+ON_BOTH = True
 
 TREE, POND, GHOST = IID(b"garden", b"tree"), IID(b"garden", b"pond"), IID(None, b"ghost")
 
@@ -64,7 +67,7 @@ def opened(place, archive, gone=()):
     """
     for path, entries in archive.items():
         save(place / "archive" / path, entries)
-    index = iidindex.open(place / "x.db", create=True)
+    index = iidindex.open(at(place / "x.db"), create=True)
     (place / "archive").mkdir(exist_ok=True)
     index.ingest(place / "archive")
     for path in gone:
@@ -336,7 +339,7 @@ def test_files_of_several_roots(tmp_path, monkeypatch):
     for root in ("one", "two"):
         write_garden(tmp_path / root / "a.iid", extra=[root.encode()])
         write_garden(tmp_path / root / f"{root}.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest([tmp_path / "one", tmp_path / "two"])
         with pytest.raises(QueryError, match=r"one/a\.iid, .*two/a\.iid"):
             index.shared("a.iid")
@@ -357,7 +360,7 @@ def test_files_named_through_links(tmp_path):
     write_garden(tmp_path / "real" / "b.iid")
     (tmp_path / "real" / "link.iid").symlink_to("a.iid")
     (tmp_path / "archive").symlink_to("real")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "real")
         for name in ("real/a.iid", "archive/a.iid", "archive/link.iid"):
             assert IID(b"extra", b"a") in index.shared(str(tmp_path / name))
@@ -377,7 +380,7 @@ def test_ratios_where_a_file_states_less_than_its_masks_have(tmp_path):
     for stated in (0, 1):
         rows[1].area = stated
         (tmp_path / f"{stated}.iid").write_bytes(build.odd_file(rows))
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path)
         pairs = list(index.overlaps(store=True))
         assert [(p.pixels, p.iou, p.a_in_b, p.b_in_a) for p in pairs] == [(12, 0.75, 0.75, 1.0)] * 2

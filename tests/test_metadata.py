@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 import iidindex
 import strategies
 from blobs import PER_FILE
+from databases import at
 from iidindex import IIDFile, QueryError
 from iidindex.cli.filter_options import MetaValue
 from iidindex.metadata_names import asked_of, listed, split_names, value_in, written
+
+ON_BOTH = True
 
 
 @pytest.mark.parametrize(
@@ -55,7 +58,7 @@ def test_metadata_of_every_kind(tmp_path):
     def ask(meta):
         return sorted(int(entry.path[:-4]) for entry in index.entries.where(meta=meta))
 
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "archive")
         assert ask({"a": True}) == [0]
         assert ask({"a": "true"}) == [2]
@@ -127,7 +130,7 @@ def numbered(tmp_path_factory):
         file.meta.data = meta
         file.add(b"a", None, (0, 0, 1, 1), np.ones((1, 1), bool))
         (root / "archive" / f"{number}.iid").write_bytes(file.to_bytes())
-    with iidindex.open(root / "x.db", create=True) as index:
+    with iidindex.open(at(root / "x.db"), create=True) as index:
         index.ingest(root / "archive")
         yield index, metas
 
@@ -181,7 +184,7 @@ def test_ranges_of_anything(tmp_path_factory, metas):
         (root / f"{number}.iid").write_bytes(file.to_bytes())
     known = [meta[name] for meta in metas for name in meta]
     ends = [value for value in known if type(value) in (int, float) and abs(value) < 2**63]
-    with iidindex.open(root / "x.db", create=True) as index:
+    with iidindex.open(at(root / "x.db"), create=True) as index:
         if metas:
             index.ingest(root)
         for low in [None, 0, *ends]:

@@ -16,10 +16,13 @@ from sqlalchemy import event
 import iidindex
 import strategies
 from conftest import write_garden
+from databases import at
 from iidindex import IIDFile, QueryError
 from iidindex.cli.main import run
 from iidindex.metadata_names import value_in, written
 from test_scan import without_nan
+
+ON_BOTH = True
 
 # One after the other in the order of their paths.
 SAID = [
@@ -61,14 +64,14 @@ def place(tmp_path_factory):
             file.add(address, None, (nth, 0, nth + 3, 3), np.ones((3, 3), bool))
         (place / "archive").mkdir(exist_ok=True)
         (place / "archive" / f"{number}.iid").write_bytes(file.to_bytes())
-    with iidindex.open(place / "iidindex.db", create=True) as index:
+    with iidindex.open(at(place / "iidindex.db"), create=True) as index:
         index.ingest(place / "archive")
     return place
 
 
 @pytest.fixture
 def said(place):
-    with iidindex.open(place / "iidindex.db") as index:
+    with iidindex.open(at(place / "iidindex.db")) as index:
         yield index
 
 
@@ -204,7 +207,7 @@ def test_an_entry_knows_what_its_file_says(said):
 def test_an_entry_of_a_file_that_has_changed_since(tmp_path):
     write_garden(tmp_path / "a" / "a.iid")
     write_garden(tmp_path / "a" / "b.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "a")
         first, *_, last = index.entries
         write_garden(tmp_path / "a" / "b.iid", shift=3)
@@ -218,7 +221,7 @@ def test_an_entry_of_a_file_that_has_changed_since(tmp_path):
 def test_files_that_could_not_be_read_say_nothing(tmp_path):
     write_garden(tmp_path / "a" / "a.iid")
     (tmp_path / "a" / "b.iid").write_bytes(b"x")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "a")
         found = index.files().to_dicts(["path", "meta.day"])
     assert found == [{"path": "a.iid", "meta.day": "a"}, {"path": "b.iid", "meta.day": None}]
@@ -233,7 +236,7 @@ def test_files_of_one_path_in_two_roots_and_names_that_are_no_text(tmp_path):
             file.add(b"a", None, (0, 0, 1, 1), np.ones((1, 1), bool))
             (tmp_path / root).mkdir(exist_ok=True)
             (tmp_path / root / name).write_bytes(file.to_bytes())
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest([tmp_path / "one", tmp_path / "two"])
         fields = ["location", "meta.root", "meta.name"]
         for answer in (index.files(), index.links(b"a"), index.entries):
@@ -256,7 +259,7 @@ def test_many_files(tmp_path):
     for number in range(1100):
         file.meta.data = {"n": number}
         (tmp_path / "a" / f"{number:04}.iid").write_bytes(file.to_bytes())
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "a")
         for answer in (index.files(), index.entries, index.entries.order_by("-path")):
             rows = answer.to_dicts(["path", "meta.n"])
@@ -305,7 +308,7 @@ def test_types_of_data_frames(tmp_path, values, type_, wanted):
         file.meta.data = {"x": value}
         file.add(b"a", None, (0, 0, 1, 1), np.ones((1, 1), bool))
         (tmp_path / "a" / f"{number}.iid").write_bytes(file.to_bytes())
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "a")
         for answer in (index.entries, index.files(), index.links(b"a")):
             table = answer.to_arrow(fields=["meta.x", "path"])
@@ -336,7 +339,7 @@ def test_anything_under_any_names(tmp_path_factory, metas, more):
         file.add(b"a", None, (0, 0, 1, 1), np.ones((1, 1), bool))
         (place / f"{number}.iid").write_bytes(file.to_bytes())
     asked = {f"meta.{written(names)}": names for names in [*names_in(metas), more]}
-    with iidindex.open(place / "x.db", create=True) as index:
+    with iidindex.open(at(place / "x.db"), create=True) as index:
         if metas:
             index.ingest(place)
         question = index.entries.order_by("path")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import iidindex
 import strategies
+from databases import at
 from iidindex import IIDFile, QueryError
 from iidindex.cli.main import run
 from iidindex.metadata_names import value_in, written
@@ -19,6 +20,8 @@ from iidindex.query.question.compile import Way, ways
 from iidindex.query.question.shape import shape_of
 from test_metadata import as_float
 from test_scan import without_nan
+
+ON_BOTH = True
 
 VALUES = [
     *(3, 20, 100, 3.0, -1, -0.0, 0, 2.5, 1e300, -1e300, 2**53, 2**53 + 1, 2**63, -(2**70), 10**400),
@@ -70,7 +73,7 @@ def said(tmp_path_factory):
     metas += [{"a": value} for value in VALUES[::-1]]
     metas += [{}, [], None, 7, {"n\0m": 1}, {"n\0m": 2}, {"": 1}, {'q"': 1}]
     write_files(place / "archive", metas, per_file=3)
-    with iidindex.open(place / "iidindex.db", create=True) as index:
+    with iidindex.open(at(place / "iidindex.db"), create=True) as index:
         index.ingest(place / "archive")
         entries = [(e.id, without_nan(metas[int(e.path[:-4])])) for e in index.entries]
         yield index, entries
@@ -149,7 +152,7 @@ def test_several_criteria(said):
 def test_anything(tmp_path_factory, metas, criteria):
     place = tmp_path_factory.mktemp("any")
     write_files(place / "archive", metas)
-    with iidindex.open(place / "x.db", create=True) as index:
+    with iidindex.open(at(place / "x.db"), create=True) as index:
         index.ingest(place / "archive")
         entries = [(e.id, without_nan(metas[int(e.path[:-4])])) for e in index.entries]
         orders = [f"{'-' * down}meta.{written(names)}" for names, down in criteria]

@@ -5,9 +5,12 @@ import pytest
 
 import iidindex
 from blobs import FRAME, every
+from databases import at
 from iidindex import IIDFile
 from iidindex.query.question import nearest
 from iidindex.system import positioned
+
+ON_BOTH = True
 
 
 def test_equal_distances_are_equal(tmp_path):
@@ -20,7 +23,7 @@ def test_equal_distances_are_equal(tmp_path):
             file.add(b"a", None, (row, col, row + 9, col + 9), mask)
     (tmp_path / "archive").mkdir()
     file.save(tmp_path / "archive" / "a.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "archive")
         found = list(index.entries.nearest(0, 0, 8))
         assert [entry.key for entry in found] == [2, 3, 4, 5, 0, 1, 6, 7]
@@ -77,7 +80,7 @@ def test_nearest_reads_only_what_may_be_near(blobs, monkeypatch):
         opened.append(path)
         return real(path)
 
-    with iidindex.open(index._catalog.store.path) as other:
+    with iidindex.open(index._catalog.store.location) as other:
         question = other.entries.where(path="1/25.iid")
         monkeypatch.setattr(positioned, "open_alone", noted)
         assert len(list(question.nearest(100, 100, 3))) == 3

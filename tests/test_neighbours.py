@@ -6,8 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iidindex
+from databases import at
 from iidindex import IIDFile, QueryError
 from strategies import placed_masks
+
+ON_BOTH = True
 
 
 def distance(one, other):
@@ -28,7 +31,7 @@ def test_as_plain_loops(tmp_path_factory, masks, within):
         file.add(b"%d" % nth, b"d", bbox, mask)
     file.save(place / "a.iid")
     file.save(place / "b.iid")
-    with iidindex.open(place / "x.db", create=True) as index:
+    with iidindex.open(at(place / "x.db"), create=True) as index:
         index.ingest(place)
         for entry in index.entries.where(path="b.iid"):
             own = masks[entry.key]

@@ -9,8 +9,11 @@ from sqlalchemy import event
 
 import iidindex
 from conftest import disk, write_garden
+from databases import at
 from iidindex import IIDFile
 from iidindex.cli.main import run
+
+ON_BOTH = True
 
 ODD = b"\xff\x00bin"
 
@@ -207,7 +210,7 @@ def test_where_masks_lie(tmp_path, seed):
     file.save(tmp_path / "a.iid")
     low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
     frame = f"rows {low[0]} … {high[2] - 1}, columns {low[1]} … {high[3] - 1}"
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path)
         for _ in range(20):
             row, col = (int(place) for place in random.integers(0, 65535, 2))
@@ -221,7 +224,7 @@ def test_masks_without_pixels(tmp_path):
     file = IIDFile()
     file.add(b"empty", None, (0, 0, 0, 0), np.ones((0, 0), bool))
     file.save(tmp_path / "a.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path)
         assert index.entries.at(0, 0).why_nothing() == "no mask in this index has a pixel"
 
@@ -261,7 +264,7 @@ def pictures(tmp_path, monkeypatch):
         file.meta.data = meta
         file.add(b"tree", b"garden", (3, 4, 24, 25), disk(10))
         file.save(tmp_path / f"{name}.iid")
-    with iidindex.open(tmp_path / "iidindex.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "iidindex.db"), create=True) as index:
         index.ingest(tmp_path)
         yield index
 
@@ -314,7 +317,7 @@ def test_rows_taken_for_columns(tmp_path, call):
     file.add(b"far", None, (0, 0, 1, 301), np.ones((1, 301), bool))
     (tmp_path / "turned").mkdir()
     file.save(tmp_path / "turned" / "a.iid")
-    with iidindex.open(tmp_path / "turned.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "turned.db"), create=True) as index:
         index.ingest(tmp_path / "turned")
         told = index.entries.at(150, 15).why_nothing()
         assert told == (

@@ -10,12 +10,15 @@ import pytest
 import brute
 import iidindex
 from conftest import write_garden
+from databases import at
 from iidindex import IIDFile, SourceError
 from iidindex.errors import QueryError, SourceNotFoundError, StaleFileError
 from iidindex.query.linkage import cooccurring as together
 from iidindex.query.overlaps import counting as overlaps
 from iidindex.query.overlaps import pairs
 from iidindex.query.question import asking as question
+
+ON_BOTH = True
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def test_wherever_they_are_cut(crowded, tmp_path, monkeypatch, rows, size):
         monkeypatch.setattr(together, name, rows)
     everything = expected(crowded)
     assert len(everything) > 40
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(crowded)
         assert told(index.overlaps()) == everything
         assert told(index.overlaps(path="*/[bdg].iid", store=True)) == [
@@ -79,7 +82,7 @@ def test_wherever_they_are_cut(crowded, tmp_path, monkeypatch, rows, size):
 
 
 def test_one_file_that_cannot_be_read_costs_only_itself(crowded, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(crowded)
         (crowded / "2022" / "d.iid").unlink()
         skipping = index.entries.reading(on_stale="skip")
@@ -92,7 +95,7 @@ def test_one_file_that_cannot_be_read_costs_only_itself(crowded, tmp_path):
 
 
 def test_what_lies_before_a_file_that_cannot_be_read_is_told(crowded, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(crowded)
         (crowded / "2022" / "d.iid").unlink()
         before = [row for row in expected(crowded) if row[0] < "2022/d.iid"]
@@ -113,14 +116,14 @@ def test_what_lies_before_a_file_that_cannot_be_read_is_told(crowded, tmp_path):
 def test_an_error_leaves_no_old_view_behind(crowded, tmp_path, monkeypatch):
     """The traceback holds what was being read, and so would the view of the database."""
     monkeypatch.setattr(question, "_SEGMENTS", 2)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(crowded)
         before = index.entries.count()
         os.utime(crowded / "2020" / "a.iid", (1, 1))
         with pytest.raises(StaleFileError) as held:
             list(index.overlaps())
         write_garden(crowded / "2020" / "new.iid")
-        with iidindex.open(tmp_path / "x.db") as other:
+        with iidindex.open(at(tmp_path / "x.db")) as other:
             other.ingest(crowded)
         assert index.entries.count() == before + 3
         index.optimize()
@@ -128,7 +131,7 @@ def test_an_error_leaves_no_old_view_behind(crowded, tmp_path, monkeypatch):
 
 
 def test_every_file_that_is_left_out_is_named(crowded, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(crowded)
         changed = [crowded / "2020" / "a.iid", crowded / "2020" / "b.iid"]
         for path in changed:
@@ -153,7 +156,7 @@ def test_every_file_that_is_left_out_is_named(crowded, tmp_path):
     [lambda e: e.order_by("path"), lambda e: e.nearest(0, 0), lambda e: e.limit(3)],
 )
 def test_what_cannot_be_stored_is_not_listed_either(crowded, tmp_path, narrow):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(crowded)
         for ask in (lambda e: e.overlaps(store=True), lambda e: e.files_without_overlaps()):
             with pytest.raises(QueryError, match="leave order_by, limit and nearest out"):

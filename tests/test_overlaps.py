@@ -9,9 +9,12 @@ import pytest
 
 import iidindex
 from conftest import write_garden
+from databases import at
 from iidindex import CatalogLockedError, IIDFile, QueryError
 from iidindex.catalog.sqlite.lock import sole_writer
 from iidindex.system import positioned
+
+ON_BOTH = True
 
 
 def test_overlaps_of_a_file_and_between_some(blobs):
@@ -45,7 +48,7 @@ def test_what_meets_nothing_is_not_read(tmp_path, monkeypatch):
         file.add(b"%d" % row, None, (row, col, row + 50, col + 50), far)
     (tmp_path / "archive").mkdir()
     file.save(tmp_path / "archive" / "a.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "archive")
         far_away = list(index.entries)[-1]
         reads = []
@@ -62,7 +65,7 @@ def test_what_meets_nothing_is_not_read(tmp_path, monkeypatch):
 
 @pytest.fixture
 def stored(archive, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(archive)
         assert len(list(index.overlaps(store=True))) == 3
         yield index
@@ -103,7 +106,7 @@ def test_stored_overlaps_follow_their_files(stored, archive, tmp_path):
 
 
 def test_nothing_is_stored_of_files_that_cannot_be_read(archive, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(archive)
         archive.rename(tmp_path / "away")
         for jobs in (1, 2):

@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iidindex
+from databases import at
 from iidindex import IIDFile, QueryError
 from iidindex.query.question.place_in_order import PlaceInOrder
+
+ON_BOTH = True
 
 SAID = [
     *(0, 1, -1, 1.0, 1.5, 2**62, 2**70, -(2**70), 1e300, 0.1 + 0.2),
@@ -45,7 +48,7 @@ def mixed(tmp_path_factory):
         target = bytes(place / "root") + b"/%d" % (number // 40)
         (place / "root" / str(number // 40)).mkdir(exist_ok=True)
         file.save(target + b"/" + name)
-    with iidindex.open(place / "x.db", create=True) as index:
+    with iidindex.open(at(place / "x.db"), create=True) as index:
         index.ingest(place / "root")
         assert index.stats().failed == 0
         yield index

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 import brute
 import iidindex
+from databases import at
 from iidindex import IIDFile, QueryError
 from iidindex.cli.main import run
 from iidindex.masks import gaps
 from iidindex.query.overlaps import counting
 from strategies import placed_masks
+
+ON_BOTH = True
 
 DOMAINS = (b"x", b"y", b"")
 GROUPS = ("cell", "nucleus")
@@ -149,7 +152,7 @@ def test_as_plain_loops(tmp_path_factory, archive, asked, stored):
     patch.setattr(gaps, "_ROWS", 20)
     patch.setattr(gaps, "_PIXELS", 100)
     try:
-        with iidindex.open(place / "x.db", create=True) as index:
+        with iidindex.open(at(place / "x.db"), create=True) as index:
             index.ingest(place)
             for nth in stored:
                 index.overlaps(f"{nth}.iid", store=True)
@@ -179,7 +182,7 @@ def test_across_two_files(tmp_path_factory, archive, within):
         pixels, distance = measured(a, b)
         if distance is not None and distance <= (within or 0):
             wanted.append((a.key, b.key, pixels, distance))
-    with iidindex.open(place / "x.db", create=True) as index:
+    with iidindex.open(at(place / "x.db"), create=True) as index:
         index.ingest(place)
         rows = index.overlaps(across=("1.iid", "0.iid"), within=within).to_dicts()
         shown = ("a_key", "b_key", "pixels", "distance")
@@ -211,7 +214,7 @@ def touching(tmp_path):
         file.add(str(number).encode(), b"d", box, mask, "nucleus" if number == 2 else "cell")
     (tmp_path / "archive").mkdir()
     file.save(tmp_path / "archive" / "a.iid")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "archive")
         yield SimpleNamespace(index=index, db=tmp_path / "x.db")
 

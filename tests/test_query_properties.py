@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 import brute
 import iidindex
 import strategies
+from databases import at
 from iidindex import IID
 from iidindex.query.question import asking as asking
 from iidindex.query.question.choice import Plan
 from iidindex.query.question.compile import Way, ways
 from iidindex.query.question.shape import shape_of
 from test_scan import without_nan
+
+ON_BOTH = True
 
 pixels = st.tuples(st.integers(0, 65535), st.integers(0, 65535))
 
@@ -64,7 +67,7 @@ def test_everything(archive, data):
         (place / "archive").mkdir()
         for path, content in archive.items():
             (place / "archive" / path).write_bytes(content)
-        with iidindex.open(place / "x.db", create=True) as index:
+        with iidindex.open(at(place / "x.db"), create=True) as index:
             report = index.ingest(place / "archive")
             assert (report.added, report.failed) == (len(slow), 0)
             check_entries(index, slow)

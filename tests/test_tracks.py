@@ -14,10 +14,13 @@ import brute
 import build
 import iidindex
 from conftest import write_garden
+from databases import at
 from effort import effort
 from iidindex import IID, QueryError
 from iidindex.query.comparison.spans import Spans, united
 from iidindex.query.comparison.tracks import ORDERS
+
+ON_BOTH = True
 
 # Values of metadata in their order; None stands for a file that says nothing.
 FRAMES = [-3, 0, 1.5, 2, "10", "9", False, True, [1], None]
@@ -129,7 +132,7 @@ def compared(found, truth, exact):
 def test_against_loops(tmp_path_factory, archive, by, exact):
     place = tmp_path_factory.mktemp("t")
     files = written(place, archive)
-    with iidindex.open(place / "x.db", create=True) as index:
+    with iidindex.open(at(place / "x.db"), create=True) as index:
         for root in sorted({root for root, _ in archive}):
             index.ingest(place / root)
         compared(index.tracks(by, exact=exact), expected(files, by), exact)
@@ -169,7 +172,7 @@ def test_against_loops(tmp_path_factory, archive, by, exact):
 def test_order_limit_and_least_files(tmp_path_factory, archive, by, criteria, limit, least):
     place = tmp_path_factory.mktemp("t")
     written(place, archive)
-    with iidindex.open(place / "x.db", create=True) as index:
+    with iidindex.open(at(place / "x.db"), create=True) as index:
         for root in sorted({root for root, _ in archive}):
             index.ingest(place / root)
         every = list(index.tracks(by))
@@ -328,7 +331,7 @@ def test_effort_grows_with_entries(tmp_path):
         place = tmp_path / str(n_files)
         for nth in range(n_files):
             write_garden(place / "a" / f"{nth:04}.iid", extra=[b"%d" % nth])
-        with iidindex.open(place / "x.db", create=True) as index:
+        with iidindex.open(at(place / "x.db"), create=True) as index:
             index.ingest(place / "a")
             list(index.tracks())
             efforts.append(effort(index, lambda index=index: list(index.tracks())))
@@ -375,7 +378,7 @@ def test_cells_of_a_real_time_series(real_archives, tmp_path):
     found = [path for path in real_archives if path.name == "usiigaci"]
     if not found:
         pytest.skip("the time series is not here")
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(found[0])
         root = index.roots()[0].name
         files = [

@@ -18,6 +18,9 @@ from iidindex.iidwords import IIDWords
 
 Ints = npt.NDArray[np.int64]
 
+# Tables whose rows have ids of their own.
+WITH_IDS = ("roots", "files", "iids", "entries", "groups", "ingests", "changes")
+
 # Layers of the spatial index from which to tell people to `optimize`: the box of a pixel then takes
 # up to three times as long to look up as in one that was packed at once: `benchmarks/database.py`.
 MANY_LAYERS = 30
@@ -218,6 +221,14 @@ class Store(Protocol):
         self, connection: Connection, table: str, columns: Sequence[str], values: list[Any]
     ) -> None:
         """Insert rows of anything, given as one flat list."""
+        ...
+
+    def last_ids(self, connection: Connection) -> dict[str, int]:
+        """The largest id that each table ever had, by its name; 0 for none."""
+        ...
+
+    def keep_last_ids(self, connection: Connection, last: Mapping[str, int]) -> None:
+        """Give none of these ids, and none below, to anything new."""
         ...
 
     def remove_boxes(self, connection: Connection, first_id: int, count: int) -> None:

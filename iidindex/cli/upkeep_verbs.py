@@ -188,3 +188,18 @@ def migrate(db: str, /, dry_run: bool) -> int:
     if done.backup:
         click.echo(f"the index as it was: {printable(done.backup)}")
     return DONE
+
+
+@click.command()
+@click.argument("from_", metavar="FROM")
+@click.argument("to", metavar="TO")
+def copy(from_: str, to: str) -> int:
+    """Copy an index from one place to another: from SQLite to PostgreSQL, or back.
+
+    FROM and TO are paths or URLs; in TO there is no index yet. All ids stay as they are. The
+    originals are neither read nor copied. `--db` is not looked at.
+    """
+    with open_to_ask(from_) as index, Bar("copying") as bar:
+        done = index.copy_to(to, progress=bar.show)
+    click.echo(f"copied {counted(done.files, 'file')}, {counted(done.entries, 'entry', 'entries')}")
+    return DONE

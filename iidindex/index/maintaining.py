@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from iidindex.catalog.contract import Optimization
+    from iidindex.catalog.transferring import Copied, CopyProgress
     from iidindex.ingestion.report import IngestReport, Progress
     from iidindex.query.holdings.changes import Change
     from iidindex.query.holdings.stats import Stats
@@ -280,6 +281,39 @@ class Upkeep(Opened):
         from iidindex.query.holdings.changes import changes
 
         return Records(CHANGE, changes(self._catalog, since, limit=limit, after=after))
+
+    def copy_to(
+        self,
+        location: str | os.PathLike[str],
+        *,
+        progress: Callable[[CopyProgress], object] | None = None,
+    ) -> Copied:
+        """Copy the index, as it is now, to another place: from SQLite to PostgreSQL, or back.
+
+        All ids stay as they are; roots, stored overlaps and the journal are copied, too. The
+        originals are neither read nor copied.
+
+        Parameters
+        ----------
+        location : path-like or str
+            A path, or a URL, where there is no index yet; on a server, there may be an empty one.
+        progress : callable, optional
+            Called with a `CopyProgress`, which prints as a line of text.
+
+        Returns
+        -------
+        Copied
+            How many ``files`` and ``entries`` were copied.
+
+        Raises
+        ------
+        CatalogError
+            If there is something already, or it cannot be written. Then there is no copy, and no
+            part of one.
+        """
+        from iidindex.catalog.transferring import transfer
+
+        return transfer(self._catalog, location, progress)
 
     def doctor(self) -> dict[str, Any]:
         """Versions, what this build of SQLite can do, and the state of the index, by name."""

@@ -15,7 +15,7 @@ from weakref import finalize
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 
-from iidindex.catalog.contract import Intake, Optimization, Sole
+from iidindex.catalog.contract import WITH_IDS, Intake, Optimization, Sole
 from iidindex.catalog.schema import metadata
 from iidindex.catalog.statement import Cursor
 from iidindex.errors import CatalogError, CatalogNotFoundError
@@ -174,6 +174,24 @@ class Database:
         from iidindex.catalog.postgres.sessions import driver_of
 
         copy_rows(driver_of(connection), table, columns, values)
+
+    def last_ids(self, connection: Connection) -> dict[str, int]:
+        """Up to where the sequences of ids have come."""
+        return {
+            table: connection.exec_driver_sql(
+                "SELECT CASE WHEN is_called THEN last_value ELSE 0 END "  # noqa: S608  (our names)
+                f"FROM {table}_id_seq"
+            ).scalar_one()
+            for table in WITH_IDS
+        }
+
+    def keep_last_ids(self, connection: Connection, last: Mapping[str, int]) -> None:
+        """Let the sequences of ids go on from there."""
+        for table in WITH_IDS:
+            connection.exec_driver_sql(
+                f"SELECT setval('{table}_id_seq', greatest(%s, 1), %s)",
+                (last[table], last[table] > 0),
+            )
 
     def remove_boxes(self, connection: Connection, first_id: int, count: int) -> None:
         """Do nothing: the index on boxes is one of the table of entries."""

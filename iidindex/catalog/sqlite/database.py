@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 
-from iidindex.catalog.contract import Intake, Optimization, Sole
+from iidindex.catalog.contract import WITH_IDS, Intake, Optimization, Sole
 from iidindex.catalog.sqlite.connections import make_engine, translated
 from iidindex.catalog.sqlite.lock import sole_writer
 from iidindex.catalog.statement import Cursor, run
@@ -196,6 +196,25 @@ class Database:
         from iidindex.catalog.sqlite.multirow import insert
 
         insert(connection, table, columns, values)
+
+    def last_ids(self, connection: Connection) -> dict[str, int]:
+        """The largest id that each table ever had, as far as it is kept."""
+        kept = dict(map(tuple, connection.exec_driver_sql("SELECT name, id FROM last_ids")))
+        there = {
+            table: connection.exec_driver_sql(
+                f"SELECT coalesce(max(id), 0) FROM {table}"  # noqa: S608  (our names)
+            ).scalar_one()
+            for table in WITH_IDS
+        }
+        return {table: max(last, kept.get(table, 0)) for table, last in there.items()}
+
+    def keep_last_ids(self, connection: Connection, last: Mapping[str, int]) -> None:
+        """Keep those of the tables whose ids are never given twice."""
+        from iidindex.catalog.sqlite.intake import NUMBERED
+        from iidindex.catalog.sqlite.multirow import insert
+
+        values = [value for table in NUMBERED for value in (table, last[table])]
+        insert(connection, "last_ids", ["name", "id"], values, replace=True)
 
     def remove_boxes(self, connection: Connection, first_id: int, count: int) -> None:
         """Remove the boxes of entries with consecutive ids, before the entries themselves."""

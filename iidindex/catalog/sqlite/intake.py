@@ -26,7 +26,7 @@ from iidindex.iidwords import IIDWords
 Ints = npt.NDArray[np.int64]
 
 # Tables whose ids are never given twice.
-_NUMBERED = ("files", "entries", "groups")
+NUMBERED = ("files", "entries", "groups")
 # Files of an archive that is new from which indexes are made at the end.
 _BIG_LOAD = 1000
 
@@ -50,7 +50,7 @@ class SQLiteTarget:
                 f"SELECT 1 + max((SELECT coalesce(max(id), 0) FROM {table}), "  # noqa: S608
                 f"(SELECT coalesce(max(id), 0) FROM last_ids WHERE name = '{table}'))"
             )
-            for table in _NUMBERED
+            for table in NUMBERED
         }
         self._entries_before = self._next["entries"]
         self._cells: list[Cells] = []
@@ -113,7 +113,7 @@ class SQLiteTarget:
             cells = np.concatenate(self._cells)
             self._cells = []
             add_boxes(self._writer, self._tree, cells, self._entries_before)
-        last = [value for table in _NUMBERED for value in (table, self._next[table] - 1)]
+        last = [value for table in NUMBERED for value in (table, self._next[table] - 1)]
         insert(self._writer.connection, "last_ids", ["name", "id"], last, replace=True)
 
 

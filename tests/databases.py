@@ -1,0 +1,63 @@
+"""The database that a test keeps its indexes in: SQLite, or PostgreSQL as well.
+
+A module that says `ON_BOTH = True` is run on both. Its tests take `database`, for a new one of a
+name; or they say `at(path)`, for the file of this path or a schema that takes its place.
+"""
+
+import contextlib
+
+import pytest
+
+import postgres_server
+
+# The database of the tests that run now, and the schemas that take the place of files.
+_now = {"kind": "sqlite"}
+_urls = {}
+
+
+def at(path):
+    """Where the index of a path is kept."""
+    if _now["kind"] == "sqlite":
+        return path
+    if path not in _urls:
+        _urls[path] = _now["schemas"].enter_context(postgres_server.schema_of_its_own())
+        _now["schemas"].callback(_urls.pop, path)
+    return _urls[path]
+
+
+@pytest.fixture(scope="session")
+def backend(request):
+    """The kind of the database; `at` goes by it."""
+    kind = getattr(request, "param", "sqlite")
+    with contextlib.ExitStack() as schemas:
+        _now.update(kind=kind, schemas=schemas)
+        yield kind
+        _now["kind"] = "sqlite"
+
+
+@pytest.fixture(autouse=True)
+def schemas_of_a_test(request):
+    """What a test makes, after the fixtures that it shares with others, is gone with it."""
+    if "backend" not in request.fixturenames:
+        yield
+        return
+    shared = _now["schemas"]
+    with contextlib.ExitStack() as _now["schemas"]:
+        yield
+        _now["schemas"].callback(_now.update, schemas=shared)
+
+
+@pytest.fixture
+def database(tmp_path, backend):
+    """Where the catalogue of a name is to be: ``database("x")``, the same each time."""
+    return lambda name: at(tmp_path / f"{name}.db")
+
+
+def pytest_generate_tests(metafunc):
+    """Run tests that ask a database on both of them, all on one and then all on the other."""
+    if getattr(metafunc.module, "ON_BOTH", False):
+        if "backend" not in metafunc.fixturenames and hasattr(metafunc.module, "at"):
+            metafunc.fixturenames.insert(0, "backend")
+        if "backend" in metafunc.fixturenames:
+            kinds = ["sqlite", "postgresql"]
+            metafunc.parametrize("backend", kinds, indirect=True, scope="session")
