@@ -54,8 +54,12 @@ def database(tmp_path, backend):
 
 
 def pytest_generate_tests(metafunc):
-    """Run tests that ask a database on both of them, all on one and then all on the other."""
-    if getattr(metafunc.module, "ON_BOTH", False):
+    """Run tests that ask a database on both of them, all on one and then all on the other.
+
+    A test that is about one alone says `of_sqlite`.
+    """
+    is_of_one = metafunc.definition.get_closest_marker("of_sqlite") is not None
+    if getattr(metafunc.module, "ON_BOTH", False) and not is_of_one:
         if "backend" not in metafunc.fixturenames and hasattr(metafunc.module, "at"):
             metafunc.fixturenames.insert(0, "backend")
         if "backend" in metafunc.fixturenames:

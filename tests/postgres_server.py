@@ -93,7 +93,9 @@ def schema_of_its_own():
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
         try:
-            yield f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3D{name}"
+            # Under its name it is seen who is still connected to it.
+            said = f"options=-csearch_path%3D{name}&application_name={name}"
+            yield f"{url}{'&' if '?' in url else '?'}{said}"
         finally:
             connection.execute(f"DROP SCHEMA {name} CASCADE")
 

@@ -4,7 +4,6 @@ import os
 import resource
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from iidindex import CatalogLockedError, IngestError
 from iidindex.catalog.sqlite.lock import sole_writer
 from iidindex.cli.main import run
 from iidindex.ingestion import pool
+from kept_state import sound
 from test_ingest import content, fresh
 
 N_FILES = 600
@@ -41,21 +41,6 @@ def large(tmp_path):
 
 def program(db, *arguments):
     return [sys.executable, "-m", "iidindex", "--db", str(db), *map(str, arguments)]
-
-
-def sound(db):
-    connection = sqlite3.connect(db)
-    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert connection.execute("SELECT rtreecheck('entry_boxes')").fetchone() == ("ok",)
-    assert not connection.execute("PRAGMA foreign_key_check").fetchall()
-    boxes = connection.execute("SELECT count(*) FROM entry_boxes").fetchone()
-    assert boxes == connection.execute("SELECT count(*) FROM entries").fetchone()
-    torn = connection.execute(
-        "SELECT count(*) FROM files f WHERE n_entries != "
-        "(SELECT count(*) FROM entries e WHERE e.file_id = f.id)"
-    )
-    assert torn.fetchone() == (0,)
-    connection.close()
 
 
 def child(db, root, written, signal_number, jobs=1):

@@ -1,11 +1,13 @@
 """Processes that kill themselves at every statement of everything that writes."""
 
+import contextlib
 import itertools
 import os
 import shutil
 import signal
-import sqlite3
+from multiprocessing import Value
 
+import psycopg
 import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -13,24 +15,41 @@ from sqlalchemy.engine import Engine
 import iidindex
 from conftest import write_garden
 from iidindex.catalog.migrate import migrate
+from iidindex.catalog.postgres import loading
 from iidindex.catalog.sqlite import intake, rtree
 from iidindex.ingestion import pool, run
 from iidindex.query.overlaps import pairs, storing
-from test_faults import sound
+from kept_state import InSchema, kept, sound
 from test_ingest import content
 from test_migrate import newer  # noqa: F401  (a fixture)
 
+ON_BOTH = True
 
-def killed(work, moment):
+
+# Moments of what goes to a server, each of which takes connections and processes to be tried.
+_ON_A_SERVER = 16
+
+
+def killed(work, moment, reached):
     """Do it in a process that kills itself at its n-th statement or commit; whether it did."""
+    reached.value = 0
     child = os.fork()
     if child == 0:
-        moments = itertools.count(1)
 
         def reach(*_):
-            if next(moments) == moment:
+            reached.value += 1
+            if reached.value == moment:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+        wait = psycopg.Connection.wait
+
+        def waiting(connection, *arguments, **options):
+            found = wait(connection, *arguments, **options)
+            reach()
+            return found
+
+        # Every statement, commit and part of a COPY waits for the server.
+        psycopg.Connection.wait = waiting
         event.listen(Engine, "after_cursor_execute", reach)
         event.listen(Engine, "commit", reach)
         try:
@@ -42,58 +61,41 @@ def killed(work, moment):
     return status != 0
 
 
-def rows(db):
-    connection = sqlite3.connect(db)
-    found = {
-        "roots": "SELECT name, location FROM roots ORDER BY 1",
-        "files": "SELECT path, size, mtime_ns, state, n_entries FROM files ORDER BY 1",
-        "iids": "SELECT domain, address FROM iids ORDER BY 1, 2",
-        "groups": "SELECT name FROM groups ORDER BY 1",
-        "overlaps": "SELECT path, e.key, pixels FROM overlaps JOIN entries e ON e.id = a_id "
-        "JOIN files f ON f.id = e.file_id ORDER BY 1, 2, 3",
-        "overlap_files": "SELECT path FROM overlap_files JOIN files ON id = file_id ORDER BY 1",
-        "indexes": "SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY 1",
-    }
-    result = {name: connection.execute(query).fetchall() for name, query in found.items()}
-    connection.close()
-    with iidindex.open(db) as index:
-        return result | {"entries": content(index)}
+def rows(state):
+    found = state.rows()
+    with iidindex.open(state.location) as index:
+        return found | {"entries": content(index)}
 
 
 def at_every_moment(db, work, *, step=1):
     """Kill it at every moment; each time it must go on to where an undisturbed run ends."""
-    before = db.with_name("before.db")
-    connection = sqlite3.connect(db)
-    connection.execute("VACUUM INTO ?", (str(before),))
-    connection.close()
-
-    def restore():
-        for place in db.parent.glob(f"{db.name}*"):
-            place.unlink()
-        shutil.copy(before, db)
-
-    work()
-    expected = rows(db)
-    for moment in itertools.count(1, step):
-        restore()
-        was_killed = killed(work, moment)
-        sound(db)
-        work()
-        sound(db)
-        assert rows(db) == expected, moment
-        if not was_killed:
-            return moment - 1
+    reached = Value("q", lock=False)
+    with contextlib.closing(kept(db)) as state:
+        killed(work, 0, reached)
+        expected = rows(state)
+        if isinstance(state, InSchema):
+            step = max(step, reached.value // _ON_A_SERVER)
+        for moment in itertools.count(1, step):
+            state.restore()
+            was_killed = killed(work, moment, reached)
+            state.wait_for_the_dead()
+            sound(db)
+            work()
+            sound(db)
+            assert rows(state) == expected, moment
+            if not was_killed:
+                return moment - 1
     raise AssertionError
 
 
 @pytest.fixture
-def changed(archive, tmp_path, monkeypatch):
+def changed(archive, database, monkeypatch):
     """An index, and an archive that has changed in every way since."""
     monkeypatch.setattr(run, "_BATCH_FILES", 3)
     monkeypatch.setattr(pool, "_TASK_FILES", 2)
     for number in range(6):
         write_garden(archive / f"{number}.iid", shift=number, extra=[b"%d" % number])
-    db = tmp_path / "x.db"
+    db = database("x")
     with iidindex.open(db, create=True) as index:
         index.ingest(archive)
     write_garden(archive / "0.iid", shift=50, extra=[b"new"])
@@ -118,16 +120,18 @@ def test_ingest(changed, archive):
     assert at_every_moment(changed, ingesting(changed, archive)) > 40
 
 
+@pytest.mark.of_sqlite
 def test_ingest_that_packs(changed, archive, monkeypatch):
     monkeypatch.setattr(rtree, "PACK_FROM", 1)
     assert at_every_moment(changed, ingesting(changed, archive)) > 40
 
 
-def test_first_big_load(archive, tmp_path, monkeypatch):
+def test_first_big_load(archive, database, monkeypatch):
     monkeypatch.setattr(run, "_BATCH_FILES", 2)
     monkeypatch.setattr(intake, "_BIG_LOAD", 2)
+    monkeypatch.setattr(loading, "_BIG_LOAD", 2)
     monkeypatch.setattr(pool, "_TASK_FILES", 1)
-    db = tmp_path / "x.db"
+    db = database("x")
     iidindex.open(db, create=True).close()
     assert at_every_moment(db, ingesting(db, archive)) > 15
 
@@ -190,6 +194,7 @@ def test_a_root_over_others(changed, archive, tmp_path):
     assert at_every_moment(changed, work) > 40
 
 
+@pytest.mark.of_sqlite
 def test_migrate(newer, index):  # noqa: F811
     path = newer()
     index.close()

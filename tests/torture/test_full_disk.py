@@ -21,7 +21,7 @@ from iidindex import IIDFile, IIDIndexError, SourceError
 from iidindex.cli.main import run
 from iidindex.ingestion import pool
 from iidindex.ingestion import run as running
-from test_faults import sound
+from kept_state import sound
 from test_kills import rows
 from test_random_kills import copy_database, disturb
 

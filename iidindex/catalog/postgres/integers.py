@@ -1,4 +1,4 @@
-"""Arrays of integers as parameters, without an object for each; and sums of them as answers."""
+"""Arrays of integers and of bytes as parameters, without an object for each; sums as answers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 # Object ids of the types bigint and bigint[], the same in every database.
 _BIGINT, _BIGINTS = 20, 1016
+_BYTEA, _BYTEAS = 17, 1001
+_LENGTH_BYTES = 4
+
+Ints = npt.NDArray[np.int64]
 
 _CELL = np.dtype([("length", ">i4"), ("value", ">i8")])
 
@@ -34,14 +38,46 @@ class Integers:
     def as_bytes(self) -> bytes:
         """As PostgreSQL's function array_recv reads it: dimensions, and a length for each value."""
         values = self.values
-        n_dimensions = values.ndim if values.size else 0
-        header = [n_dimensions, 0, _BIGINT]
-        for extent in values.shape[:n_dimensions]:
-            header += (extent, 1)
-        cells = np.empty(values.size if n_dimensions else 0, _CELL)
+        cells = np.empty(values.size, _CELL)
         cells["length"] = 8
         cells["value"] = values.ravel()
-        return np.array(header, ">i4").tobytes() + cells.tobytes()
+        return _header(_BIGINT, values.shape) + cells.tobytes()
+
+
+class Octets:
+    """An array of runs of bytes that is one parameter.
+
+    Parameters
+    ----------
+    data : ndarray of uint8, shape (m,)
+    start, length : ndarray of int64, shape (n,)
+        Where each of them lies in `data`.
+    """
+
+    def __init__(self, data: npt.NDArray[np.uint8], start: Ints, length: Ints) -> None:
+        self.data = data
+        self.start = start
+        self.length = length
+
+    def as_bytes(self) -> bytes:
+        """As PostgreSQL's function array_recv reads it."""
+        length = self.length
+        end = np.cumsum(length + _LENGTH_BYTES)
+        sent = np.empty(int(end[-1]) if len(end) else 0, np.uint8)
+        at = (end - length - _LENGTH_BYTES)[:, None] + np.arange(_LENGTH_BYTES)
+        sent[at] = length.astype(">i4").view(np.uint8).reshape(-1, _LENGTH_BYTES)
+        before = np.cumsum(length) - length
+        nth = np.arange(int(length.sum()))
+        sent[np.repeat(end - length - before, length) + nth] = self.data[
+            np.repeat(self.start - before, length) + nth
+        ]
+        return _header(_BYTEA, length.shape) + sent.tobytes()
+
+
+def _header(kind: int, shape: tuple[int, ...]) -> bytes:
+    """What an array begins with: an empty one has no dimensions."""
+    extents = [part for extent in shape for part in (extent, 1)] if all(shape) else []
+    return np.array([len(extents) // 2, 0, kind, *extents], ">i4").tobytes()
 
 
 class IntegersDumper(Dumper):
@@ -54,6 +90,17 @@ class IntegersDumper(Dumper):
         super().__init__(cls, context)
 
     def dump(self, obj: Integers) -> bytes:
+        """The bytes of an array."""
+        return obj.as_bytes()
+
+
+class OctetsDumper(Dumper):
+    """How psycopg sends `Octets`."""
+
+    format = pq.Format.BINARY
+    oid = _BYTEAS
+
+    def dump(self, obj: Octets) -> bytes:
         """The bytes of an array."""
         return obj.as_bytes()
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from iidindex.catalog.iid_table import IIDTable, first_of_each
 from iidindex.catalog.postgres.briefly import Briefly
-from iidindex.catalog.postgres.integers import Integers
+from iidindex.catalog.postgres.integers import Integers, Octets
 from iidindex.catalog.schema import name_bytes
 from iidindex.iidwords import IIDWords
 
@@ -97,51 +97,45 @@ class Interning:
         """The ids of different IIDs that are not remembered."""
         if len(self._known) + len(iids) > self._half:
             self._older, self._known = self._known, IIDTable()
-        pairs = iids.pairs()
-        order = sorted(range(len(pairs)), key=lambda nth: pairs[nth][::-1])
-        ids = np.empty(len(pairs), np.int64)
-        for low in range(0, len(order), _TOGETHER):
-            part = order[low : low + _TOGETHER]
-            ids[part] = self._stored([pairs[nth] for nth in part])
+        ids = np.empty(len(iids), np.int64)
+        for low in range(0, len(iids), _TOGETHER):
+            part = np.arange(low, min(low + _TOGETHER, len(iids)))
+            ids[part] = self._stored(iids.take(part))
         self._known.add(iids.words, ids)
         return ids
 
-    def _stored(self, pairs: list[tuple[bytes, bytes]]) -> Ints:
-        """The ids of different IIDs, given in order as domain and address."""
-        columns = ([address for _, address in pairs], [domain for domain, _ in pairs])
-        ids = np.full(len(pairs), -1, np.int64)
+    def _stored(self, iids: IIDWords) -> Ints:
+        """The ids of different IIDs."""
+        ids = np.full(len(iids), -1, np.int64)
         if not self._are_new:
-            self._find(columns, ids)
+            self._find(iids, np.arange(len(iids)), ids)
         missing = np.flatnonzero(ids < 0)
-        self._are_new = len(missing) >= _MOSTLY * len(pairs)
+        self._are_new = len(missing) >= _MOSTLY * len(iids)
         while len(missing):
-            some = _chosen(columns, missing)
             given = self._briefly.take("iids", len(missing)) + np.arange(len(missing))
-            made = self._briefly.rows(_MAKE, (Integers(given), *some))
-            was_made = np.isin(given, np.fromiter((one for (one,) in made), np.int64))
+            values = (Integers(given), *_columns(iids.take(missing)))
+            made = np.fromiter((one for (one,) in self._briefly.rows(_MAKE, values)), np.int64)
+            was_made = np.isin(given, made)
             ids[missing[was_made]] = given[was_made]
             missing = missing[~was_made]
             # Others have made them, and committed that.
-            self._find(columns, ids, missing)
-            self._are_new &= 2 * len(missing) < len(given)
+            self._find(iids, missing, ids)
             missing = missing[ids[missing] < 0]
         return ids
 
-    def _find(
-        self, columns: tuple[list[bytes], list[bytes]], ids: Ints, which: Ints | None = None
-    ) -> None:
-        """Look up the ids of those that are stored."""
-        some = columns if which is None else _chosen(columns, which)
-        if not len(some[0]):
+    def _find(self, iids: IIDWords, which: Ints, ids: Ints) -> None:
+        """Look up the ids of those of some IIDs that are stored."""
+        if not len(which):
             return
-        found = self._briefly.rows(_FIND, some)
+        found = self._briefly.rows(_FIND, _columns(iids.take(which)))
         if found:
             rows = np.array(found, np.int64)
-            ids[rows[:, 0] if which is None else which[rows[:, 0]]] = rows[:, 1]
+            ids[which[rows[:, 0]]] = rows[:, 1]
 
 
-def _chosen(
-    columns: tuple[list[bytes], list[bytes]], which: Ints
-) -> tuple[list[bytes], list[bytes]]:
-    places = which.tolist()
-    return [columns[0][nth] for nth in places], [columns[1][nth] for nth in places]
+def _columns(iids: IIDWords) -> tuple[Octets, Octets]:
+    """Addresses and domains."""
+    text, domain, lengths = iids.text()
+    data = np.frombuffer(text, np.uint8)
+    address = domain + lengths[:, 0]
+    return Octets(data, address, lengths[:, 1]), Octets(data, domain, lengths[:, 0])

@@ -16,6 +16,8 @@ from iidindex.catalog.dialect import OPTION
 from iidindex.catalog.postgres.integers import (
     Integers,
     IntegersDumper,
+    Octets,
+    OctetsDumper,
     WholeBinaryLoader,
     WholeLoader,
 )
@@ -57,6 +59,7 @@ def make_engine(url: URL, read_only: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: Driver, _: object) -> None:
         connection.adapters.register_dumper(Integers, IntegersDumper)
+        connection.adapters.register_dumper(Octets, OctetsDumper)
         for loader in (WholeLoader, WholeBinaryLoader):
             connection.adapters.register_loader("numeric", loader)
         connection.autocommit = True
