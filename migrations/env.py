@@ -7,7 +7,14 @@ from iidindex.catalog.schema import metadata
 
 
 def run(connection):
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+    # On PostgreSQL a catalogue is in one schema, though others may be on the way to it.
+    where = {}
+    if connection.dialect.name == "postgresql":
+        found = connection.exec_driver_sql("SELECT current_schema()").scalar()
+        where["version_table_schema"] = found
+    context.configure(
+        connection=connection, target_metadata=metadata, render_as_batch=True, **where
+    )
     with context.begin_transaction():
         context.run_migrations()
 
