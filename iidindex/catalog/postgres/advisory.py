@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,8 @@ from iidindex.storage.enclosing import Enclosing, above
 _MANY = 100
 # How often the roots are looked up anew, as another process has changed them meanwhile.
 _TRIES = 10
+# Seconds in which the server finds out that a process was killed, and lets go of its locks.
+_PATIENCE = 0.3
 
 _TRY = (
     "SELECT k.key FROM unnest(%s::bigint[]) AS k (key) WHERE NOT pg_try_advisory_lock{how}(k.key)"
@@ -77,8 +80,7 @@ class Held:
             # Another process may have made a root over a place before that was locked.
             if self._names_of(places) == wanted:
                 return
-            self._driver.execute("SELECT pg_advisory_unlock_all()")
-            self._names = _Names(frozenset(), frozenset())
+            self.release()
         raise CatalogLockedError(
             f"{self._name}: other processes are changing its roots; try again when they are done"
         )
@@ -104,6 +106,11 @@ class Held:
                 "must not hand out connections by the transaction: connect to the server itself"
             )
 
+    def release(self) -> None:
+        """Let go of all."""
+        self._driver.execute("SELECT pg_advisory_unlock_all()")
+        self._names = _Names(frozenset(), frozenset())
+
     def _names_of(self, places: Sequence[str] | None) -> _Names:
         if places is None or len(places) > _MANY or _ALL in self._names.alone:
             return _WHOLE
@@ -120,11 +127,20 @@ class Held:
             keys = {self._key(one): one for one in names - known}
             if not keys:
                 continue
-            given = Integers(np.array([*keys], np.int64))
-            failed = self._driver.execute(_TRY.format(how=how).encode(), (given,)).fetchall()
+            failed = self._not_taken([*keys], how)
+            end = time.monotonic() + _PATIENCE
+            while failed and time.monotonic() < end:
+                time.sleep(_PATIENCE / 10)
+                failed = self._not_taken(failed, how)
             if failed:
-                raise self._refusal({key: keys[key] for (key,) in failed})
+                raise self._refusal({key: keys[key] for key in failed})
         self._names = _Names(*(one | two for one, two in zip(wanted, self._names, strict=True)))
+
+    def _not_taken(self, keys: list[int], how: str) -> list[int]:
+        """Lock what is free, and tell what is not."""
+        given = Integers(np.array(keys, np.int64))
+        rows = self._driver.execute(_TRY.format(how=how).encode(), (given,)).fetchall()
+        return [key for (key,) in rows]
 
     def _refusal(self, taken: dict[int, str]) -> CatalogLockedError:
         """Which place another process has, and who that is."""
@@ -177,6 +193,11 @@ def sole_writer(engine: Engine, name: str, places: Sequence[str] | None) -> Iter
             driver.autocommit = True
             held = Held(driver, name)
             held.take(places)
-        yield held
+        try:
+            yield held
+        finally:
+            # The server takes its time to notice that a connection is closed.
+            with suppress(psycopg.Error):
+                held.release()
     finally:
         driver.close()
