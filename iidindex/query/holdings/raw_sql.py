@@ -177,7 +177,9 @@ def _asked(cursor: Cursor) -> Iterator[dict[str, Value]]:
         names = [column[0] for column in cursor.description or ()]
         for name in names:
             if names.count(name) > 1:
-                raise QueryError(f"two columns are called {name}; give them different names with AS")
+                raise QueryError(
+                    f"two columns are called {name}; give them different names with AS"
+                )
         yield dict.fromkeys(names)
         while rows := cursor.fetchmany(_ROWS):
             for row in rows:
