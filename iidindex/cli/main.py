@@ -95,7 +95,7 @@ VERBS = {
     "render": ("render_verb", "Draw the masks of a file, or of many, over their pictures."),
     "sheet": (
         "picture_verbs",
-        "Draw all appearances of an individual, or what fits, tile by tile.",
+        "Draw every appearance of an individual, or all that fits the filters, tile by tile.",
     ),
     "heat": ("picture_verbs", "Draw where in the frame masks lie, over all files."),
     "serve": ("serve_verb", "Serve the index over HTTP, for the viewer and for programs."),
