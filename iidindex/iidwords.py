@@ -21,6 +21,8 @@ Ints = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
 _LENGTHS = struct.Struct("<2I")
+# Bytes of a packed IID before its domain.
+HEADER = _LENGTHS.size
 _WORD = 8
 MAX_WORDS = 8
 _MAX_BYTES = MAX_WORDS * _WORD

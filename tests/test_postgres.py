@@ -1,9 +1,11 @@
 """A catalogue on PostgreSQL: what is its alone."""
 
+import numpy as np
 import psycopg
 import pytest
 
 import iidindex
+from iidindex import IIDFile
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import last_ids, metadata
 from iidindex.catalog.views import VIEWS
@@ -155,3 +157,19 @@ def test_views_are_those_of_sqlite(filled, archive, tmp_path):
                     del row["address"]
             assert len(found) == len(wanted)
             assert sorted(map(repr, found)) == sorted(map(repr, wanted)), view
+
+
+def test_an_iid_that_no_index_holds_costs_its_file_alone(schema_url, archive, tmp_path):
+    rng = np.random.default_rng(0)
+    for name, length in (("long", 2600), ("longer", 2601), ("longest", 100_000)):
+        file = IIDFile()
+        file.add(b"short", b"", (0, 0, 2, 2), np.ones((2, 2), bool))
+        file.add(rng.bytes(length - 1), b"d", (0, 0, 2, 2), np.ones((2, 2), bool))
+        file.save(archive / f"{name}.iid")
+    with iidindex.open(schema_url, create=True) as index:
+        report = index.ingest(archive)
+        assert (report.added, report.failed) == (4, 2)
+        assert "has an IID of 2601 bytes" in report.failures[str(archive / "longer.iid")]
+        assert index.entries.where(path="long.iid").count() == 2
+        assert index.ingest(archive).failed == 2
+        assert index.verify() == []

@@ -54,7 +54,15 @@ class Optimization(NamedTuple):
 
 
 class Target(Protocol):
-    """The database within one transaction that loads files."""
+    """The database within one transaction that loads files.
+
+    Attributes
+    ----------
+    longest_iid : int or None
+        The most bytes that the domain and the address of an IID may have together; None for any.
+    """
+
+    longest_iid: int | None
 
     @property
     def connection(self) -> Connection:

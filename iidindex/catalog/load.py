@@ -28,6 +28,7 @@ from iidindex.catalog.schema import (
 )
 from iidindex.catalog.statement import execute, execute_many
 from iidindex.columns import Batch, FileFacts
+from iidindex.iidwords import HEADER as IID_HEADER
 from iidindex.model import FileStamp
 
 Ints = npt.NDArray[np.int64]
@@ -115,10 +116,27 @@ class Loader:
         self._write_entries(batch, ids, np.repeat(file_ids, counts))
         self._write_groups(batch, ids, file_ids)
 
+    def unfit(self, batch: Batch) -> dict[int, str]:
+        """Which files the database cannot hold, by their positions in the batch, and why."""
+        most = self._target.longest_iid
+        if most is None or not batch.iids.long:
+            return {}
+        first_row = np.cumsum([file.n_entries for file in batch.files])
+        found: dict[int, str] = {}
+        for row, packed in batch.iids.long.items():
+            if len(packed) - IID_HEADER > most:
+                nth = int(np.searchsorted(first_row, row, "right"))
+                found[nth] = (
+                    f"has an IID of {len(packed) - IID_HEADER} bytes; this database holds up to "
+                    f"{most}, domain and address together"
+                )
+        return found
+
     def fail(
         self, root_id: int, path: str, stamp: FileStamp, reason: str, file_id: int | None = None
     ) -> None:
         """Record that a file could not be read; what was known of it is no longer true."""
+        reason = reason.replace("\0", "\\x00")  # not every database has such text
         if file_id is None:
             row = [
                 self._target.take("files"),

@@ -55,8 +55,12 @@ class Recorder:
         which_new: list[int] = []
         counts = np.array([facts.n_entries for facts in batch.files], np.int64)
         first_row = np.cumsum(counts) - counts
+        unfit = {} if loader is None else loader.unfit(batch)
         for nth, (position, facts) in enumerate(zip(result.read, batch.files, strict=True)):
             file = files[position]
+            if nth in unfit:
+                self._fail(loader, file, Failure(unfit[nth], transient=False))
+                continue
             outcome, before = self._matcher.match(
                 file.known, file.stamp, facts.digest, facts.fixity
             )
