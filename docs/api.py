@@ -57,6 +57,8 @@ CHAPTERS = {
         "exchange.label_planes.LabelPlanes",
         "catalog.roots.Root",
         "catalog.contract.Optimization",
+        "catalog.transferring.Copied",
+        "catalog.transferring.CopyProgress",
         "query.holdings.verify.Problem",
         "ingestion.report.IngestReport",
         "ingestion.report.Progress",

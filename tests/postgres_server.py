@@ -25,6 +25,8 @@ import pytest
 _RUN = "IIDINDEX_TEST_RUN"
 _SECONDS = 120
 
+_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
+
 # Nobody loses anything here when the power goes.
 _SETTINGS = {
     "fsync": "off",
@@ -95,6 +97,8 @@ def schema_of_its_own():
             said = f"options=-csearch_path%3D{name}&application_name={name}"
             yield f"{url}{'&' if '?' in url else '?'}{said}"
         finally:
+            # What a test has left open would be in the way.
+            connection.execute(_END, (name,))
             connection.execute(f"DROP SCHEMA {name} CASCADE")
 
 

@@ -207,7 +207,7 @@ def test_a_changed_file_costs_its_individuals(two, tmp_path):
 
 def test_in_the_shell(two, tmp_path, capsys):
     def call(*arguments):
-        code = run(["--db", str(tmp_path / "x.db"), "compare", *arguments])
+        code = run(["--db", str(at(tmp_path / "x.db")), "compare", *arguments])
         return code, *capsys.readouterr()
 
     code, out, _ = call("a", "b", "--format", "json", "--change", "moved", "--change", "new")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import brute
 import iidindex
 from build import Row, odd_file, region, write_long_ago
+from databases import at
 from iidindex import IIDFile, QueryError, SourceError
 from iidindex.cli.main import run
 from iidindex.masks.digests import digests
@@ -63,11 +64,11 @@ def keys(pairs):
 @settings(max_examples=20)
 @given(archives(), st.sampled_from([1, 8 << 20]), st.sampled_from([0.9, 0.3, 1, 0]))
 def test_as_plain_loops(tmp_path_factory, files, most, iou):
-    at = tmp_path_factory.mktemp("twice")
+    place = tmp_path_factory.mktemp("twice")
     entries = []
     for nth, rows in enumerate(files):
-        write_long_ago(at / f"{nth}.iid", odd_file(rows))
-        found = brute.read_path(at / f"{nth}.iid").entries
+        write_long_ago(place / f"{nth}.iid", odd_file(rows))
+        found = brute.read_path(place / f"{nth}.iid").entries
         entries += [(f"{nth}.iid", entry.key, entry.bbox, pixels_of(entry)) for entry in found]
     across, within = [], []
     for a, b in combinations(entries, 2):
@@ -80,8 +81,8 @@ def test_as_plain_loops(tmp_path_factory, files, most, iou):
     patch.setattr(room, "_BYTES", most)
     patch.setattr(room, "_PAIRS", 3)
     try:
-        with iidindex.open(at(at / "x.db"), create=True) as index:
-            index.ingest(at)
+        with iidindex.open(at(place / "x.db"), create=True) as index:
+            index.ingest(place)
             assert keys(index.duplicates(across=True)) == across
             assert index.duplicates(across=True).count() == len(across)
             assert keys(index.duplicates(iou=iou)) == within
@@ -113,8 +114,8 @@ def two(tmp_path):
     square = np.ones((4, 4), bool)
     for name, places in {"1": [0, 9], "2": [0, 20], "3": [0, 0]}.items():
         file = IIDFile()
-        for at in places:
-            file.add(b"%d" % at, b"d", (at, at, at + 4, at + 4), square)
+        for row in places:
+            file.add(b"%d" % row, b"d", (row, row, row + 4, row + 4), square)
         (tmp_path / "archive").mkdir(exist_ok=True)
         file.save(tmp_path / "archive" / f"{name}.iid")
     with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
@@ -146,7 +147,7 @@ def test_what_agrees_with_nothing_is_not_read(two, tmp_path):
 
 def test_in_the_shell(two, tmp_path, capsys):
     def call(*arguments):
-        code = run(["--db", str(tmp_path / "x.db"), "duplicates", *arguments])
+        code = run(["--db", str(at(tmp_path / "x.db")), "duplicates", *arguments])
         return code, *capsys.readouterr()
 
     code, out, _ = call("--format", "json")

@@ -198,7 +198,14 @@ def test_in_the_shell(fruit, place, capsys):
     _index, slow = fruit
 
     def keys(*arguments):
-        command = ["--db", str(place.parent / "x.db"), "find", *arguments, "--fields", "path,key"]
+        command = [
+            "--db",
+            str(at(place.parent / "x.db")),
+            "find",
+            *arguments,
+            "--fields",
+            "path,key",
+        ]
         run([*command, "--format", "csv"])
         rows = capsys.readouterr().out.split()[1:]
         return sorted((path, int(key)) for path, key in (row.split(",") for row in rows))

@@ -340,7 +340,7 @@ def call(indexed, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def called(*arguments):
-        code = run(["--db", "archive.db", *arguments])
+        code = run(["--db", str(at(tmp_path / "archive.db")), *arguments])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

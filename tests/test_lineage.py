@@ -407,7 +407,7 @@ def call(indexed, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def called(*arguments):
-        code = run(["--db", "x.db", *arguments])
+        code = run(["--db", str(at(tmp_path / "x.db")), *arguments])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

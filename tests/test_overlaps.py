@@ -2,16 +2,17 @@
 
 import os
 import shutil
-import sqlite3
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 import iidindex
 from conftest import write_garden
 from databases import at
 from iidindex import CatalogLockedError, IIDFile, QueryError
-from iidindex.catalog.sqlite.lock import sole_writer
+from iidindex.catalog import schema
+from iidindex.catalog.catalogue import Catalog
 from iidindex.system import positioned
 
 ON_BOTH = True
@@ -72,13 +73,15 @@ def stored(archive, tmp_path):
 
 
 def kept(index):
-    connection = sqlite3.connect(index._catalog.store.path)
-    found = connection.execute(
-        "SELECT path, pixels FROM overlaps JOIN entries ON entries.id = a_id "
-        "JOIN files ON files.id = file_id ORDER BY path"
-    ).fetchall()
-    connection.close()
-    return found
+    pairs, of_a = schema.overlaps.c, schema.entries.c
+    statement = (
+        select(schema.files.c.path, pairs.pixels)
+        .join(schema.entries, of_a.id == pairs.a_id)
+        .join(schema.files, schema.files.c.id == of_a.file_id)
+        .order_by(schema.files.c.path)
+    )
+    with index._catalog.reading() as connection:
+        return list(map(tuple, connection.execute(statement)))
 
 
 def test_stored_overlaps_follow_their_files(stored, archive, tmp_path):
@@ -124,5 +127,9 @@ def test_nothing_is_stored_of_files_that_cannot_be_read(archive, tmp_path):
 def test_storing_overlaps_is_refused(stored):
     with pytest.raises(QueryError, match="whole files"):
         stored.entries.where(address=b"tree").overlaps(store=True)
-    with sole_writer(str(stored._catalog.store.path)), pytest.raises(CatalogLockedError):
+    with (
+        Catalog(stored._catalog.store.location) as other,
+        other.sole_writer(),
+        pytest.raises(CatalogLockedError),
+    ):
         stored.overlaps(store=True)

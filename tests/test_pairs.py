@@ -216,7 +216,7 @@ def touching(tmp_path):
     file.save(tmp_path / "archive" / "a.iid")
     with iidindex.open(at(tmp_path / "x.db"), create=True) as index:
         index.ingest(tmp_path / "archive")
-        yield SimpleNamespace(index=index, db=tmp_path / "x.db")
+        yield SimpleNamespace(index=index, db=at(tmp_path / "x.db"))
 
 
 def test_who_touches_whom(touching):

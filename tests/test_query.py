@@ -163,9 +163,13 @@ def test_entry_by_place(index, archive):
     assert index.entry("2020/a.iid", 99) is None
 
 
-def test_explain_names_the_indexes(index):
-    told = index.entries.at(1, 1).explain()
-    assert "entry_boxes" in told or "&&" in told
+def test_explain_names_the_indexes(index, backend):
+    if backend != "sqlite":
+        # With three files, no index may be worth a look.
+        assert "&&" in index.entries.at(1, 1).explain()
+        assert "plan: " in index.entries.where(address=b"tree").explain()
+        return
+    assert "entry_boxes" in index.entries.at(1, 1).explain()
     assert "ix_entries_iid_id_file_id" in index.entries.where(address=b"tree").explain()
     assert "ix_iids_address_domain" in index.entries.where(address=b"tree").explain()
 

@@ -165,6 +165,10 @@ class Store(Protocol):
         """What makes connections, with transactions as they have to be."""
         ...
 
+    def close(self) -> None:
+        """Close what was opened in this process to look at it."""
+        ...
+
     def exists(self) -> bool:
         """Whether there is anything of its name."""
         ...

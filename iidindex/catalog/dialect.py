@@ -62,6 +62,9 @@ class Dialect:
         From a path to what the database compares with a column of paths.
     group_name : callable
         From the name of a group to what it compares with a column of these.
+    keeps_order : bool
+        Whether what is joined to rows comes in their order, and behind that in the order of its
+        index.
     also_of_file : str
         What else to say where a file ``f`` leads to its entries ``e``.
     of_bytes : str
@@ -84,6 +87,7 @@ class Dialect:
     read_rows: Callable[[Connection, str, Sequence[object], int], Ints]
     path: Callable[[str], str | bytes]
     group_name: Callable[[str], str | bytes]
+    keeps_order: bool
     also_of_file: str
     of_bytes: str
     new_id: str
@@ -110,10 +114,13 @@ class Text:
         and ``{last_path}`` for the least and the greatest ``f.path``.
     width : int
         How many integers each of the rows has.
+    in_order : str, optional
+        By what the answer is sorted, as SQLite finds it without being told: ``{nth}``, and perhaps
+        columns behind it. Other databases are told.
     """
 
-    def __init__(self, text: str, width: int = 1) -> None:
-        self._text = text
+    def __init__(self, text: str, width: int = 1, in_order: str | None = None) -> None:
+        self._texts = (text, text if in_order is None else f"{text} ORDER BY {in_order}")
         self._width = width
         self._written: dict[str, str] = {}
 
@@ -122,7 +129,7 @@ class Text:
         found = self._written.get(dialect.name)
         if found is None:
             rows = dialect.rows(self._width)
-            text = self._text.format(
+            text = self._texts[not dialect.keeps_order].format(
                 rows=rows.source,
                 nth=rows.nth,
                 value=rows.values[0],

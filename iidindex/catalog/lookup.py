@@ -26,14 +26,17 @@ _MANY = 100_000
 
 # From each id to its rows, and the rows in the order of the ids.
 FILES_OF_IIDS = Text(
-    "SELECT {nth}, e.file_id, {value} FROM {rows} {then} entries e ON e.iid_id = {value}"
+    "SELECT {nth}, e.file_id, {value} FROM {rows} {then} entries e ON e.iid_id = {value}",
+    in_order="{nth}, e.file_id",
 )
 IIDS_OF_FILES = Text(
     "SELECT {nth}, e.iid_id, {value} FROM {rows} {then} files f ON f.id = {value} "
-    "{then} entries e ON {e_of_f}"
+    "{then} entries e ON {e_of_f}",
+    in_order="{nth}, e.id",
 )
 _OK_FILES = Text(
-    "SELECT f.id, f.n_entries FROM {rows} {then} files f ON f.id = {value} WHERE f.state = 'ok'"
+    "SELECT f.id, f.n_entries FROM {rows} {then} files f ON f.id = {value} WHERE f.state = 'ok'",
+    in_order="{nth}",
 )
 _IIDS = Text(
     "SELECT i.domain, i.address FROM {rows} {then} iids i ON i.id = {value} ORDER BY {nth}"
@@ -54,7 +57,7 @@ _GROUP_NAMES = Text("SELECT g.name FROM {rows} {then} groups g ON g.id = {value}
 
 def blocks(connection: Connection, statement: Text | str, *parameters: object) -> Iterator[Ids]:
     """Rows of integers, as arrays of so many rows that they stay small."""
-    values, width = _values(connection, statement, parameters)
+    values, width = _values(connection, statement, parameters, streams=True)
     while True:
         block = np.fromiter(islice(values, BLOCK * width), np.int64).reshape(-1, width)
         if not len(block):
@@ -79,10 +82,14 @@ def many_numbers(
 
 
 def _values(
-    connection: Connection, statement: Text | str, parameters: tuple[object, ...]
+    connection: Connection,
+    statement: Text | str,
+    parameters: tuple[object, ...],
+    *,
+    streams: bool = False,
 ) -> tuple[Iterator[int], int]:
     """Row after row, and how many values each has."""
-    cursor = asked(connection, statement, parameters)
+    cursor = run(connection, _text_of(connection, statement), parameters, streams=streams)
     return chain.from_iterable(cursor), len(cursor.description)
 
 

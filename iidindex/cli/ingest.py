@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import asdict
 from itertools import chain, islice
 from typing import Any
@@ -94,7 +94,8 @@ def ingest(
         raise click.UsageError("--jobs and --dask cannot be combined: Dask has its own workers")
     # Neither a wrong path nor a directory of other files should leave an empty index behind.
     places = places_of(paths)
-    is_new = not store_at(db).exists()
+    with closing(store_at(db)) as store:
+        is_new = not store.exists()
     if is_new and not places.there:
         raise click.UsageError(f"{printable(paths[0])}: there is no such file or directory")
     is_idle = is_new and not any(map(has_iid, places.there))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from tempfile import TemporaryDirectory
 
 from iidindex.catalog.stores import store_at
@@ -17,7 +17,9 @@ def open_to_ask(db: str) -> Index:
 
     Where SQLite may write, it takes its log away in the end; opened read-only, it leaves it.
     """
-    return Index(db, read_only=not store_at(db).can_write())
+    with closing(store_at(db)) as store:
+        read_only = not store.can_write()
+    return Index(db, read_only=read_only)
 
 
 def open_to_change(db: str, *, dry_run: bool = False) -> Index:

@@ -62,9 +62,16 @@ def _cursor(driver: DriverConnection[Any]) -> Cursor[Any]:
     return driver.cursor(binary=True)
 
 
-def _stream(driver: DriverConnection[Any]) -> ServerCursor[Any]:
+class _Stream(ServerCursor[Any]):
     """A cursor of the server: another holds all rows of an answer before the first is read."""
-    found = driver.cursor(f"rows_{next(_NUMBERS)}")
+
+    def __del__(self, *_: Any) -> None:
+        # One that nobody reads to its end goes with the transaction.
+        pass
+
+
+def _stream(driver: DriverConnection[Any]) -> _Stream:
+    found = _Stream(driver, f"rows_{next(_NUMBERS)}")
     # So that iterating over it does not ask the server for every few.
     found.itersize = _ROWS
     return found
@@ -82,6 +89,7 @@ POSTGRES = Dialect(
     read_rows=_read_rows,
     path=os.fsencode,
     group_name=name_bytes,
+    keeps_order=False,
     # How many entries lie between two is guessed at, and how many a file has is known.
     also_of_file=" AND e.file_id = f.id",
     # Before version 18 there was no least of bytes.

@@ -83,6 +83,12 @@ class Database:
             found = self._engines.setdefault(process, made)
         return found
 
+    def close(self) -> None:
+        """Close all connections of this process."""
+        engine = self._engines.pop(os.getpid(), None)
+        if engine is not None:
+            engine.dispose()
+
     def exists(self) -> bool:
         """Whether any table of a catalogue's names is there."""
         names = [_VERSIONS, *metadata.tables]

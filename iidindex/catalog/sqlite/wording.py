@@ -47,6 +47,7 @@ SQLITE = Dialect(
     read_rows=_read_rows,
     path=path_value,
     group_name=str,
+    keeps_order=True,
     also_of_file="",
     of_bytes="{}({})",
     new_id="(SELECT coalesce(max(id), 0) + 1 FROM {table})",

@@ -37,7 +37,10 @@ _LEAST_BYTES = 1024
 _APART = 1 << 18
 _CORNER = 1 << 16
 
-_OWNERS = Text("SELECT e.iid_id, e.id, e.length FROM {rows} {then} entries e ON e.id = {value}")
+_OWNERS = Text(
+    "SELECT e.iid_id, e.id, e.length FROM {rows} {then} entries e ON e.id = {value}",
+    in_order="{nth}",
+)
 _IN_ORDER = Text(
     "SELECT i.id FROM {rows} {then} iids i ON i.id = {value} ORDER BY i.domain, i.address"
 )

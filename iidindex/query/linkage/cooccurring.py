@@ -56,6 +56,7 @@ _MEMBERS_OF_GROUPS = Text(
     "AND m.entry_id BETWEEN f.first_entry_id AND f.first_entry_id + f.n_entries - 1 "
     "{then} entries e ON e.id = m.entry_id",
     width=2,
+    in_order="{nth}, m.entry_id",
 )
 
 

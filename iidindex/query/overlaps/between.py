@@ -28,7 +28,8 @@ _PICTURES = 4096
 
 _SIZES = Text(
     "SELECT f.id, f.n_entries, coalesce(f.segs_length, 0) FROM {rows} "
-    "{then} files f ON f.id = {value} WHERE f.state = 'ok'"
+    "{then} files f ON f.id = {value} WHERE f.state = 'ok'",
+    in_order="{nth}",
 )
 
 # In place of a file, where a picture has none on one side.

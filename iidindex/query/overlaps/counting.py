@@ -33,7 +33,7 @@ _PAIRS = 1 << 18
 _SEGMENTS = 8192
 
 _AREAS = Text("SELECT e.area FROM {rows} {then} entries e ON e.id = {value} ORDER BY {nth}")
-_KEPT = 'SELECT a_id, b_id, pixels FROM "overlaps" WHERE a_id BETWEEN ? AND ?'
+_KEPT = 'SELECT a_id, b_id, pixels FROM "overlaps" WHERE a_id BETWEEN ? AND ? ORDER BY a_id, b_id'
 
 
 def overlaps(

@@ -24,12 +24,14 @@ _FILES = 1024
 
 _SPANS = Text(
     "SELECT f.id, f.first_entry_id, f.n_entries FROM {rows} {then} files f ON f.id = {value} "
-    "WHERE f.state = 'ok'"
+    "WHERE f.state = 'ok'",
+    in_order="{nth}",
 )
 _KEPT_OF = Text(
     "SELECT o.a_id, o.b_id, o.pixels FROM {rows} "
     '{then} "overlaps" o ON o.a_id BETWEEN {values[0]} AND {values[1]}',
     width=2,
+    in_order="{nth}, o.a_id, o.b_id",
 )
 
 

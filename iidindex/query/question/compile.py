@@ -175,12 +175,14 @@ def numbers_of(names: tuple[str, ...]) -> Select[Any]:
 
 
 @_kept
-def numbers_of_files(shape: Shape, names: tuple[str, ...]) -> Select[Any]:
+def numbers_of_files(shape: Shape, names: tuple[str, ...]) -> Statement:
     """Select columns of ``entries`` of files with the ``file_ids``, known to fit.
 
     One file comes after the other; to sort the entries would take as long again.
     """
-    return _joined(_integers(names), shape.of_known_files(), Way.FILES)
+    found = _joined(_integers(names), shape.of_known_files(), Way.FILES)
+    # Others mix files up, as long as they are not told.
+    return Statement(found, found.order_by(entries.c.id))
 
 
 @_kept

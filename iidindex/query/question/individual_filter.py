@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import Boolean, and_, bindparam, false, func, not_, or_
+from sqlalchemy import Boolean, Text, and_, bindparam, false, func, not_, or_
 
 from iidindex.catalog.schema import iids
 from iidindex.catalog.statement import Worded, is_among
@@ -104,7 +104,8 @@ class NoDomain(AnyOf):
         if shape == MANY:
             # SQLite's list takes no bytes.
             in_sqlite = is_among(func.hex(self.column), name)
-            elsewhere = is_among(func.upper(func.encode(self.column, "hex")), name)
+            written = func.upper(func.encode(self.column, "hex"), type_=Text)
+            elsewhere = is_among(written, name)
             return [not_(Worded(in_sqlite, elsewhere, Boolean()))]
         return [not_(one) for one in AnyOf.conditions(self, name, shape)]
 
