@@ -47,7 +47,7 @@ CONTENTS = {
         "howto/wrong",
         "howto/damage",
     ],
-    "Past one machine": ["howto/large", "howto/cluster", "howto/lake"],
+    "Past one machine": ["howto/large", "howto/cluster", "howto/objects", "howto/lake"],
     "Reference": ["cli", "api", "http", "sql", "dataframes", "format"],
     "What to expect": ["benchmarks", "growth", "faults", "../CHANGELOG"],
     "For those who change it": ["design", "internals", "../CONTRIBUTING"],

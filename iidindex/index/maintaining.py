@@ -47,7 +47,9 @@ class Upkeep(Opened):
         Parameters
         ----------
         paths : path-like or iterable of path-like
-            Directories are searched for ``.iid`` files.
+            Directories are searched for ``.iid`` files. URLs of object stores are directories,
+            too: ``s3://bucket/prefix``, ``gs://`` and ``az://``. On a web server, each file is
+            named by its URL.
         jobs : int, optional
             The number of processes that read files; by default one for each processor, if there is
             much to read.
