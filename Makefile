@@ -37,7 +37,7 @@ $(VENV)/.installed-docs: pyproject.toml | $(BIN)/python
 $(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
 	$(call install,[bench])
 
-demo: $(VENV)/.installed  ## build a small archive, index it, ask it three questions
+demo: $(VENV)/.installed  ## build a small archive, index it, ask it and draw it
 	$(BIN)/iidindex demo demo
 	@echo "To go on: . $(BIN)/activate"
 

@@ -1,6 +1,7 @@
 """The tour."""
 
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +34,22 @@ def test_tour(demo, capsys):
     capsys.readouterr()
     assert run(["demo", str(demo)]) == 0  # a second time, over the first
     told = capsys.readouterr().out
-    assert told.count("$ iidindex") == 3
+    assert told.count("$ iidindex") == 3 + 6 + 1
+    assert told.rstrip().endswith("demo.db serve")
     assert str(demo / "demo.png") in told
+
+
+def test_the_commands_draw_what_the_tour_drew(demo, tmp_path, capsys):
+    assert run(["demo", str(demo)]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if " -o " in line]
+    assert len(lines) == 6
+    for line in lines:
+        _, _, *words, _, place = shlex.split(line)
+        again = tmp_path / os.path.basename(place)
+        assert run([*words, "-o", str(again)]) == 0
+        assert again.read_bytes() == Path(place).read_bytes()
+    assert sorted(os.listdir(demo / "pictures")) == sorted(os.listdir(tmp_path))
+    assert {os.path.splitext(name)[1] for name in os.listdir(tmp_path)} == {".png", ".svg", ".jpg"}
 
 
 def test_an_individual_is_the_same_in_every_tile(demo):

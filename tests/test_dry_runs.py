@@ -137,6 +137,7 @@ def test_demo(tmp_path, capsys):
         f"would write the archive {place / 'archive'}",
         f"would write the database {place / 'demo.db'}",
         f"would write the picture {place / 'demo.png'}",
+        f"would write the pictures {place / 'pictures'}",
     ]
     place.mkdir()
     (place / "demo.db").touch()

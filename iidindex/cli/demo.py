@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from shlex import join
 
 import click
 
 from iidindex.cli.filter_options import ENTRY_COLUMNS
 from iidindex.cli.output import Form, write
 from iidindex.cli.terminal import DONE, printable
+from iidindex.demo.drawn import Shown
 from iidindex.demo.tour import Question, places, tour
 from iidindex.rows import ENTRY
 
@@ -41,8 +43,16 @@ def demo(directory: str, dry_run: bool) -> int:
         if sys.stdout is not None:
             write(question.answer, Form(), ENTRY, ENTRY_COLUMNS)
 
-    place = tour(directory, tell, ask)
+    def show(shown: Shown) -> None:
+        tell("")
+        tell(shown.text)
+        tell(f"$ {shown.command}")
+
+    place = tour(directory, tell, ask, show)
     tell("")
     tell(f"A picture of it all, drawn from the masks: {place.picture}")
     tell(f"The files: {place.archive}   The index: {place.database}")
+    tell("")
+    tell("To look around in a browser (once: pip install 'iidindex[serve]'):")
+    tell(f"$ {join(['iidindex', '--db', place.database, 'serve'])}")
     return DONE

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from iidindex.demo.archive import build
+from iidindex.demo.drawn import Shown, draw_all
 from iidindex.demo.poster import poster
 from iidindex.demo.samples import pictures
 from iidindex.errors import SourceError
@@ -34,17 +35,26 @@ class Tour(NamedTuple):
     archive: str
     database: str
     picture: str
+    pictures: str
 
 
 def places(directory: str) -> Tour:
     """Where a tour puts everything, below a directory."""
     return Tour(
-        *(os.path.join(as_path(directory), name) for name in ("archive", "demo.db", "demo.png"))
+        *(
+            os.path.join(as_path(directory), name)
+            for name in ("archive", "demo.db", "demo.png", "pictures")
+        )
     )
 
 
-def tour(directory: str, say: Callable[[str], object], ask: Callable[[Question], object]) -> Tour:
-    """Build a small archive, index it, ask it three questions, draw a picture.
+def tour(
+    directory: str,
+    say: Callable[[str], object],
+    ask: Callable[[Question], object],
+    show: Callable[[Shown], object],
+) -> Tour:
+    """Build a small archive, index it, ask it three questions, draw it in several ways.
 
     Parameters
     ----------
@@ -54,6 +64,8 @@ def tour(directory: str, say: Callable[[str], object], ask: Callable[[Question],
         Called with lines of text.
     ask : callable
         Called with each question.
+    show : callable
+        Called with each picture, once it is drawn.
 
     Returns
     -------
@@ -66,7 +78,8 @@ def tour(directory: str, say: Callable[[str], object], ask: Callable[[Question],
     """
     place = places(directory)
     try:
-        os.makedirs(place.archive, exist_ok=True)
+        for made in (place.archive, place.pictures):
+            os.makedirs(made, exist_ok=True)
     except OSError as error:
         raise SourceError(f"{place.archive}: cannot be made: {error.strerror}") from error
     say("Segmenting three pictures that come with scikit-image …")
@@ -85,6 +98,8 @@ def tour(directory: str, say: Callable[[str], object], ask: Callable[[Question],
         hero = _most_seen(index, b"coins")
         for question in _questions(index, place.database, hero):
             ask(question)
+        for shown in draw_all(index, place.database, place.pictures, hero):
+            show(shown)
         drawn = poster(index, segmented, hero)
     write_atomically(place.picture, [encode(drawn, ".png")])
     return place
