@@ -16,7 +16,7 @@ from PIL import Image
 import gallery
 import iidindex
 from gallery import HOSTILE_PATH, NESTED, SIZE, save, square, write_gallery
-from iidindex import ExchangeError, IIDFile
+from iidindex import ExchangeError, IIDFile, QueryError
 from iidindex.cli.main import run
 from iidindex.model import BBox
 from iidindex.pages.page_markup import name_of
@@ -407,3 +407,29 @@ def test_from_a_disk_in_a_browser(shown, browser):
         assert page.title() not in ("owned", "1")
     context.close()
     assert complaints == []
+
+
+def test_individuals_beyond_those_that_may_have_a_page(shown, tmp_path, capsys):
+    _, index, *_ = shown
+    every = index.page(tmp_path / "all", dry_run=True)
+    assert every.left_out == 0
+    dry = index.page(tmp_path / "few", individuals=3, dry_run=True)
+    report = index.page(tmp_path / "few", individuals=3)
+    assert (report.individuals, report.left_out) == (3, every.individuals - 3)
+    assert (dry.individuals, dry.left_out) == (3, every.individuals - 3)
+    assert (report.files, report.entries) == (every.files, every.entries)
+    site = tmp_path / "few"
+    assert sorted(path.name for path in (site / "iid").iterdir()) == [
+        *("1.html", "2.html", "3.html", "index.html")
+    ]
+    assert f"{report.left_out:,} other individuals" in (site / "iid" / "index.html").read_text()
+    linked = set()
+    for path in (site / "file").glob("*.html"):
+        linked |= set(re.findall(r'href="../iid/(\w+).html"', path.read_text()))
+    assert linked == {"1", "2", "3", "index"} or linked == {"1", "2", "3"}
+    told = rows(site, "entries.jsonl")
+    assert {row["individual"] for row in told} == {1, 2, 3, None}
+    assert len(told) == every.entries
+    for wrong in (0, -1, "3", None):
+        with pytest.raises(QueryError, match="individuals"):
+            index.page(tmp_path / "wrong", individuals=wrong)

@@ -17,6 +17,7 @@ from conftest import write_garden
 from databases import at
 from effort import effort
 from iidindex import IID, QueryError
+from iidindex.cli.main import run
 from iidindex.query.comparison.spans import Spans, united
 from iidindex.query.comparison.tracks import ORDERS
 
@@ -390,3 +391,19 @@ def test_cells_of_a_real_time_series(real_archives, tmp_path):
         compared(index.tracks(exact=True), truth, 1)
         (longest,) = index.tracks(order_by=["-files", "gaps"], limit=1)
         assert longest.files == max(one[2] for one in truth.values())
+
+
+def test_an_order_by_a_name_that_no_file_has_is_told(index, tmp_path, capsys):
+    assert index.entries.unknown_order("path") is None
+    assert index.entries.unknown_order("meta.camera.iso") is None
+    assert "'dya'" in index.entries.unknown_order("meta.dya")
+    with pytest.raises(QueryError):
+        index.entries.unknown_order("day")
+    for verb in ("tracks", "identities"):
+        code = run(["--db", str(tmp_path / "index.db"), verb, "--by", "meta.dya"])
+        assert code in (0, 3)
+        assert (
+            "no file's metadata has the name 'dya'; did you mean 'day'" in capsys.readouterr().err
+        )
+        run(["--db", str(tmp_path / "index.db"), verb, "--by", "meta.day"])
+        assert capsys.readouterr().err == ""

@@ -15,7 +15,7 @@ from iidindex.cli.filter_options import (
     reading_option,
     selection_options,
 )
-from iidindex.cli.hint import hint
+from iidindex.cli.hint import hint, hint_order
 from iidindex.cli.opening import open_to_ask
 from iidindex.cli.order_options import files_ordered_by, least_files_option, named_order
 from iidindex.cli.output import Form, row_options, write
@@ -71,6 +71,7 @@ def tracks(
     filters choose the entries that count. The displacement is a straight line, in pixels.
     """
     asked = narrowed(index.entries, address=(*named, *address), **options)
+    hint_order(asked, by)
     found = asked.tracks(by, min_files=min_files, order_by=orders, limit=limit, exact=exact)
     if only_count:
         return Count(found.count(), [asked])
@@ -120,6 +121,7 @@ def identities(
     """  # noqa: D301
     with open_to_ask(db) as index:
         asked = narrowed(index.entries, **given)
+        hint_order(asked, by)
         found = asked.reading(jobs=jobs).identities(faults=faults or None, by=by, iou=iou)
         shown = ("fault", "path", "key", "domain", "address", "other")
         if write(found, form, IDENTITY_FAULT, shown, ("domain",)) != NOTHING_FOUND:

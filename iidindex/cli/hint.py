@@ -9,6 +9,7 @@ import click
 from iidindex.cli.iidtext import quoted
 from iidindex.cli.terminal import printable
 from iidindex.errors import IIDIndexError
+from iidindex.query.compared_entries import ComparedEntries
 from iidindex.query.entries import Entries
 
 
@@ -39,3 +40,12 @@ def hint_excluded(*questions: Entries) -> None:
             told.update(dict.fromkeys(one.unknown_exclusions(quoted)))
     for line in told:
         click.echo(f"iidindex: {printable(line)}", err=True)
+
+
+def hint_order(asked: ComparedEntries, by: str) -> None:
+    """Say on standard error that no file says anything under the name that orders files."""
+    told = None
+    with suppress(IIDIndexError):
+        told = asked.unknown_order(by)
+    if told is not None:
+        click.echo(f"iidindex: {printable(told)} (so files come by their paths)", err=True)

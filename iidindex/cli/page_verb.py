@@ -32,6 +32,13 @@ from iidindex.plural import counted
     show_default=True,
     help="The largest number of pixels along the longer side of a picture.",
 )
+@click.option(
+    "--individuals",
+    type=click.IntRange(min=1),
+    default=20_000,
+    show_default=True,
+    help="The largest number of individuals that have a page of their own, a file each.",
+)
 @click.option("--dry-run", is_flag=True, help="Count what would be written; write nothing.")
 @limit_option
 @selection_options
@@ -42,6 +49,7 @@ def page(
     output: str,
     pictures: tuple[str, ...],
     size: int,
+    individuals: int,
     dry_run: bool,
     **filters: Any,
 ) -> int:
@@ -58,13 +66,22 @@ def page(
         hint_excluded(asked)
         with Bar("writing") as bar:
             report = index.page(
-                output, asked, pictures=pictures, size=size, dry_run=dry_run, progress=bar.show
+                output,
+                asked,
+                pictures=pictures,
+                size=size,
+                individuals=individuals,
+                dry_run=dry_run,
+                progress=bar.show,
             )
     if dry_run:
         click.echo("nothing was written; this would be done:")
     files, entries = counted(report.files, "file"), counted(report.entries, "entry", "entries")
     told = f"{files}, {entries}, {counted(report.individuals, 'individual')}"
     click.echo(f"{printable(output)}: {told} in {report.seconds:.1f} s")
+    if report.left_out:
+        others = counted(report.left_out, "other individual")
+        click.echo(f"{others}: no page of their own; --individuals allows more", err=True)
     if report.unread:
         unread = counted(report.unread, "file")
         click.echo(f"{unread} could not be read; the page says so", err=True)

@@ -154,6 +154,7 @@ class Viewing(Opened):
         *,
         pictures: Iterable[str] = (),
         size: int = 1600,
+        individuals: int = 20_000,
         dry_run: bool = False,
         progress: Callable[[Any], object] | None = None,
     ) -> PageReport:
@@ -174,6 +175,10 @@ class Viewing(Opened):
             Directories, besides the roots, that pictures which metadata name may be in.
         size : int
             The largest number of pixels along the longer side of a picture, 1 … 4096.
+        individuals : int
+            The largest number of individuals that get a page of their own, each of which is a file.
+            Those of the first files come first. The masks of all others are shown, and the page
+            says how many individuals they are of.
         dry_run : bool
             Write nothing, and count what would be written. No masks are read.
         progress : callable, optional
@@ -183,7 +188,7 @@ class Viewing(Opened):
         Returns
         -------
         PageReport
-            ``files entries individuals unread seconds``.
+            ``files entries individuals left_out unread seconds``.
 
         Raises
         ------
@@ -198,5 +203,13 @@ class Viewing(Opened):
 
         question = self._among(entries)
         return write_page(
-            question, self._catalog, self._originals, out, pictures, size, dry_run, progress
+            question,
+            self._catalog,
+            self._originals,
+            out,
+            pictures,
+            size,
+            individuals,
+            dry_run,
+            progress,
         )

@@ -23,7 +23,7 @@ _LEAST_MARGIN = 4
 
 
 class Shape(NamedTuple):
-    """An entry as it is drawn: who it is, the number of that page, and its outline."""
+    """An entry as it is drawn: who it is, the number of that page or 0, and its outline."""
 
     iid: IID
     number: int
@@ -172,9 +172,10 @@ def file_body(file: Shown, shapes: Sequence[Shape], before: str, after: str) -> 
         yield from _drawn(file, shapes)
     yield '<h2>Entries</h2>\n<ol class="entries">\n'
     for shape in shapes:
+        name = f"{_swatch(shape.iid)}<bdi>{who(shape.iid)}</bdi>"
+        linked = f'<a href="../iid/{shape.number}.html">{name}</a>' if shape.number else name
         yield (
-            f'<li><a href="../iid/{shape.number}.html">{_swatch(shape.iid)}'
-            f'<bdi>{who(shape.iid)}</bdi></a><bdi class="domain">{_domain(shape.iid)}</bdi>'
+            f'<li>{linked}<bdi class="domain">{_domain(shape.iid)}</bdi>'
             f'<span class="count">{shape.area:,} px</span></li>\n'
         )
     yield "</ol>\n"
@@ -193,10 +194,12 @@ def _drawn(file: Shown, shapes: Sequence[Shape]) -> Iterable[str]:
     # keyboard in the list, which names them, too.
     for shape in sorted(shapes, key=lambda shape: -shape.area):
         if shape.path:
-            yield (
-                f'<a href="../iid/{shape.number}.html" tabindex="-1" aria-hidden="true">'
-                f"<title>{who(shape.iid)}</title>{_outline(shape.path, shape.iid)}</a>\n"
-            )
+            drawn = f"<title>{who(shape.iid)}</title>{_outline(shape.path, shape.iid)}"
+            if shape.number:
+                where = f'href="../iid/{shape.number}.html" tabindex="-1" aria-hidden="true"'
+                yield f"<a {where}>{drawn}</a>\n"
+            else:
+                yield f'<g aria-hidden="true">{drawn}</g>\n'
     yield "</svg>\n"
 
 

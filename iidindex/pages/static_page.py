@@ -26,6 +26,7 @@ from iidindex.errors import (
 )
 from iidindex.exchange.chosen import ChosenFile, chosen_files
 from iidindex.exchange.exporting import ExportProgress
+from iidindex.files.arguments import is_positive
 from iidindex.files.frame_size import size_of
 from iidindex.masks.cells import Grid
 from iidindex.masks.regions import packed_sizes
@@ -48,6 +49,7 @@ from iidindex.pages.page_report import PageReport
 from iidindex.pictures.images import Photo, photo_for
 from iidindex.pictures.plain_picture import places_of_pictures
 from iidindex.pictures.scene import Style, draw
+from iidindex.plural import counted
 from iidindex.query.answers.entry import Entry, segments_of
 from iidindex.query.entries import Entries
 from iidindex.query.heat.coverage import check_size
@@ -72,7 +74,7 @@ _ROW = ENTRY.select(
 _HEAD = ENTRY.select(
     ["key", "address", "domain", "address_b64", "domain_b64", "bbox", "area", "groups"]
 )
-_STYLES = ("serve/static/style/base.css", "pages/page.css")
+_STYLES = ("base.css", "page.css")
 
 
 def write_page(
@@ -82,12 +84,15 @@ def write_page(
     out: str | os.PathLike[str],
     pictures: Iterable[str],
     size: int,
+    most: int,
     dry_run: bool,
     progress: Callable[[Any], object] | None,
 ) -> PageReport:
     """Write a page of the hits; see `Index.page`."""
     begin = time.monotonic()
     size = check_size(size, most=4096)
+    if not is_positive(most):
+        raise QueryError(f"individuals is {most!r}; expected at least 1")
     check_replaceable(out)
     report = PageReport()
     chosen = chosen_files(question, catalog, question.filters)
@@ -102,10 +107,11 @@ def write_page(
             report.files += 1
             report.entries += len(file.entries)
             met.update(entry.iid for entry in file.entries)
-        report.individuals = len(met)
+        report.individuals = min(len(met), most)
+        report.left_out = len(met) - report.individuals
     else:
         places = places_of_pictures(catalog, tuple(pictures))
-        with page_folder(out) as folder, _Page(folder, originals, places, size) as page:
+        with page_folder(out) as folder, _Page(folder, originals, places, size, most) as page:
             for file, is_last in _with_last(chosen):
                 page.add(file, is_last, report)
                 if progress is not None:
@@ -127,17 +133,22 @@ def _with_last(chosen: Iterator[ChosenFile]) -> Iterator[tuple[ChosenFile, bool]
 class _Page:
     """A page that is being written.
 
-    Of a file, its name is kept; of an entry, ten numbers; of an individual, its IID. Outlines,
-    which the pages of individuals show again, wait in a file.
+    Of a file, its name is kept; of an individual that has a page, its IID, and ten numbers of each
+    of its entries; of others, a number. Outlines, which the pages of individuals show again, wait
+    in a file.
     """
 
-    def __init__(self, folder: str, originals: Originals, places: PicturePlaces, size: int) -> None:
+    def __init__(
+        self, folder: str, originals: Originals, places: PicturePlaces, size: int, most: int
+    ) -> None:
         self._folder = folder
         self._originals = originals
         self._places = places
         self._size = size
         self._files: list[Shown] = []
         self._numbers: dict[IID, int] = {}
+        self._most = most
+        self._others: set[int] = set()
         self._entries = array("q")
         self._open = ExitStack()
 
@@ -199,7 +210,13 @@ class _Page:
         report.entries += n_entries
 
     def _number(self, iid: IID) -> int:
-        return self._numbers.setdefault(iid, len(self._numbers) + 1)
+        """The number of an individual's page; 0, if it has none."""
+        known = self._numbers.get(iid)
+        if known is None and len(self._numbers) < self._most:
+            known = self._numbers[iid] = len(self._numbers) + 1
+        if known is None:
+            self._others.add(hash(iid))
+        return known or 0
 
     def _drawn(self, file: ChosenFile, shown: Shown) -> tuple[Picture, Shown]:
         """The picture under its masks; where the picture cannot be used, the masks alone."""
@@ -284,8 +301,10 @@ class _Page:
         }
         self._file_rows.write(json.dumps(told) + "\n")
         for row, shape in zip(_ROW.rows(file.entries), shapes, strict=True):
-            more = {"file": shown.number, "individual": shape.number}
+            more = {"file": shown.number, "individual": shape.number or None}
             self._rows.write(json.dumps(more | row) + "\n")
+            if not shape.number:
+                continue
             path = shape.path.encode()
             at = self._outlines.tell()
             self._outlines.write(path)
@@ -301,9 +320,9 @@ class _Page:
             "index", "", "Files", [card(file) for file in self._files], _FILES, "ul", "grid"
         )
         self._individuals()
-        style = "".join(resources("iidindex").joinpath(name).read_text("utf-8") for name in _STYLES)
-        self._write("style.css", [style])
-        report.individuals = len(self._numbers)
+        own = resources("iidindex.pages")
+        self._write("style.css", [own.joinpath(name).read_text("utf-8") for name in _STYLES])
+        report.individuals, report.left_out = len(self._numbers), len(self._others)
         told = {"iidindex": import_module("iidindex").__version__, "files": report.files}
         told |= {"entries": report.entries, "individuals": report.individuals}
         self._write(MARK, [json.dumps(told) + "\n"])
@@ -335,7 +354,13 @@ class _Page:
                 listed.append((iid.domain or b"", iid.address, row))
         listed.sort()
         rows_only = [row for _, _, row in listed]
-        self._lists("iid/index", "../", "Individuals", rows_only, _INDIVIDUALS, "ol", "entries")
+        note = ""
+        if self._others:
+            left_out = counted(len(self._others), "other individual")
+            note = f"Without a page: {left_out}. The pages of files show their masks."
+        self._lists(
+            "iid/index", "../", "Individuals", rows_only, _INDIVIDUALS, "ol", "entries", note
+        )
 
     def _appearance(self, row: list[int], is_drawn: bool) -> Appearance:
         _, number, key, area, minr, minc, maxr, maxc, at, length = row
@@ -346,18 +371,27 @@ class _Page:
         return Appearance(self._files[number - 1], key, area, BBox(minr, minc, maxr, maxc), path)
 
     def _lists(
-        self, name: str, up: str, title: str, rows: list[str], most: int, tag: str, style: str
+        self,
+        name: str,
+        up: str,
+        title: str,
+        rows: list[str],
+        most: int,
+        tag: str,
+        style: str,
+        note: str = "",
     ) -> None:
         """Write a list in parts that a browser can show."""
         parts = [rows[low : low + most] for low in range(0, max(1, len(rows)), most)]
         last = name.rpartition("/")[2]
+        told = f'<p class="count">{note}</p>\n' if note else ""
         names = [last if nth == 1 else f"{last}-{nth}" for nth in range(1, len(parts) + 1)]
         for nth, part in enumerate(parts):
             before = f"{names[nth - 1]}.html" if nth else ""
             after = f"{names[nth + 1]}.html" if nth + 1 < len(parts) else ""
             links = steps([("Before", before), ("More", after)])
             body = chain(
-                [f'<h1>{title}</h1>\n<p class="count">{len(rows):,}</p>\n{links}'],
+                [f'<h1>{title}</h1>\n<p class="count">{len(rows):,}</p>\n{told}{links}'],
                 [f'<{tag} class="{style}">\n'],
                 part,
                 [f"</{tag}>\n{links}"],

@@ -53,6 +53,30 @@ class ComparedEntries(Entries):
 
         return neighbours(self._catalog, self._originals, self._filters, entry, within)
 
+    def unknown_order(self, by: str) -> str | None:
+        """Say that no file's metadata has the name by which files are to be ordered.
+
+        Parameters
+        ----------
+        by : str
+            As of `tracks`.
+
+        Returns
+        -------
+        str or None
+            A line of text, with what is similar; None, if a file has it, or it is ``path``.
+
+        Raises
+        ------
+        QueryError
+            If it is no order.
+        """
+        from iidindex.query.comparison.file_order import names_of
+        from iidindex.query.question.diagnosis import unknown_metadata
+
+        names = names_of(by)
+        return None if names is None else unknown_metadata(self._catalog, names)
+
     def tracks(
         self,
         by: str = "path",

@@ -202,7 +202,8 @@ def _file(request: Request, name: str) -> Response:
 @cache
 def _static_files() -> dict[str, Any]:
     """The viewer's own files, by name."""
-    found: dict[str, Any] = {}
+    # Static pages have it, too, and it is theirs.
+    found: dict[str, Any] = {"style/base.css": files("iidindex.pages") / "base.css"}
     waiting = [("", files("iidindex.serve") / "static")]
     while waiting:
         before, place = waiting.pop()

@@ -70,6 +70,23 @@ def why_nothing(catalog: Catalog, filters: Filters, show: Show = repr) -> str | 
         return next((told for check in checks if (told := check()) is not None), None)
 
 
+def unknown_metadata(catalog: Catalog, names: Sequence[str]) -> str | None:
+    """Say that no file's metadata has some names, each inside the one before.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    names : sequence of str
+
+    Returns
+    -------
+    str or None
+        A line of text with what is similar; None, if a file has them.
+    """
+    with catalog.reading() as connection:
+        return _Search(connection, Filters(), repr).unknown_names(names)
+
+
 def unknown_exclusions(catalog: Catalog, filters: Filters, show: Show = repr) -> list[str]:
     """Names that a question excludes and that no indexed file has, a line for each filter.
 
@@ -142,12 +159,9 @@ class _Search:
 
     def meta(self) -> str | None:
         for names, value in self.filters.get("meta"):
-            for depth in range(len(names)):
-                known = self._meta_values(names[:depth], "key")
-                if names[depth] not in known and not self._meta_has(names[: depth + 1]):
-                    path = written(names[: depth + 1])
-                    told = similar(names[depth], known)
-                    return f"no file's metadata has the name {path!r}; {told}"
+            unknown = self.unknown_names(names)
+            if unknown is not None:
+                return unknown
             same = tuple(meta for meta in self.filters.get("meta") if meta.names == names)
             one = Filters({"meta": same})
             if not self._any_file(one):
@@ -156,6 +170,15 @@ class _Search:
                 shown = value if isinstance(value, Range) else json.dumps(value)
                 path = written(names)
                 return f"no file's metadata has {shown} as {path!r}; known: {told}"
+        return None
+
+    def unknown_names(self, names: Sequence[str]) -> str | None:
+        """The first of some names in metadata that no file has."""
+        for depth in range(len(names)):
+            known = self._meta_values(names[:depth], "key")
+            if names[depth] not in known and not self._meta_has(names[: depth + 1]):
+                told = similar(names[depth], known)
+                return f"no file's metadata has the name {written(names[: depth + 1])!r}; {told}"
         return None
 
     def address(self) -> str | None:
