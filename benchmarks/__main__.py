@@ -20,6 +20,7 @@ from benchmarks import (
     plots,
     questions,
     tracks,
+    viewer,
 )
 from benchmarks.memory import HERE
 from benchmarks.page import PLOT, everything, page
@@ -39,6 +40,7 @@ FAMILIES: dict[str, Family] = {
     "questions": questions.works,
     "places": places.works,
     "tracks": tracks.works,
+    "viewer": viewer.works,
     "cold": cold.works,
     "peers": peers.works,
 }

@@ -16,7 +16,7 @@ from iidindex.files.part import Part
 from iidindex.files.saving import encode_file
 from iidindex.model import IID, BBox
 
-_PER_FILE = 100
+PER_FILE = 100
 _COLUMNS = ["path", "domain", "address", "bbox", "area"]
 
 
@@ -24,8 +24,8 @@ def works(directory: Path, scale: Scale) -> Sequence[Work]:
     """A row for each individual, of long tracks and of short ones."""
     n_files = scale.of(10_000, 500)
     return [
-        _following(directory, scale, n_files, max(n_files, _PER_FILE), True),
-        _following(directory, scale, n_files, max(20 * n_files, 2 * _PER_FILE), False),
+        _following(directory, scale, n_files, max(n_files, PER_FILE), True),
+        _following(directory, scale, n_files, max(20 * n_files, 2 * PER_FILE), False),
     ]
 
 
@@ -33,7 +33,7 @@ def _following(
     directory: Path, scale: Scale, n_files: int, n_individuals: int, is_promised: bool
 ) -> Work:
     place = directory / str(n_individuals)
-    _film(place / "archive", n_files, n_individuals)
+    film(place / "archive", n_files, n_individuals)
     index = iidindex.open(place / "index.db", create=True)
     index.ingest(place / "archive")
     frame = index.entries.to_pandas(_COLUMNS)
@@ -61,7 +61,7 @@ def _following(
         agree("tracks", told, list(rows))
 
     return Work(
-        name=f"tracks of {n_files * _PER_FILE:,} entries of {n_individuals:,} individuals",
+        name=f"tracks of {n_files * PER_FILE:,} entries of {n_individuals:,} individuals",
         ours=[
             Contender.of("list of index.tracks()", ours),
             Contender.of(
@@ -108,17 +108,17 @@ def _grouped(frame: pd.DataFrame, by: Any) -> pd.DataFrame:
     return found
 
 
-def _film(root: Path, n_files: int, n_individuals: int) -> None:
+def film(root: Path, n_files: int, n_individuals: int, per_file: int = PER_FILE) -> None:
     """Files in each of which some individuals are, and each of these once."""
     rng = np.random.default_rng(5)
     mask = np.hypot(*np.ogrid[-8:8, -8:8]) < 7
     for number in range(n_files):
         place = root / f"{number // 1000:03d}"
         place.mkdir(parents=True, exist_ok=True)
-        who = rng.choice(n_individuals, _PER_FILE, replace=False).tolist()
+        who = rng.choice(n_individuals, per_file, replace=False).tolist()
         segments = [
             encode_segment(key, BBox(row, col, row + 16, col + 16), mask)
-            for key, (row, col) in enumerate(rng.integers(0, 3000, (_PER_FILE, 2)).tolist())
+            for key, (row, col) in enumerate(rng.integers(0, 3000, (per_file, 2)).tolist())
         ]
         iids = [encode_iid(key, IID(b"film", b"%07d" % one)) for key, one in enumerate(who)]
         part = Part.of_records(0, iids, segments, "benchmark")

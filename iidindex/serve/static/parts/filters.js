@@ -86,7 +86,7 @@ function Chosen({ filters, onChange }) {
         onClick=${() => onChange(filters.filter((_, other) => other !== nth))}
       >
         <span class="what">${name}</span> <bdi>${value === "" ? "none" : shownPath(value)}</bdi>
-        <span aria-hidden="true">×</span>
+        <span class="away" aria-hidden="true">×</span>
       </button>
     </li>`)}
     <li><button type="button" class="plain" onClick=${() => onChange([])}>Clear all</button></li>
