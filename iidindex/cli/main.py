@@ -48,7 +48,10 @@ VERBS = {
     ),
     "prune": ("upkeep_verbs", "Delete what the index knows about missing files."),
     "migrate": ("upkeep_verbs", "Upgrade an index of an older version to this one."),
-    "copy": ("upkeep_verbs", "Copy an index to another place, or between SQLite and PostgreSQL."),
+    "copy": (
+        "upkeep_verbs",
+        "Copy an index from one place to another: from SQLite to PostgreSQL, or back.",
+    ),
     "optimize": ("upkeep_verbs", "Make the index compact again, after many small changes."),
     "find": ("search_verbs", "Find entries by address and other filters."),
     "at": ("search_verbs", "Find entries whose mask holds the pixel in column X, row Y."),
