@@ -49,7 +49,7 @@ def test_blocks_run_in_their_order(page, tmp_path):
         if output:
             assert re.fullmatch(shown(output), said, re.S), f"{code}\n{result.stdout}"
     if page.name == "README.md":
-        assert (tmp_path / "tree.png").exists()
+        assert (tmp_path / "coin.png").exists()
 
 
 def test_what_is_shown_is_compared():
