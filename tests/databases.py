@@ -5,10 +5,15 @@ name; or they say `at(path)`, for the file of this path or a schema that takes i
 """
 
 import contextlib
+from functools import cache
 
+import psycopg
 import pytest
+from alembic.script import ScriptDirectory
 
 import postgres_server
+from iidindex.catalog.migrate import script_location
+from iidindex.catalog.schema import HEAD
 
 # The database of the tests that run now, and the schemas that take the place of files.
 _now = {"kind": "sqlite"}
@@ -20,9 +25,22 @@ def at(path):
     if _now["kind"] == "sqlite":
         return path
     if path not in _urls:
-        _urls[path] = _now["schemas"].enter_context(postgres_server.schema_of_its_own())
+        url = _now["schemas"].enter_context(postgres_server.schema_of_its_own())
+        # At once what `migrate` makes step by step.
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(_tables())
+        _urls[path] = url
         _now["schemas"].callback(_urls.pop, path)
     return _urls[path]
+
+
+@cache
+def _tables():
+    """What makes the tables of a catalogue, of the newest revision."""
+    script = ScriptDirectory(str(script_location())).get_revision(HEAD).module
+    version = "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"
+    made = f"INSERT INTO alembic_version VALUES ('{HEAD}')"
+    return "; ".join([*script.POSTGRES, *script.statements(), version, made])
 
 
 @pytest.fixture(scope="session")
