@@ -33,6 +33,11 @@ _THERE = (
 )
 
 
+def _dispose(engine: Engine, process: int) -> None:
+    if os.getpid() == process:
+        engine.dispose()
+
+
 class Database:
     """The tables of a schema of a PostgreSQL database; see `Store`.
 
@@ -81,6 +86,10 @@ class Database:
             made = make_engine(self._url, self.read_only)
             # Another thread may have been quicker; what was made has no connections yet.
             found = self._engines.setdefault(process, made)
+            if found is made:
+                # Questions that arrive in a process open it anew, and nobody closes it. A server
+                # has so many connections only, which would wait for Python to look for garbage.
+                finalize(self, _dispose, made, process).atexit = False
         return found
 
     def close(self) -> None:
