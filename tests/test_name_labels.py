@@ -251,3 +251,10 @@ def test_domains_have_a_legend(sides):
     assert sides.render("one.iid", labels=False, legend=False).picture.shape == (70, 130, 3)
     one = sides.render("one.iid", sides.entries.where(domain=b"ben"), labels=False)
     assert one.picture.shape == (70, 130, 3)
+
+
+def test_domains_that_nobody_knew_of(sides):
+    hits = list(sides.entries)
+    domains = Domains([b"ben"])
+    assert domains.of(hits).tolist() == [1, 0, 2, 3, 0, 1]
+    assert domains.names == [b"ben", b"ann", b"cat", b"dan"]

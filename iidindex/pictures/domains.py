@@ -42,8 +42,12 @@ class Domains:
 
     def of(self, entries: Sequence[Entry]) -> Ints:
         """Which is that of each entry: int64, shape (n,)."""
-        found = [self._place[entry.iid.domain or b""] for entry in entries]
-        return np.array(found, np.int64)
+        # An ingest may have brought others meanwhile.
+        for name in dict.fromkeys(entry.iid.domain or b"" for entry in entries):
+            if name not in self._place:
+                self._place[name] = len(self.names)
+                self.names.append(name)
+        return np.array([self._place[entry.iid.domain or b""] for entry in entries], np.int64)
 
     def mark(self, which: int) -> Mark:
         """How one of them is drawn."""
