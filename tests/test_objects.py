@@ -133,6 +133,31 @@ def test_gone_moved_and_returned(stored, bucket, root, archive, index):
         stored.ingest(f"s3://{bucket.name}/other/gone.iid")
 
 
+def test_a_root_that_has_moved(stored, bucket, archive):
+    for key in PUT:
+        bucket.delete(f"masks/{key}")
+    bucket.fill(archive, "new/")
+    report = stored.ingest(f"s3://{bucket.name}/new")
+    assert report.relocated == {"masks": f"s3://{bucket.name}/new"}
+    assert counts(report) == {"unchanged": 3}
+
+
+def test_names_that_cannot_be_read_are_told(stored, bucket, root):
+    bucket.put("masks/x//y.iid", b"none")
+    report = stored.ingest(root)
+    assert counts(report) == {}
+    assert "empty part" in report.unreadable[f"{root}/"]
+    assert stored.entries.at(60, 115).count() > 0
+
+
+def test_an_object_without_bytes(stored, bucket, root, gate):
+    bucket.put("masks/empty.iid", b"")
+    gate.taken()
+    report = stored.ingest(root)
+    assert counts(report) == {"unchanged": 3, "failed": 1}
+    assert [one.status for one in gate.taken() if not one.is_list] == [416, 200] * 2
+
+
 def test_an_empty_prefix_is_an_empty_root(stored, bucket, root, tmp_path):
     assert counts(stored.ingest(f"s3://{bucket.name}/nothing")) == {}
     assert {one.name: one.files for one in stored.roots()} == {"masks": 3, "nothing": 0}

@@ -80,7 +80,7 @@ class ObjectFile:
 def _begin(location: str) -> tuple[bytes, FileStamp]:
     try:
         return object_stores.get(location, 0, _FIRST)
-    except SourceError:
+    except object_stores.PastEndError:
         # Of an object without bytes, none can be asked for.
         stamp = object_stores.head(location)
         if stamp.size:

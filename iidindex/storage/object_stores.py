@@ -57,6 +57,10 @@ class _CutError(SourceError):
     """An answer broke off in the middle."""
 
 
+class PastEndError(SourceError):
+    """An object has no byte where some were asked for."""
+
+
 class Got(NamedTuple):
     """Some bytes of an object, and the stamp of the content that they are of."""
 
@@ -257,8 +261,14 @@ def _asked(location: str, ask: Callable[[Any, Any, str], T]) -> T:
     except failures.PreconditionError:
         raise StaleFileError(f"{location}: has another content") from None
     except (failures.BaseError, ValueError) as error:
-        kind = _CutError if "response body" in str(error) else SourceError
-        raise kind(f"{location}: {_reason(error)}") from None
+        raise _kind(str(error))(f"{location}: {_reason(error)}") from None
+
+
+def _kind(told: str) -> type[SourceError]:
+    """The error of ours that one of obstore becomes."""
+    if "response body" in told:
+        return _CutError
+    return PastEndError if "status: 416" in told or "StartTooLarge" in told else SourceError
 
 
 def _reason(error: Exception) -> str:
@@ -280,6 +290,8 @@ def _without_status(name: str, told: str) -> str:
             "AWS_SKIP_SIGNATURE=true (or GOOGLE_SKIP_SIGNATURE, AZURE_SKIP_SIGNATURE) asks "
             "without any"
         )
+    if name == "InvalidPathError" or "parse path" in told:
+        return "the name of an object has an empty part between slashes, or a control character"
     if name == "NotSupportedError" or "non-partial" in told:
         return "the server does not answer with ranges of bytes"
     for sign, reason in (
@@ -290,7 +302,7 @@ def _without_status(name: str, told: str) -> str:
         ("Interrupted", "the connection was cut, again and again"),
         ("error sending request", "the connection was cut, again and again"),
         ("ListRequest", "the store did not answer with a list"),
-        ("parse path", "no object of this name can be read here"),
+        ("configured region", "the bucket is in another region than AWS_REGION says"),
     ):
         if sign in told:
             return reason
