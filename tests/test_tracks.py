@@ -393,17 +393,19 @@ def test_cells_of_a_real_time_series(real_archives, tmp_path):
         assert longest.files == max(one[2] for one in truth.values())
 
 
-def test_an_order_by_a_name_that_no_file_has_is_told(index, tmp_path, capsys):
-    assert index.entries.unknown_order("path") is None
-    assert index.entries.unknown_order("meta.camera.iso") is None
-    assert "'dya'" in index.entries.unknown_order("meta.dya")
-    with pytest.raises(QueryError):
-        index.entries.unknown_order("day")
+def test_an_order_by_a_name_that_no_file_has_is_told(archive, tmp_path, capsys):
+    db = tmp_path / "own.db"
+    with iidindex.open(db, create=True) as index:
+        index.ingest(archive)
+        assert index.entries.unknown_order("path") is None
+        assert index.entries.unknown_order("meta.camera.iso") is None
+        assert "'dya'" in index.entries.unknown_order("meta.dya")
+        with pytest.raises(QueryError):
+            index.entries.unknown_order("day")
     for verb in ("tracks", "identities"):
-        code = run(["--db", str(tmp_path / "index.db"), verb, "--by", "meta.dya"])
+        code = run(["--db", str(db), verb, "--by", "meta.dya"])
         assert code in (0, 3)
-        assert (
-            "no file's metadata has the name 'dya'; did you mean 'day'" in capsys.readouterr().err
-        )
-        run(["--db", str(tmp_path / "index.db"), verb, "--by", "meta.day"])
+        said = capsys.readouterr().err
+        assert "no file's metadata has the name 'dya'; did you mean 'day'" in said
+        run(["--db", str(db), verb, "--by", "meta.day"])
         assert capsys.readouterr().err == ""
