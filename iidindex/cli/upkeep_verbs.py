@@ -194,7 +194,7 @@ def migrate(db: str, /, dry_run: bool) -> int:
 @click.argument("from_", metavar="FROM")
 @click.argument("to", metavar="TO")
 def copy(from_: str, to: str) -> int:
-    """Copy an index from one place to another: from SQLite to PostgreSQL, or back.
+    """Copy an index to another place, or between SQLite and PostgreSQL.
 
     FROM and TO are paths or URLs; in TO there is no index yet. All ids stay as they are. The
     originals are neither read nor copied. `--db` is not looked at.
