@@ -50,7 +50,7 @@ VERBS = {
     "migrate": ("upkeep_verbs", "Upgrade an index of an older version to this one."),
     "copy": (
         "upkeep_verbs",
-        "Copy an index from one place to another: from SQLite to PostgreSQL, or back.",
+        "Copy an index to another place, or between SQLite and PostgreSQL.",
     ),
     "optimize": ("upkeep_verbs", "Make the index compact again, after many small changes."),
     "find": ("search_verbs", "Find entries by address and other filters."),
