@@ -198,6 +198,7 @@ def call(tmp_path, archive, capsys, monkeypatch, backend):  # noqa: F811
 def ask(tmp_path, monkeypatch, database):  # noqa: F811
     """Write files and ask an index of them."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IIDINDEX_DB", str(database("iidindex")))
     opened = []
 
     def asked(**files):

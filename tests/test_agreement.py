@@ -212,11 +212,11 @@ def test_as_pycocotools(tmp_path):
     rng = np.random.default_rng(5)
     encoded, masks = ([], []), []
     for nth in range(60):
-        size, at = rng.integers(5, 25), rng.integers(0, 60, 2)
+        size, corner = rng.integers(5, 25), rng.integers(0, 60, 2)
         mask = rng.random((size, size)) < 0.8
         mask[0], mask[:, 0] = True, True
         domain = nth % 2
-        top, left = at.tolist()
+        top, left = corner.tolist()
         masks.append(((b"anna", b"ben")[domain], (top, left, top + size, left + size), mask))
         frame = np.zeros((90, 90), np.uint8, order="F")
         frame[top : top + size, left : left + size] = mask
