@@ -31,9 +31,8 @@ Driver = psycopg.Connection[Any]
 # Seconds in which a server has to answer who connects, unless the URL says another number.
 _CONNECT_SECONDS = "10"
 
-# To compile statements takes longer than to answer most of them; and how many rows there are to
-# a value is what a plan is made by.
-_SETTINGS = "SET jit = off; SET plan_cache_mode = force_custom_plan"
+# To compile statements takes longer than to answer most of them.
+_SETTINGS = "SET jit = off"
 
 # Classes of errors: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _IN_OTHERS_WAY = {"40001", "40P01", "55P03"}
