@@ -88,7 +88,7 @@ def sheet(
     output: str,
     **options: Any,
 ) -> int:
-    """Draw all appearances of an individual, or what fits, tile by tile.
+    """Draw every appearance of an individual, or all that fits the filters, tile by tile.
 
     Each tile shows the mask over the picture that the file's metadata name, if it is there.
     Tiles come by path and key, unless another order is asked for, and have one scale, so that
