@@ -92,11 +92,14 @@ def schema_of_its_own():
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}")
-        try:
-            # Under its name it is seen who is still connected to it.
-            said = f"options=-csearch_path%3D{name}&application_name={name}"
-            yield f"{url}{'&' if '?' in url else '?'}{said}"
-        finally:
+    # No connection is held meanwhile: a test may have a schema for each of its examples, and a
+    # server has so many connections only.
+    try:
+        # Under its name it is seen who is still connected to it.
+        said = f"options=-csearch_path%3D{name}&application_name={name}"
+        yield f"{url}{'&' if '?' in url else '?'}{said}"
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
             # What a test has left open would be in the way.
             connection.execute(_END, (name,))
             connection.execute(f"DROP SCHEMA {name} CASCADE")

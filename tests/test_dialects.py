@@ -105,7 +105,7 @@ def test_who_keeps_a_catalogue_is_chosen_by_its_url(tmp_path):
         assert not store.is_blank()
     for url, told in {
         "mysql://somewhere/db": "held by SQLite or PostgreSQL",
-        "sqlite+aiosqlite:///x.db": "only SQLite catalogues are supported so far",
+        "sqlite+aiosqlite:///x.db": "a catalogue is a SQLite file",
         "sqlite://": "in memory is not supported",
         "://": "is not a database URL",
     }.items():

@@ -1,10 +1,15 @@
 """A catalogue on PostgreSQL: what is its alone."""
 
+import contextlib
+import os
+from pathlib import Path
+
 import numpy as np
 import psycopg
 import pytest
 
 import iidindex
+from conftest import write_garden
 from iidindex import IIDFile
 from iidindex.catalog.catalogue import Catalog
 from iidindex.catalog.schema import last_ids, metadata
@@ -45,7 +50,7 @@ def test_tables_of_others_are_left_alone(schema_url):
     with psycopg.connect(schema_url) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num text); CREATE TABLE x ()")
     for create in (False, True):
-        with pytest.raises(CatalogError, match="no iidindex catalogue"):
+        with pytest.raises(CatalogError, match="but not an iidindex index"):
             Catalog(schema_url, create=create)
 
 
@@ -172,4 +177,29 @@ def test_an_iid_that_no_index_holds_costs_its_file_alone(schema_url, archive, tm
         assert "has an IID of 2601 bytes" in report.failures[str(archive / "longer.iid")]
         assert index.entries.where(path="long.iid").count() == 2
         assert index.ingest(archive).failed == 2
+        assert index.verify() == []
+
+
+def test_a_name_that_no_index_holds_costs_its_file_alone(schema_url, tmp_path):
+    place = tmp_path / "long"
+    deep = place.joinpath(*["%03d" % n + "x" * 200 for n in range(13)])
+    with contextlib.chdir(tmp_path):  # longer than a system call takes at once
+        for part in deep.relative_to(tmp_path).parts:
+            os.mkdir(part)
+            os.chdir(part)
+        write_garden(Path("deep.iid"))
+    write_garden(place / "fit.iid", extra=[b"g"])
+    rng = np.random.default_rng(0)
+    group = "".join(map(chr, rng.integers(0x100, 0x2FF, 1500)))
+    file = IIDFile()
+    file.add(b"a", b"d", (0, 0, 2, 2), np.ones((2, 2), bool), group=group)
+    file.save(place / "group.iid")
+    with iidindex.open(schema_url, create=True) as index:
+        for _ in range(2):
+            report = index.ingest(place)
+            assert report.failed == 2
+            reasons = sorted(report.failures.values())
+            assert reasons[0].startswith("has a group with a name of 3000 bytes")
+            assert reasons[1].startswith("has a path of 26")
+        assert [file.path for file in index.files() if file.state == "ok"] == ["fit.iid"]
         assert index.verify() == []

@@ -54,15 +54,7 @@ class Optimization(NamedTuple):
 
 
 class Target(Protocol):
-    """The database within one transaction that loads files.
-
-    Attributes
-    ----------
-    longest_iid : int or None
-        The most bytes that the domain and the address of an IID may have together; None for any.
-    """
-
-    longest_iid: int | None
+    """The database within one transaction that loads files."""
 
     @property
     def connection(self) -> Connection:
@@ -155,10 +147,14 @@ class Store(Protocol):
         How to open it again, in this process or another.
     engine : Engine
         Nothing is opened until it is asked for a connection.
+    longest_name : int or None
+        The most bytes that the path of a file, the name of a group, or the domain and the address
+        of an IID together may have; None for any.
     """
 
     name: str
     location: str
+    longest_name: int | None
 
     @property
     def engine(self) -> Engine:

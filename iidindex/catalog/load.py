@@ -28,7 +28,6 @@ from iidindex.catalog.schema import (
 )
 from iidindex.catalog.statement import execute, execute_many
 from iidindex.columns import Batch, FileFacts
-from iidindex.iidwords import HEADER as IID_HEADER
 from iidindex.model import FileStamp
 
 Ints = npt.NDArray[np.int64]
@@ -115,22 +114,6 @@ class Loader:
             next_entry += n
         self._write_entries(batch, ids, np.repeat(file_ids, counts))
         self._write_groups(batch, ids, file_ids)
-
-    def unfit(self, batch: Batch) -> dict[int, str]:
-        """Which files the database cannot hold, by their positions in the batch, and why."""
-        most = self._target.longest_iid
-        if most is None or not batch.iids.long:
-            return {}
-        first_row = np.cumsum([file.n_entries for file in batch.files])
-        found: dict[int, str] = {}
-        for row, packed in batch.iids.long.items():
-            if len(packed) - IID_HEADER > most:
-                nth = int(np.searchsorted(first_row, row, "right"))
-                found[nth] = (
-                    f"has an IID of {len(packed) - IID_HEADER} bytes; this database holds up to "
-                    f"{most}, domain and address together"
-                )
-        return found
 
     def fail(
         self, root_id: int, path: str, stamp: FileStamp, reason: str, file_id: int | None = None
@@ -313,10 +296,14 @@ class Loader:
             self._entry_rows, self._n_waiting = [], 0
 
     def _write_groups(self, batch: Batch, ids: Ints, file_ids: Ints) -> None:
-        new = [name for name in dict.fromkeys(batch.group_names) if name not in self._groups]
+        has_files = np.zeros(len(batch.group_names), bool)
+        has_files[batch.file_group_of[file_ids[batch.file_member] > 0]] = True
+        named = [batch.group_names[nth] for nth in np.flatnonzero(has_files)]
+        new = [name for name in dict.fromkeys(named) if name not in self._groups]
         if new:
             self._groups |= zip(new, self._target.make_groups(new), strict=True)
-        group_ids = np.array([self._groups[name] for name in batch.group_names], np.int64)
+        group_ids = np.zeros(len(has_files), np.int64)
+        group_ids[has_files] = [self._groups[name] for name in named]
         for held, which, owners in (
             (self._members, batch.group_of, ids[batch.member]),
             (self._file_groups, batch.file_group_of, file_ids[batch.file_member]),

@@ -75,9 +75,7 @@ def migrate(location: str | os.PathLike[str], *, dry_run: bool = False) -> Migra
         with store.translated(), store.engine.connect() as connection:
             found = store.revision(connection)
         if found is None:
-            raise CatalogError(
-                f"{place}: is a {store.engine.dialect.name} database, but not an iidindex index"
-            )
+            raise CatalogError(f"{place}: is a database, but not an iidindex index")
         if found > schema.HEAD:
             raise SchemaVersionError(
                 f"{place}: has schema {found}, newer than the {schema.HEAD} of this iidindex; "

@@ -31,6 +31,7 @@ from iidindex.ingestion.linked import Recorded
 from iidindex.ingestion.plan import Known, plan
 from iidindex.ingestion.reappearing import reappeared
 from iidindex.ingestion.report import IngestReport
+from iidindex.ingestion.too_long import take_long_paths
 from iidindex.ingestion.unchanged import of_others, without_unchanged
 from iidindex.ingestion.unread import ToRead, Unread
 from iidindex.model import FileStamp
@@ -177,9 +178,13 @@ def look(
     Findings
     """
     findings = Findings(ToRead(), {}, {})
+    longest = catalog.store.longest_name
     for seen in _batches(_parts(catalog, places, report, asked)):
         with catalog.reading() as connection:
             for part, listing in seen:
+                for path, reason in take_long_paths(listing, longest).items():
+                    report.failed += 1
+                    report.failures[location_of(part.root.location, path)] = reason
                 _compare(connection, part, listing, findings, report, asked.checksum)
     return findings
 

@@ -12,6 +12,7 @@ from iidindex.columns import Batch
 from iidindex.ingestion.diff import Findings
 from iidindex.ingestion.plan import Known, Matcher, Outcome
 from iidindex.ingestion.report import IngestReport
+from iidindex.ingestion.too_long import with_long_names
 from iidindex.ingestion.unread import Unread
 from iidindex.ingestion.work import Failure, Scanned
 from iidindex.model import FileStamp
@@ -28,11 +29,14 @@ class Recorder:
     findings : Findings
         What is gone is taken out of it as it turns up elsewhere.
     report : IngestReport
+    longest : int or None
+        The most bytes of a name that the database holds; None for any.
     """
 
-    def __init__(self, findings: Findings, report: IngestReport) -> None:
+    def __init__(self, findings: Findings, report: IngestReport, longest: int | None) -> None:
         self._findings = findings
         self._report = report
+        self._longest = longest
         self._matcher = Matcher([*findings.gone, *findings.lost])
 
     def record(self, loader: Loader | None, files: Sequence[Unread], result: Scanned) -> None:
@@ -55,7 +59,7 @@ class Recorder:
         which_new: list[int] = []
         counts = np.array([facts.n_entries for facts in batch.files], np.int64)
         first_row = np.cumsum(counts) - counts
-        unfit = {} if loader is None else loader.unfit(batch)
+        unfit = with_long_names(batch, self._longest)
         for nth, (position, facts) in enumerate(zip(result.read, batch.files, strict=True)):
             file = files[position]
             if nth in unfit:

@@ -187,7 +187,7 @@ class _Run:
         self._dry_run = dry_run
         self._progress = progress
         self._intake = catalog.store.intake()
-        self._recorder = Recorder(findings, report)
+        self._recorder = Recorder(findings, report, catalog.store.longest_name)
 
     def carry_out(self, results: Iterator[tuple[Sequence[ToScan], Scanned]]) -> None:
         """Write what is scanned, batch by batch, and what is gone."""

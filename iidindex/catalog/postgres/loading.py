@@ -26,8 +26,6 @@ Ints = npt.NDArray[np.int64]
 
 # Files of an archive that is new from which indexes are made at the end.
 _BIG_LOAD = 1000
-# A row of an index takes up to a third of a page of 8,192 bytes.
-_LONGEST = 2600
 
 
 class PostgresTarget:
@@ -41,8 +39,6 @@ class PostgresTarget:
     interning : Interning
         Kept from one transaction to the next.
     """
-
-    longest_iid: int | None = _LONGEST
 
     def __init__(self, connection: Connection, briefly: Briefly, interning: Interning) -> None:
         self._connection = connection

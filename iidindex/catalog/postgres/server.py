@@ -53,6 +53,9 @@ class Database:
         If it names another driver, or psycopg is not installed.
     """
 
+    # A row of an index takes up to a third of a page of 8,192 bytes.
+    longest_name: int | None = 2600
+
     def __init__(self, url: URL, *, read_only: bool) -> None:
         hidden = {key: "***" for key in _SECRETS if key in url.query}
         self.name = url.update_query_dict(hidden).render_as_string(hide_password=True)

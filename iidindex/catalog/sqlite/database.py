@@ -44,10 +44,13 @@ class Database:
         If it names no file.
     """
 
+    longest_name: int | None = None
+
     def __init__(self, url: URL, *, read_only: bool) -> None:
         if url.drivername not in ("sqlite", "sqlite+pysqlite"):
             raise CatalogError(
-                f"{url.render_as_string()}: only SQLite catalogues are supported so far"
+                f"{url.render_as_string()}: a catalogue is a SQLite file (sqlite:///…, or its path) "
+                "or lies on PostgreSQL (postgresql://…)"
             )
         if url.database in (None, "", ":memory:"):
             raise CatalogError("a catalogue in memory is not supported; give a path")

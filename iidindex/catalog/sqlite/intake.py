@@ -42,8 +42,6 @@ class SQLiteTarget:
         Kept from one transaction to the next.
     """
 
-    longest_iid: int | None = None
-
     def __init__(self, writer: Writer, interner: Interner) -> None:
         self._writer = writer
         self._interner = interner
