@@ -182,7 +182,7 @@ def test_an_iid_that_no_index_holds_costs_its_file_alone(schema_url, archive, tm
 
 def test_a_name_that_no_index_holds_costs_its_file_alone(schema_url, tmp_path):
     place = tmp_path / "long"
-    deep = place.joinpath(*["%03d" % n + "x" * 200 for n in range(13)])
+    deep = place.joinpath(*[f"{n:03}" + "x" * 200 for n in range(13)])
     with contextlib.chdir(tmp_path):  # longer than a system call takes at once
         for part in deep.relative_to(tmp_path).parts:
             os.mkdir(part)
