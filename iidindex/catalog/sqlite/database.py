@@ -49,7 +49,7 @@ class Database:
     def __init__(self, url: URL, *, read_only: bool) -> None:
         if url.drivername not in ("sqlite", "sqlite+pysqlite"):
             raise CatalogError(
-                f"{url.render_as_string()}: a catalogue is a SQLite file (its path, or sqlite:///…), "
+                f"{url.render_as_string()}: a catalogue is a SQLite file (its path or sqlite:///…) "
                 "or lies on PostgreSQL (postgresql://…)"
             )
         if url.database in (None, "", ":memory:"):
