@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 
 import postgres_server
 from iidindex.catalog.migrate import script_location
+from iidindex.catalog.postgres.text_views import statements
 from iidindex.catalog.schema import HEAD
 
 # The database of the tests that run now, and the schemas that take the place of files.
@@ -40,7 +41,7 @@ def _tables():
     script = ScriptDirectory(str(script_location())).get_revision(HEAD).module
     version = "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"
     made = f"INSERT INTO alembic_version VALUES ('{HEAD}')"
-    return "; ".join([*script.POSTGRES, *script.statements(), version, made])
+    return "; ".join([*script.POSTGRES, *statements(), version, made])
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,8 @@ import pytest
 from conftest import write_garden
 from iidindex.cli.main import run
 
+ON_BOTH = True
+
 
 def completed(monkeypatch, capsys, line):
     """What bash is offered at the end of a line."""
@@ -25,6 +27,7 @@ def completed(monkeypatch, capsys, line):
     [
         ("iidindex fi", ["find", "files"]),
         ("iidindex find tr", ["tree"]),
+        ("iidindex find treee", []),
         ("iidindex find hex:ff", ["hex:ff0062696e"]),
         ("iidindex links x --domain g", ["garden"]),
         ("iidindex find --group ", ["plants", "tall", "water"]),

@@ -13,6 +13,8 @@ from iidindex import IID
 from iidindex.typed_iids import show_individual
 from served import client_of, is_refused, lines_of, rows_of, unpacked
 
+ON_BOTH = True
+
 
 @pytest.fixture
 def client(index):
@@ -21,8 +23,8 @@ def client(index):
 
 
 @pytest.fixture
-def db(index, tmp_path):
-    return tmp_path / "index.db"
+def db(index, database):
+    return database("index")
 
 
 TREE = show_individual(IID(b"garden", b"tree"))
@@ -164,8 +166,8 @@ def test_pages_of_other_lists_are_the_whole(blobs, name, params):
         assert rows_of(client, name, params, limit=9) == whole
 
 
-def test_what_comes_or_goes_between_two_pages_moves_nothing(archive, tmp_path):
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+def test_what_comes_or_goes_between_two_pages_moves_nothing(archive, database):
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest(archive)
         with client_of(index) as client:
             asked = {"order_by": "path", "limit": 3}
@@ -347,10 +349,10 @@ def test_what_is_known_is_not_sent_again(pond, tmp_path):
         assert before not in tags
 
 
-def test_the_same_path_in_two_roots(archive, tmp_path):
+def test_the_same_path_in_two_roots(archive, tmp_path, database):
     other = tmp_path / "other"
     write_garden(other / "2020" / "a.iid", shift=7)
-    with iidindex.open(tmp_path / "x.db", create=True) as index:
+    with iidindex.open(database("x"), create=True) as index:
         index.ingest([archive, other])
         with client_of(index) as client:
             for name in ("masks.bin", "related"):

@@ -25,28 +25,19 @@ _MOST = 50
 _MEANS_SOMETHING = frozenset(" |&;<>()$`\\\"'*?[]{}!#~^")
 
 
-def _beginning(column: str, table: str, condition: str = "1") -> str:
-    """The values of a column that begin with what was typed."""
-    return (
-        f"SELECT DISTINCT {column} AS value FROM {table} "  # noqa: S608  (names of our own)
-        f"WHERE {condition} AND substr({column}, 1, length(:low)) = :low "
-        f"ORDER BY {column} LIMIT :most"
-    )
-
-
 class _Known(click.ParamType):
     """Something that the index may know; other values are taken as well.
 
     Parameters
     ----------
-    statement : str
-        Selects what is known as ``value``, for ``:low`` typed, up to ``:most``.
+    column : Column
+        What is known are its values.
     """
 
     name = "text"
 
-    def __init__(self, statement: str) -> None:
-        self._statement = statement
+    def __init__(self, column: Column[Any]) -> None:
+        self._column = column
 
     def read(self, text: str) -> str | bytes:
         """What is looked up for what was typed; ValueError, if it is nothing yet."""
@@ -67,7 +58,7 @@ class _Known(click.ParamType):
             low = self.read(incomplete)
         except ValueError:
             return []
-        known = map(self.written, _known(ctx, self._statement, low))
+        known = map(self.written, _known(ctx, self._column, low))
         return _offered(text for text in known if text.startswith(incomplete))
 
 
@@ -87,20 +78,12 @@ class _KnownAddress(AddressText, _KnownIID):
     """An address, or an individual, which is not completed."""
 
 
-# What else must hold of the values of a column. The first lets an index over addresses end early.
-_CONDITIONS = {"iids.address": "address >= :low", "files.path": "state = 'ok'"}
-
-
-def _values_of(column: Column[Any]) -> str:
-    return _beginning(column.name, column.table.name, _CONDITIONS.get(str(column), "1"))
-
-
 def known(column: Column[Any]) -> click.ParamType:
     """The type of an argument or option that names a value of a column."""
-    return (_KnownIID if isinstance(column.type, LargeBinary) else _Known)(_values_of(column))
+    return (_KnownIID if isinstance(column.type, LargeBinary) else _Known)(column)
 
 
-ADDRESS = _KnownAddress(_values_of(iids.c.address))
+ADDRESS = _KnownAddress(iids.c.address)
 PREFIX, DOMAIN = known(iids.c.address), known(iids.c.domain)
 PATH, ROOT = known(files.c.path), known(roots.c.name)
 
@@ -116,14 +99,19 @@ def _offered(texts: Iterable[str]) -> list[CompletionItem]:
     ]
 
 
-def _known(ctx: click.Context, statement: str, low: str | bytes) -> list[Any]:
+def _known(ctx: click.Context, column: Column[Any], low: str | bytes) -> list[Any]:
     """Values of the index that is named so far; none, if it cannot be asked."""
-    from iidindex.cli.opening import open_to_ask
+    from iidindex.catalog.beginnings import beginning_with
+    from iidindex.catalog.catalogue import Catalog
+    from iidindex.cli.opening import may_only_read
 
     database = ctx.find_root().params.get("db") or os.environ.get("IIDINDEX_DB", "iidindex.db")
     try:
-        with open_to_ask(database) as index:
-            return [row["value"] for row in index.sql(statement, {"low": low, "most": _MOST})]
+        with (
+            Catalog(database, read_only=may_only_read(database)) as catalog,
+            catalog.reading() as connection,
+        ):
+            return beginning_with(connection, column, low, _MOST)
     except IIDIndexError:
         return []
 

@@ -17,9 +17,13 @@ def open_to_ask(db: str) -> Index:
 
     Where SQLite may write, it takes its log away in the end; opened read-only, it leaves it.
     """
+    return Index(db, read_only=may_only_read(db))
+
+
+def may_only_read(db: str) -> bool:
+    """Whether an index lies where this user can change nothing."""
     with closing(store_at(db)) as store:
-        read_only = not store.can_write()
-    return Index(db, read_only=read_only)
+        return not store.can_write()
 
 
 def open_to_change(db: str, *, dry_run: bool = False) -> Index:

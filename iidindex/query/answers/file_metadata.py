@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Connection, select
 
 from iidindex.catalog.catalogue import Catalog, Elsewhere
-from iidindex.catalog.schema import files, path_value
+from iidindex.catalog.dialect import dialect_of
+from iidindex.catalog.schema import files
 from iidindex.catalog.statement import Statement, execute, is_among
 from iidindex.metadata_names import value_in
 from iidindex.query.pixels.segments import Ints
@@ -24,8 +25,8 @@ _OF_IDS = Statement(
 )
 # The index over root and path leads to each.
 _OF_PATHS = (
-    "SELECT r.location, f.path, f.meta FROM roots r CROSS JOIN files f ON f.root_id = r.id "
-    "WHERE f.path IN ({})"
+    "SELECT r.location, f.path, f.meta FROM roots r {then} files f ON f.root_id = r.id "
+    "WHERE f.path IN ({marks})"
 )
 
 
@@ -108,9 +109,9 @@ class FileMetadata:
 
 def _of_paths(connection: Connection, paths: set[str]) -> Iterator[tuple[str, Any]]:
     """The locations of files that have one of some paths, and what their metadata say."""
-    marks = ", ".join("?" * len(paths))
-    values = [path_value(path) for path in paths]
-    rows: Any = execute(connection, _OF_PATHS.format(marks), values)
+    dialect = dialect_of(connection)
+    text = _OF_PATHS.format(then=dialect.then, marks=", ".join("?" * len(paths)))
+    rows: Any = execute(connection, text, [*map(dialect.path, paths)])
     for root, path, text in rows:
         yield location_of(os.fsdecode(root), os.fsdecode(path)), _read(text)
 

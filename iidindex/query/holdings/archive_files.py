@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from iidindex.catalog.catalogue import Catalog
+from iidindex.catalog.dialect import dialect_of
 from iidindex.catalog.roots import roots_over
 from iidindex.catalog.schema import (
     FAILED,
@@ -266,10 +267,10 @@ class _Order:
         """
         if any(names_in_order(name) is not None for name in self.names):
             return self._looked_up(connection, root_id, file)
-        path = path_value(file.path)
+        path = dialect_of(connection).path(file.path)
         known: dict[str, tuple[str, Any]] = {
             "path": (PLAIN, path) if isinstance(path, bytes) else (TEXT, os.fsencode(path)),
-            "state": (TEXT, file.state.encode()),
+            "state": (PLAIN, file.state),
             "entries": (PLAIN, file.entries),
             "size": (PLAIN, file.size),
         }
