@@ -303,6 +303,7 @@ def test_every_verb_is_tried_here(place):
         ["doctor", "--format", "json"], ["prune", "--dry-run"], ["prune", "--root", ESCAPE],
         ["changes"], ["changes", "--since", ESCAPE], ["agree", ESCAPE, f"{ESCAPE}2"],
         ["agree", "--paths", ESCAPE, f"{ESCAPE}2"], ["agree", "a", "b", "--pair", ESCAPE],
+        ["copy", db, where / f"{name_of(ESCAPE)}.db"], ["copy", ESCAPE, db], ["copy", db, db],
         ["migrate", "--dry-run"], ["optimize"], ["graph"], ["show", ESCAPE],
         ["mask", ESCAPE, 0, "-o", png], ["mask", "all.iid", 99, "-o", png],
         ["render", ESCAPE, "-o", png], ["render", "bare.iid", "-o", png],
