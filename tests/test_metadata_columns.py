@@ -143,7 +143,7 @@ def test_every_verb_whose_rows_are_of_one_file(said, call, verb):
         None if row["meta.any"] is None else json.dumps(row["meta.any"]) for row in rows
     ]
     shown = " ".join(call(verb.split()[0], "--help")[1].split())
-    assert "and meta.NAME, what the file's metadata says" in shown
+    assert "and meta.NAME, a value of the file's metadata" in shown
 
 
 def in_csv(value):

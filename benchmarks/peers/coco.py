@@ -17,6 +17,7 @@ from pycocotools.coco import COCO
 from benchmarks.archive import FRAME
 from benchmarks.peers.corpus import Corpus
 from benchmarks.peers.peer import Edge, Named, Peer, Row, rows
+from iidindex.masks.rle import compress_all, runs_all
 from iidindex.model import BBox
 
 
@@ -33,6 +34,7 @@ class Coco(Peer):
         """Encode every mask in its frame, and write one JSON."""
         numbers = {file: number for number, file in enumerate(corpus.files, 1)}
         entries = list(rows(corpus))
+        codes_of = _codes(entries, corpus.frame)
         categories = {
             address: at for at, address in enumerate(dict.fromkeys(e.address for e in entries), 1)
         }
@@ -50,13 +52,13 @@ class Coco(Peer):
                 "area": row.area,
                 "iscrowd": 0,
                 "key": row.key,
-                "segmentation": {"size": [FRAME, FRAME], "counts": _code(row)["counts"].decode()},
+                "segmentation": {"size": [corpus.frame, corpus.frame], "counts": code},
             }
-            for row in entries
+            for row, code in zip(entries, codes_of, strict=True)
         ]
         whole = {
             "images": [
-                {"id": number, "file_name": file, "height": FRAME, "width": FRAME}
+                {"id": number, "file_name": file, "height": corpus.frame, "width": corpus.frame}
                 for file, number in numbers.items()
             ],
             "categories": [
@@ -100,7 +102,9 @@ class Coco(Peer):
     def masks_at(self, x: int, y: int) -> Any:
         """By comparing the codes of those boxes with that of one pixel, in one call."""
         near = self.boxes_at(x, y)
-        pixel = codes.frPyObjects(np.array([[x, y, 1, 1]], float), FRAME, FRAME)
+        if not near:
+            return []
+        pixel = codes.frPyObjects(np.array([[x, y, 1, 1]], float), *near[0]["segmentation"]["size"])
         share = codes.iou([found["segmentation"] for found in near], pixel, [0])
         return [found for found, part in zip(near, share, strict=True) if part[0] > 0]
 
@@ -123,6 +127,18 @@ class Coco(Peer):
     def _of(self, file: str) -> list[Any]:
         found: list[Any] = self._coco.imgToAnns[self._images[file]]
         return found
+
+
+def _codes(entries: Sequence[Row], frame: int) -> list[str]:
+    """The codes of all masks; those of frames that do not fit into memory are made by iidindex."""
+    if frame == FRAME:
+        return [_code(row)["counts"].decode() for row in entries]
+    found: list[str] = []
+    for low in range(0, len(entries), 10_000):
+        some = entries[low : low + 10_000]
+        runs = runs_all([row.mask for row in some], [row.bbox for row in some], frame, frame)
+        found += [code.decode() for code in compress_all(runs)]
+    return found
 
 
 def _code(row: Row) -> Any:

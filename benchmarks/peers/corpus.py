@@ -22,6 +22,11 @@ _TIMES = 20
 # How many different questions make up one job; one alone is over too soon to be timed.
 _QUESTIONS = 10
 
+# Different masks of a corpus that is spread out, and the pixels of its frame's side for the square
+# root of its entries: about two boxes lie over each pixel.
+_SHAPES = 2_000
+_SIDE = 30
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -31,9 +36,12 @@ class Corpus:
     ----------
     files : dict
         From the name of a file to its entries, in the order of their keys.
+    frame : int
+        All of them are in pictures of so many pixels a side.
     """
 
     files: dict[str, list[Labelled]]
+    frame: int = FRAME
 
     def __len__(self) -> int:
         return sum(map(len, self.files.values()))
@@ -51,6 +59,35 @@ class Corpus:
                 for entry in drawn
             ]
         return cls(files)
+
+    @classmethod
+    def spread(cls, n_entries: int, seed: int = 9000) -> Corpus:
+        """Lay small masks into a frame that grows with them, so that places stay as crowded."""
+        rng = np.random.default_rng(seed)
+        shapes = archive.labelled(seed, min(n_entries, _SHAPES), (archive.SMALL,))
+        frame = int(_SIDE * n_entries**0.5)
+        files: dict[str, list[Labelled]] = {}
+        for first in range(0, n_entries, PER_FILE):
+            entries = files[f"{first // PER_FILE:06}.iid"] = []
+            for which, who, row, column in zip(
+                rng.integers(len(shapes), size=PER_FILE).tolist(),
+                rng.integers(max(2, n_entries // _TIMES), size=PER_FILE).tolist(),
+                *rng.random((2, PER_FILE)).tolist(),
+                strict=True,
+            ):
+                mask = shapes[which].mask
+                height, width = mask.shape
+                top, left = int(row * (frame - height)), int(column * (frame - width))
+                entries.append(
+                    Labelled(
+                        b"individual-%d" % who,
+                        DOMAIN,
+                        BBox(top, left, top + height, left + width),
+                        mask,
+                        None,
+                    )
+                )
+        return cls(files, frame)
 
     def write(self, root: Path) -> None:
         """Write them as ``.iid`` files."""
@@ -85,10 +122,10 @@ class Questions:
         entries = [entry for found in corpus.files.values() for entry in found]
         asked = [entries[at] for at in rng.choice(len(entries), 4 * _QUESTIONS, replace=False)]
         names = list(corpus.files)
-        corners = rng.integers(0, FRAME - 100, (_QUESTIONS, 2)).tolist()
+        corners = rng.integers(0, corpus.frame - 100, (_QUESTIONS, 2)).tolist()
         return cls(
             addresses=[entry.address for entry in asked[:_QUESTIONS]],
-            pixels=_clear_pixels(rng, entries),
+            pixels=_clear_pixels(rng, entries, corpus.frame),
             boxes=[BBox(row, column, row + 100, column + 100) for row, column in corners],
             decoded=names[:n_decoded],
             overlapped=names[:n_overlapped],
@@ -112,7 +149,9 @@ class Questions:
         )
 
 
-def _clear_pixels(rng: np.random.Generator, entries: Sequence[Labelled]) -> list[tuple[int, int]]:
+def _clear_pixels(
+    rng: np.random.Generator, entries: Sequence[Labelled], frame: int
+) -> list[tuple[int, int]]:
     """Pixels about which iidfile 0.2.0 says the same as everybody else.
 
     It looks at the two by two pixels that end in the one it is asked for. So a pixel is taken if
@@ -121,7 +160,7 @@ def _clear_pixels(rng: np.random.Generator, entries: Sequence[Labelled]) -> list
     boxes = np.array([entry.bbox for entry in entries])
     found: list[tuple[int, int]] = []
     while len(found) < _QUESTIONS:
-        x, y = rng.integers(1, FRAME, 2).tolist()
+        x, y = rng.integers(1, frame, 2).tolist()
         near = np.flatnonzero(_meets(boxes, (y - 1, x - 1, y + 1, x + 1))).tolist()
         if near and all(_is_clear(entries[at], x, y) for at in near):
             found.append((x, y))

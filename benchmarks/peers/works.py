@@ -132,7 +132,7 @@ def opened(name: str, directory: str) -> None:
         open_peer = peer(Path(directory) / name)
         for kind in ASKED:
             if peer.can(kind):
-                _job(kind, questions, 1)(open_peer)
+                job(kind, questions, 1)(open_peer)
     time.sleep(0.2)
 
 
@@ -144,18 +144,18 @@ def _opening(directory: Path, questions: Questions, scale: Scale) -> Contest:
 
     def opened_and_asked(peer: type[Peer]) -> object:
         found = peer(_place(directory, peer))
-        answer = _job(_quickest(peer), questions, 1)(found)
+        answer = job(quickest(peer), questions, 1)(found)
         # Closing is no part of it, but files must not stay open.
         found.close()
         return answer
 
     def check() -> None:
         for peer in PEERS:
-            kind = _quickest(peer)
+            kind = quickest(peer)
             answers = []
             for asked in (Ours, peer):
                 found = asked(_place(directory, asked))
-                (answer,) = _job(kind, questions, 1)(found)
+                (answer,) = job(kind, questions, 1)(found)
                 answers.append(sorted(found.named(answer)))
                 found.close()
             agree(f"opened and asked: {peer.name}", *answers)
@@ -171,7 +171,8 @@ def _opening(directory: Path, questions: Questions, scale: Scale) -> Contest:
     )
 
 
-def _quickest(peer: type[Peer]) -> str:
+def quickest(peer: type[Peer]) -> str:
+    """The kind of question that is quickest for a peer."""
     return "find" if peer.can("find") else "boxes_at"
 
 
@@ -179,15 +180,15 @@ def _asking(
     kind: str, peers: Sequence[Peer], corpus: Corpus, questions: Questions, scale: Scale
 ) -> Contest:
     able = [peer for peer in peers if peer.can(kind)]
-    job = _job(kind, questions)
+    asked = job(kind, questions)
 
     def check() -> None:
-        plain = [_plain(kind, peer, job, corpus, questions) for peer in able]
+        plain = [_plain(kind, peer, asked, corpus, questions) for peer in able]
         for peer, answer in zip(able[1:], plain[1:], strict=True):
             agree(f"{kind}: {peer.name}", plain[0], answer)
         agree(f"{kind}: anything at all", any(plain[0]), True)
 
-    ours, *theirs = (Contender.of(peer.name, partial(job, peer)) for peer in able)
+    ours, *theirs = (Contender.of(peer.name, partial(asked, peer)) for peer in able)
     return Contest(
         name=_named(kind, questions),
         ours=ours,
@@ -202,9 +203,7 @@ def _named(kind: str, questions: Questions) -> str:
     return ASKED[kind] if files is None else f"{ASKED[kind]}, {len(files)} files"
 
 
-def _job(
-    kind: str, questions: Questions, at_most: int | None = None
-) -> Callable[[Peer], list[Any]]:
+def job(kind: str, questions: Questions, at_most: int | None = None) -> Callable[[Peer], list[Any]]:
     """All questions of a kind, as one job."""
     arguments: dict[str, list[tuple[Any, ...]]] = {
         "find": [(address,) for address in questions.addresses],
@@ -231,15 +230,15 @@ def _exhausted(masks: Iterable[tuple[int, Any]]) -> int:
 def _plain(
     kind: str,
     peer: Peer,
-    job: Callable[[Peer], list[Any]],
+    asked: Callable[[Peer], list[Any]],
     corpus: Corpus,
     questions: Questions,
 ) -> list[Any]:
     if kind == "masks":
         return [_cropped(corpus, file, peer.masks(file)) for file in questions.decoded]
     if kind == "overlaps":
-        return [sorted(edges) for edges in job(peer)]
-    return [sorted(peer.named(answer)) for answer in job(peer)]
+        return [sorted(edges) for edges in asked(peer)]
+    return [sorted(peer.named(answer)) for answer in asked(peer)]
 
 
 def _cropped(corpus: Corpus, file: str, masks: Iterable[tuple[int, Any]]) -> list[tuple[int, str]]:
