@@ -1,5 +1,7 @@
 """Entries of two questions, laid on one another picture by picture, against plain loops."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -47,7 +49,7 @@ def asked(index, pictures, a=None, b=None, **reading):
     """Pairs of (picture, key, key, pixels), and the pictures in the order in which they came."""
     with index._catalog.reading() as connection:
         ids = {
-            str(path): number
+            os.fsdecode(path): number
             for number, path in connection.exec_driver_sql("SELECT id, path FROM files")
         }
         chosen = Pictures(
