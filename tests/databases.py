@@ -57,7 +57,11 @@ def backend(request):
 @pytest.fixture(autouse=True)
 def schemas_of_a_test(request):
     """What a test makes, after the fixtures that it shares with others, is gone with it."""
-    if "backend" not in request.fixturenames:
+    params = request.node.callspec.params if hasattr(request.node, "callspec") else {}
+    if "backend" in params:
+        # Nothing else asks for it where a test only says `at`.
+        assert request.getfixturevalue("backend") == params["backend"] == _now["kind"]
+    elif "backend" not in request.fixturenames:
         yield
         return
     shared = _now["schemas"]
@@ -79,8 +83,10 @@ def pytest_generate_tests(metafunc):
     """
     is_of_one = metafunc.definition.get_closest_marker("of_sqlite") is not None
     if getattr(metafunc.module, "ON_BOTH", False) and not is_of_one:
-        if "backend" not in metafunc.fixturenames and hasattr(metafunc.module, "at"):
-            metafunc.fixturenames.insert(0, "backend")
-        if "backend" in metafunc.fixturenames:
+        has_one = "backend" in metafunc.fixturenames
+        if not has_one and hasattr(metafunc.module, "at"):
+            metafunc.fixturenames.insert(0, "backend")  # or it is unknown to what follows
+            has_one = True
+        if has_one:
             kinds = ["sqlite", "postgresql"]
             metafunc.parametrize("backend", kinds, indirect=True, scope="session")

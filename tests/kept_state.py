@@ -47,12 +47,17 @@ class InFile:
         shutil.copy(self._before, self.location)
 
     def rows(self):
-        connection = sqlite3.connect(self.location)
-        indexes = "SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY 1"
-        queries = ROWS | {"indexes": indexes}
-        found = {name: connection.execute(query).fetchall() for name, query in queries.items()}
-        connection.close()
-        return found
+        return rows_of_file(self.location)
+
+
+def rows_of_file(db):
+    """All that a SQLite database holds of files."""
+    connection = sqlite3.connect(db)
+    indexes = "SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY 1"
+    queries = ROWS | {"indexes": indexes}
+    found = {name: connection.execute(query).fetchall() for name, query in queries.items()}
+    connection.close()
+    return found
 
 
 class InSchema:

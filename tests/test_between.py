@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 import brute
 import iidindex
 from databases import at
 from iidindex import IIDFile, SourceError
+from iidindex.catalog.schema import files
 from iidindex.query.overlaps import between
 from iidindex.query.overlaps.between import NO_FILE, Pictures, laid_together
 from iidindex.query.question.asked import Filters
@@ -32,8 +34,8 @@ def surveys(draw):
 
 
 def write(place, pictures):
-    for nth, files in enumerate(pictures):
-        for side, masks in zip("ab", files, strict=True):
+    for nth, sides in enumerate(pictures):
+        for side, masks in zip("ab", sides, strict=True):
             if masks is None:
                 continue
             file = IIDFile()
@@ -127,12 +129,8 @@ def test_what_is_asked_of_each_side(two):
 
 def test_both_sides_of_the_same_files(two):
     with two._catalog.reading() as connection:
-        ids = np.array(
-            [
-                row[0]
-                for row in connection.exec_driver_sql("SELECT id FROM files WHERE path LIKE 'a/%'")
-            ]
-        )
+        in_a = select(files.c.id).where(files.c.path >= "a/", files.c.path < "a0")
+        ids = np.array(connection.scalars(in_a).all())
         (laid,) = laid_together(
             connection, two._originals, Filters(), Filters(), Pictures(ids, ids)
         )

@@ -188,16 +188,16 @@ def test_a_lock_that_somebody_removes(archive, tmp_path, monkeypatch):
 def test_a_lock_that_somebody_replaces_is_theirs(tmp_path):
     Catalog(tmp_path / "x.db", create=True).close()
     lock = tmp_path / "x.db-lock"
-    with sole_writer(str(tmp_path / "x.db")) as check:
-        check()
+    with sole_writer(str(tmp_path / "x.db")) as sole:
+        sole.check()
         lock.unlink()
-        with sole_writer(str(tmp_path / "x.db")) as check_other:
+        with sole_writer(str(tmp_path / "x.db")) as other:
             with pytest.raises(CatalogLockedError):
-                check()
-            check_other()
+                sole.check()
+            other.check()
             lock.rename(tmp_path / "aside")
             (tmp_path / "aside").rename(lock)
-            check_other()
+            other.check()
             with pytest.raises(CatalogLockedError), sole_writer(str(tmp_path / "x.db")):
                 pass
             assert lock.exists()
@@ -219,9 +219,9 @@ def test_a_lock_that_its_holder_was_just_removing_is_made_anew(tmp_path, monkeyp
         real(fd, how)
 
     monkeypatch.setattr(filelock.fcntl, "flock", flock)
-    with sole_writer(str(tmp_path / "x.db")) as check:
+    with sole_writer(str(tmp_path / "x.db")) as sole:
         assert len(locked) == 2
-        check()
+        sole.check()
         with pytest.raises(CatalogLockedError), sole_writer(str(tmp_path / "x.db")):
             pass
 

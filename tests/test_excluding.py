@@ -40,7 +40,7 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def fruit(place):
+def fruit(place, backend):
     slow = {path: brute.read_path(place / path) for path in PATHS}
     with iidindex.open(at(place.parent / "x.db"), create=True) as index:
         index.ingest(place)

@@ -29,7 +29,7 @@ def save(path, number):
 
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory):
+def index(tmp_path_factory, backend):
     """Files whose ids are in another order than their entries."""
     place = tmp_path_factory.mktemp("columns")
     for path, number in FILES.items():

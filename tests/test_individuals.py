@@ -2,16 +2,16 @@
 
 import json
 import pickle
-import sqlite3
-from contextlib import closing
 
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
 import iidindex
 from databases import at
 from iidindex import IID, IIDFile, QueryError, SeveralDomainsError
+from iidindex.catalog.schema import files
 from iidindex.cli.main import run
 from iidindex.typed_iids import show_individual
 
@@ -53,8 +53,8 @@ def index(tmp_path):
 @pytest.fixture
 def call(index, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("IIDINDEX_DB", "COLUMNS"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("IIDINDEX_DB", str(index._catalog.store.location))
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def called(*arguments):
         code = run([str(argument) for argument in arguments])
@@ -343,8 +343,8 @@ def test_a_mask_outside_the_frame_that_is_stated(tmp_path):
     file.save(tmp_path / "a.iid")
     with iidindex.open(at(tmp_path / "x.db"), create=True) as opened:
         opened.ingest(tmp_path)
-    with closing(sqlite3.connect(tmp_path / "x.db")) as database, database:
-        database.execute("UPDATE files SET meta = ?", ('{"size": {"height": 20, "width": 20}}',))
+        with opened._catalog.writing() as connection:
+            connection.execute(update(files).values(meta='{"size": {"height": 20, "width": 20}}'))
     with iidindex.open(at(tmp_path / "x.db")) as opened:
         assert opened.entry("a.iid", 1).mask(frame=True).sum() == 9
         with pytest.raises(QueryError, match="reaches to row 25, column 25; .* state 20 x 20"):

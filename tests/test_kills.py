@@ -30,8 +30,12 @@ ON_BOTH = True
 _ON_A_SERVER = 16
 
 
-def killed(work, moment, reached):
-    """Do it in a process that kills itself at its n-th statement or commit; whether it did."""
+def killed(work, moment, reached=None):
+    """Do it in a process that kills itself at its n-th statement or commit; whether it did.
+
+    How many it came to is told in a value that both processes share.
+    """
+    reached = Value("q", lock=False) if reached is None else reached
     reached.value = 0
     child = os.fork()
     if child == 0:
@@ -62,9 +66,12 @@ def killed(work, moment, reached):
 
 
 def rows(state):
-    found = state.rows()
-    with iidindex.open(state.location) as index:
-        return found | {"entries": content(index)}
+    return state.rows() | entries_of(state.location)
+
+
+def entries_of(location):
+    with iidindex.open(location) as index:
+        return {"entries": content(index)}
 
 
 def at_every_moment(db, work, *, step=1):

@@ -114,7 +114,7 @@ def test_what_lies_under_names():
 
 
 @pytest.fixture(scope="module")
-def numbered(tmp_path_factory):
+def numbered(tmp_path_factory, backend):
     """An index of files, each of which says something else under ``a``."""
     said = [
         *(0, -1, 1, 20, 25, 30, 31, 19.999, 30.0, 30.5, -0.0, 1e-300, 1e300, -1e300, 2**53 + 1),

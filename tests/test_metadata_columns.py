@@ -55,7 +55,7 @@ FIELDS = {
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, backend):
     place = tmp_path_factory.mktemp("said")
     for number, meta in enumerate(SAID):
         file = IIDFile()
@@ -78,7 +78,7 @@ def said(place):
 @pytest.fixture
 def call(place, capsysbinary, monkeypatch):
     monkeypatch.chdir(place)
-    monkeypatch.delenv("IIDINDEX_DB", raising=False)
+    monkeypatch.setenv("IIDINDEX_DB", str(at(place / "iidindex.db")))
 
     def called(*arguments):
         code = run([str(argument) for argument in arguments])

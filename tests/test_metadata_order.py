@@ -66,7 +66,7 @@ def write_files(place, metas, per_file=1):
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory):
+def said(tmp_path_factory, backend):
     """An index of files that say one thing each, twice, and the ids of their entries."""
     place = tmp_path_factory.mktemp("ordered")
     metas = [{"a": value, "n": nth} for nth, value in enumerate(VALUES)]

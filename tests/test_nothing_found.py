@@ -181,9 +181,10 @@ def test_files_that_are_missing_or_failed(call, archive):
 
 
 def test_an_index_without_files(call, archive, tmp_path):
-    for database in ("empty.db", "iidindex.db"):
-        if database == "empty.db":
-            iidindex.open(tmp_path / database, create=True).close()
+    for name in ("empty.db", "iidindex.db"):
+        database = at(tmp_path / name)
+        if name == "empty.db":
+            iidindex.open(database, create=True).close()
         else:
             for path in archive.rglob("*.iid"):
                 path.write_bytes(b"x")
@@ -266,6 +267,7 @@ def pictures(tmp_path, monkeypatch):
         file.save(tmp_path / f"{name}.iid")
     with iidindex.open(at(tmp_path / "iidindex.db"), create=True) as index:
         index.ingest(tmp_path)
+        monkeypatch.setenv("IIDINDEX_DB", str(index._catalog.store.location))
         yield index
 
 

@@ -29,7 +29,7 @@ ORDERS = st.lists(
 
 
 @pytest.fixture(scope="module")
-def mixed(tmp_path_factory):
+def mixed(tmp_path_factory, backend):
     """Files whose metadata say the oddest things under the same names."""
     place = tmp_path_factory.mktemp("mixed")
     rng = np.random.default_rng(3)

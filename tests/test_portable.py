@@ -202,7 +202,7 @@ def test_who_writes_is_named(archive, tmp_path, monkeypatch):
                 index.ingest(archive)
             process.kill()
         assert index.ingest(archive).added == 3
-    with sole_writer(path) as check:
+    with sole_writer(path) as sole:
         os.unlink(f"{path}-lock")
         with pytest.raises(CatalogLockedError, match="was removed"):
-            check()
+            sole.check()

@@ -98,6 +98,7 @@ SQL = ["sql", "SELECT path, address_bytes AS who, area FROM found"]
 
 # Verbs that write something else, or what they are asked for.
 NO_ROWS = {
+    "copy",
     "page",
     "import",
     "export",
@@ -227,9 +228,9 @@ def test_an_address_alone_is_shown_so_that_it_can_be_typed(call):
 def test_what_is_not_asked_for_is_not_looked_up(index):
     statements = []
 
-    @event.listens_for(index._catalog.engine, "before_cursor_execute")
-    def _note(connection, cursor, statement, *_):
-        statements.append(statement)
+    @event.listens_for(index._catalog.engine, "checkout")
+    def _note(connection, *_):
+        connection.set_trace_callback(statements.append)
 
     assert index.entries.to_dicts(["path", "key"])[0] == {"path": "2020/a.iid", "key": 0}
     assert not any("entry_groups" in statement for statement in statements)

@@ -73,8 +73,9 @@ WITH placed AS (
          sum(files) AS files, sum(entries) AS entries, sum(gaps) AS gaps,
          min(area_min) AS area_min,
          CAST(sum(area_sum) AS DOUBLE PRECISION) / sum(entries) AS area_mean,
-         max(area_max) AS area_max, max(last_row) - max(first_row) AS rows_twice,
-         max(last_col) - max(first_col) AS cols_twice
+         max(area_max) AS area_max,
+         CAST(max(last_row) - max(first_row) AS DOUBLE PRECISION) AS rows_twice,
+         CAST(max(last_col) - max(first_col) AS DOUBLE PRECISION) AS cols_twice
   FROM in_roots GROUP BY iid_id
 )
 SELECT {_IID}, <f.path> AS first, <l.path> AS last, w.files, w.entries, w.gaps,

@@ -23,12 +23,17 @@ from iidindex.catalog.sqlite import intake, rtree
 from iidindex.cli.main import run as main
 from iidindex.ingestion import pool, run
 from iidindex.query.overlaps import storing
+from kept_state import rows_of_file
 from model import make
 from test_faults import sound
-from test_kills import rows
+from test_kills import entries_of
 
 OLD = Path(__file__).parents[1] / "data" / "0001.db"
 N_FILES = 150
+
+
+def whole(db):
+    return rows_of_file(db) | entries_of(db)
 
 
 def disturb(chance, root, n_files=N_FILES):
@@ -167,15 +172,15 @@ def test_killed_at_any_time(name, before, tmp_path, counted):
     base = made_ready(name, root, base, tmp_path)
     copy_database(base, db)
     longest = duration(db, *arguments)
-    expected = rows(db)
+    expected = whole(db)
     for seed in rounds(few, share=0.03):
         with seeded(seed) as chance:
             copy_database(base, db)
             # Several times in a row: who is killed may find what somebody killed has left.
             for _ in range(chance.choice([1, 1, 2, 4])):
                 moment = chance.uniform(0, longest)
-                whole = chance.random() < 0.5
-                if not kill_after(moment, db, *arguments, whole_group=whole):
+                is_group = chance.random() < 0.5
+                if not kill_after(moment, db, *arguments, whole_group=is_group):
                     counted("kills that came too late")
                     longest *= 0.9
                     continue
@@ -186,7 +191,7 @@ def test_killed_at_any_time(name, before, tmp_path, counted):
                 sound(db)
             finish(start(db, *arguments))
             sound(db)
-            assert rows(db) == expected
+            assert whole(db) == expected
             for left in tmp_path.glob("x.db.*"):  # copies that a migration makes
                 left.unlink()
 
@@ -242,4 +247,4 @@ def test_migrated_database_is_the_one_that_was_killed(tmp_path):
     db = tmp_path / "x.db"
     shutil.copy(OLD, db)
     migrate(db)
-    assert len(rows(db)["entries"]) == 9
+    assert len(whole(db)["entries"]) == 9

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from iidindex.catalog.schema import last_ids, metadata
+
 # A box as `entry_boxes` of SQLite has it, closed: the last row and the last column are in it. One
 # without a pixel is in no index, as PostgreSQL would turn it round.
 BOX = "box(point(minr, minc), point(maxr - 1, maxc - 1))"
 HAS_PIXELS = "maxr > minr AND maxc > minc"
+
+# Sequences remember what last ids were.
+TABLES = [table.name for table in metadata.sorted_tables if table is not last_ids]
 
 BOXES = "ix_entries_box"
 _LATE = {
@@ -28,8 +33,13 @@ def make_late_indexes(connection: Connection) -> bool:
         return False
     for name, what in _LATE.items():
         connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} {what}")
-    connection.exec_driver_sql("ANALYZE")
+    gather_statistics(connection)
     return True
+
+
+def gather_statistics(connection: Connection) -> None:
+    """Of our tables; others of the same database are not ours to look at."""
+    connection.exec_driver_sql("ANALYZE " + ", ".join(f'"{name}"' for name in TABLES))
 
 
 def lacks_late_indexes(connection: Connection) -> bool:

@@ -11,10 +11,12 @@ from iidindex.catalog.contract import Optimization
 from iidindex.catalog.postgres.late_gist import (
     BOXES,
     HAS_PIXELS,
+    TABLES,
+    gather_statistics,
     lacks_late_indexes,
     make_late_indexes,
 )
-from iidindex.catalog.schema import last_ids, metadata
+from iidindex.catalog.schema import metadata
 
 # Rows that refer to rows of another table: table, column, table. Nothing keeps them from doing so
 # wrongly, as each would be looked up for every entry that is brought in.
@@ -24,8 +26,6 @@ _REFERENCES = [
     for key in sorted(table.foreign_keys, key=lambda key: key.parent.name)
 ]
 
-# Sequences remember what last ids were.
-_TABLES = [table.name for table in metadata.sorted_tables if table is not last_ids]
 _OURS = (
     "pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid "
     "WHERE c.relkind = 'r' AND c.relname = ANY(%s) AND c.relnamespace = "
@@ -56,7 +56,7 @@ _SETTINGS = (
 
 def to_optimize(connection: Connection) -> Optimization:
     """Look at what `optimize` would do; change nothing."""
-    size, dead, has_statistics = connection.exec_driver_sql(_SIZES, (_TABLES,)).one()
+    size, dead, has_statistics = connection.exec_driver_sql(_SIZES, (TABLES,)).one()
     return Optimization(
         lacks_late_indexes(connection),
         _number(connection, f"SELECT count(*) FROM entries WHERE {HAS_PIXELS}"),  # noqa: S608
@@ -79,7 +79,7 @@ def optimize(connection: Connection) -> None:
     """
     if not make_late_indexes(connection):
         connection.exec_driver_sql(f"REINDEX INDEX {BOXES}")
-        connection.exec_driver_sql("ANALYZE " + ", ".join(f'"{name}"' for name in _TABLES))
+        gather_statistics(connection)
 
 
 def damage(connection: Connection) -> Iterator[str]:
@@ -100,14 +100,14 @@ def damage(connection: Connection) -> Iterator[str]:
     )
     if wrong:
         yield f"entries of files are not those that their rows tell of: of {wrong} files"
-    invalid = connection.exec_driver_sql(_INVALID, (_TABLES,)).scalars()
+    invalid = connection.exec_driver_sql(_INVALID, (TABLES,)).scalars()
     for name in invalid:
         yield f"the index {name} is not valid; REINDEX makes it anew"
 
 
 def facts(connection: Connection) -> dict[str, Any]:
     """What the server is, and how large the tables are, by name."""
-    size, _, _ = connection.exec_driver_sql(_SIZES, (_TABLES,)).one()
+    size, _, _ = connection.exec_driver_sql(_SIZES, (TABLES,)).one()
     rows = connection.exec_driver_sql(
         "SELECT name, current_setting(name) FROM pg_catalog.pg_settings WHERE name = ANY(%s)",
         ([*_SETTINGS],),
