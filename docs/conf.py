@@ -55,7 +55,7 @@ CONTENTS = {
         "howto/cluster",
     ],
     "Reference": ["cli", "api", "http", "sql", "dataframes", "format"],
-    "What to expect": ["benchmarks", "growth", "faults", "../CHANGELOG"],
+    "What to expect": ["benchmarks", "peers", "growth", "faults", "../CHANGELOG"],
     "For those who change it": ["design", "internals", "../CONTRIBUTING"],
 }
 

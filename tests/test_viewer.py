@@ -178,7 +178,7 @@ def test_the_archive_is_a_grid_of_what_is_seen(visit):
     files.get_by_role("link", name="a/nested.iid, 3 entries").wait_for()
     settle(page)
     assert page.locator(".card canvas.drawn").count() >= 6
-    assert page.get_by_text("Cannot be believed").count() == 1
+    assert page.get_by_text("Not as it was indexed").count() == 1
     assert page.locator(".card").count() < 60
     page.locator(".grid .scroll").evaluate("box => { box.scrollTop = box.scrollHeight; }")
     last = page.get_by_role("link", name="odd/<img src=x onerror=alert(1)> %41&x=1#y?\\xff.iid")
@@ -453,7 +453,7 @@ def test_hostile_names_are_text(visit):
 def test_what_cannot_be_believed_says_so_in_its_place(visit):
     page = visit.open("/file/c/changed.iid")
     alert = page.get_by_role("alert")
-    alert.get_by_text("This file cannot be believed").wait_for()
+    alert.get_by_text("This file is not as it was indexed").wait_for()
     assert "changed.iid" in alert.inner_text()
     page.get_by_role("button", name="Previous file").click()
     page.get_by_role("img", name="b/step3.iid: 4 masks").wait_for()

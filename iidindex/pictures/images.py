@@ -19,7 +19,7 @@ from iidindex.render.colors import BACKGROUND
 class Photo:
     """An image file, decoded when a part of it is asked for.
 
-    Rows and columns are those of the file: what EXIF says of turning it is left aside, as it
+    Rows and columns are those of the file: what EXIF says of turning it is ignored, as it
     is by the programs that make masks.
 
     Parameters

@@ -6,7 +6,7 @@ import { html } from "../preact.js";
 const TITLES = {
   401: "This page may not ask",
   404: "Not found",
-  409: "This file cannot be believed",
+  409: "This file is not as it was indexed",
   503: "Busy",
 };
 

@@ -45,7 +45,7 @@ export function Thumbnail({ what, width, height, onMasks }) {
       aria-hidden="true"
     ></canvas>
     ${state.error && html`<span class="refused">
-      <strong>${state.error.status === 409 ? "Cannot be believed" : "Not shown"}</strong>
+      <strong>${state.error.status === 409 ? "Not as it was indexed" : "Not shown"}</strong>
       <span>${shownPath(state.error.message)}</span>
     </span>`}
     ${state.isEmpty && html`<span class="refused">No masks</span>`}
