@@ -34,6 +34,25 @@ class Rows(NamedTuple):
     values: tuple[str, ...]
 
 
+class WayCosts(NamedTuple):
+    """What a candidate of each way to answer costs, beside looking at the boxes of all entries.
+
+    Attributes
+    ----------
+    files, groups, boxes, iids : float
+        For each entry that files, groups, the index of boxes or IIDs lead to, in units of what it
+        costs to look at the box of one entry after another.
+    lookups : dict of str to float
+        What each entry costs besides where all are looked at, if these are asked for.
+    """
+
+    files: float
+    groups: float
+    boxes: float
+    iids: float
+    lookups: dict[str, float]
+
+
 @dataclass(frozen=True)
 class Dialect:
     """The words of a database.
@@ -71,6 +90,7 @@ class Dialect:
         A function that finds an extreme, and a column of bytes or paths, as an expression.
     new_id : str
         What a table's next id is, as an expression: ``{table}`` is its name.
+    way_costs : WayCosts
     altering : str
         What a transaction runs first that changes what writers share, tables or the names of
         roots, so that one comes after the other; empty if one does anyway.
@@ -91,6 +111,7 @@ class Dialect:
     also_of_file: str
     of_bytes: str
     new_id: str
+    way_costs: WayCosts
     altering: str
 
 

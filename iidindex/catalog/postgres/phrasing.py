@@ -13,7 +13,7 @@ from psycopg import Connection as DriverConnection
 from psycopg import Cursor, ServerCursor
 from sqlalchemy import Connection
 
-from iidindex.catalog.dialect import Dialect, Rows
+from iidindex.catalog.dialect import Dialect, Rows, WayCosts
 from iidindex.catalog.postgres.integers import Integers
 from iidindex.catalog.schema import name_bytes
 
@@ -95,6 +95,9 @@ POSTGRES = Dialect(
     # Before version 18 there was no least of bytes.
     of_bytes="decode({}(encode({}, 'hex')), 'hex')",
     new_id="nextval('{table}_id_seq')",
+    # Measured with 1,000,000 entries; a box takes some 0.15 µs. All but boxes the server may take
+    # another way than it is told, so that only the order between them matters.
+    way_costs=WayCosts(1.0, 20.0, 7.0, 7.0, {"files": 0.5, "groups": 12.0, "iids": 1.5}),
     # Any number that no other lock of ours has.
     altering="SELECT pg_advisory_xact_lock(4978712301)",
 )

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
-from iidindex.catalog.dialect import Dialect, Rows
+from iidindex.catalog.dialect import Dialect, Rows, WayCosts
 from iidindex.catalog.schema import path_value
 
 
@@ -51,5 +51,8 @@ SQLITE = Dialect(
     also_of_file="",
     of_bytes="{}({})",
     new_id="(SELECT coalesce(max(id), 0) + 1 FROM {table})",
+    # Measured with 100,000 and 1,000,000 entries; a box takes some 0.1 µs. Files and groups cost a
+    # little more here than there, as what they lead to has to be sorted before it can be streamed.
+    way_costs=WayCosts(5.0, 9.0, 16.0, 20.0, {"files": 2.5, "groups": 7.0, "iids": 3.5}),
     altering="",
 )

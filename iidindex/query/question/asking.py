@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from sqlalchemy import Connection
 
-from iidindex.catalog.dialect import Text
+from iidindex.catalog.dialect import Text, dialect_of
 from iidindex.catalog.lookup import asked, numbers
 from iidindex.catalog.statement import Statement, run
 from iidindex.errors import QueryError
@@ -87,7 +87,7 @@ class Question:
         iid_ids = resolved_iids(connection, filters)
         self._shape = shape_of(filters, iid_ids)
         self._values = values_of(filters, iid_ids)
-        self.plan = choose(self._shape, self._candidates)
+        self.plan = choose(self._shape, self._candidates, dialect_of(connection).way_costs)
 
     def _candidates(self, way: Way, most: int) -> int:
         return self._number(sql.candidates(self._shape, way), at_most=most)

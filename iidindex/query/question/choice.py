@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from iidindex.catalog.dialect import WayCosts
 from iidindex.query.question.compile import Way, ways
 from iidindex.query.question.shape import Shape
 
-# What a candidate of each way costs, in units of what it costs to look at the box of one entry
-# after another, some 0.1 µs; and what looking at each costs besides, where IIDs, groups or
-# files are asked for. Measured with 100,000 and 1,000,000 entries; files and groups cost a little
-# more here than there, as what they lead to has to be sorted before anything can be streamed.
-_COSTS = {Way.FILES: 5.0, Way.GROUPS: 9.0, Way.BOXES: 16.0, Way.IIDS: 20.0}
+# What looking at the box of one entry after another costs, for each.
 _BOX = 1.0
-_LOOKUPS = {Way.FILES: 2.5, Way.GROUPS: 7.0, Way.IIDS: 3.5, Way.BOXES: 0.0}
 # Below such a cost, it does not matter; an index is taken.
 _LITTLE = 2_000
 # Candidates are counted up to these numbers, and then as far as a way can be the cheapest.
@@ -33,7 +29,7 @@ class Plan:
         return f"way: {self.way.name.lower()}: {self.way.value} (candidates: {counts})"
 
 
-def choose(shape: Shape, count: Callable[[Way, int], int]) -> Plan:
+def choose(shape: Shape, count: Callable[[Way, int], int], costs_of: WayCosts) -> Plan:
     """Choose the cheapest way.
 
     Parameters
@@ -41,6 +37,8 @@ def choose(shape: Shape, count: Callable[[Way, int], int]) -> Plan:
     shape : Shape
     count : callable
         Counts the entries that a way leads to, up to so many.
+    costs_of : WayCosts
+        Those of the database.
 
     Returns
     -------
@@ -52,14 +50,16 @@ def choose(shape: Shape, count: Callable[[Way, int], int]) -> Plan:
     """
     possible = ways(shape)
     found = {way: count(way, _LEVELS[0]) for way in possible}
-    few = {way: n * _COSTS[way] for way, n in found.items() if n < _LEVELS[0]}
+    each = {way: getattr(costs_of, way.name.lower()) for way in possible}
+    few = {way: n * each[way] for way, n in found.items() if n < _LEVELS[0]}
     if few and min(few.values()) <= _LITTLE:
         # Cheaper than looking at every entry of any archive.
         return Plan(min(few, key=few.__getitem__), found)
     total = found[Way.SCAN] = count(Way.SCAN, 1)
-    scan = _LITTLE + total * (_BOX + sum(_LOOKUPS[way] for way in possible))
+    lookups = sum(costs_of.lookups.get(way.name.lower(), 0.0) for way in possible)
+    scan = _LITTLE + total * (_BOX + lookups)
     # With so many candidates, a way is no better than the scan.
-    useful = {way: int(scan / _COSTS[way]) + 1 for way in possible}
+    useful = {way: int(scan / each[way]) + 1 for way in possible}
     costs = {Way.SCAN: scan}
     for level in (*_LEVELS, total):
         for way in possible:
@@ -68,7 +68,7 @@ def choose(shape: Shape, count: Callable[[Way, int], int]) -> Plan:
             if level > _LEVELS[0] and way is not Way.FILES:
                 found[way] = count(way, most)
             if found[way] < most:
-                costs[way] = found[way] * _COSTS[way]
+                costs[way] = found[way] * each[way]
         if len(costs) > 1:
             break
     return Plan(min(costs, key=costs.__getitem__), found)

@@ -121,7 +121,7 @@ class Way(Enum):
     FILES = "from the files that fit to their ranges of entries"
     IIDS = "from the IIDs that fit to their entries"
     GROUPS = "from the groups to their members"
-    BOXES = "from the R*Tree over the boxes of all files"
+    BOXES = "from the index over the boxes of all files"
 
 
 def _kept(build: Callable[P, Select[Any] | Statement]) -> Callable[P, Statement]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    true,
 )
 from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
@@ -119,10 +120,14 @@ def of_boxes(shape: Shape, leads: bool) -> Conditions:
             entries.c.minr < entries.c.maxr,
             entries.c.minc < entries.c.maxc,
         ]
-    if leads:
-        near = Worded(entries.c.id.in_(boxes_near()), and_(*_is_near()), Boolean())
-        conditions.append(near)
-    return conditions
+    if not leads:
+        return conditions
+    near = Worded(entries.c.id.in_(boxes_near()), and_(*_is_near()), Boolean())
+    if shape.n_regions == 1:
+        # Elsewhere that says all. With more, PostgreSQL would take the hits for far fewer than
+        # they are, and join each of them with every file.
+        conditions = [Worded(and_(*conditions), true(), Boolean())]
+    return [*conditions, near]
 
 
 def near_elsewhere() -> Select[Any]:
