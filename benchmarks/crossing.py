@@ -23,7 +23,7 @@ from benchmarks import memory
 from benchmarks.cold import forget
 from benchmarks.memory import HERE
 from benchmarks.peers.coco import Coco
-from benchmarks.peers.corpus import Corpus, Questions
+from benchmarks.peers.corpus import SPREAD_PER_FILE, Corpus, Questions
 from benchmarks.peers.files import Original, Ours
 from benchmarks.peers.other_engines import SERVER, Parquet, PostgreSQL
 from benchmarks.peers.peer import Peer
@@ -207,7 +207,7 @@ _HEAD = """\
 
 Written by `python -m benchmarks.crossing`; do not edit. The same entries are kept in the form of
 each program, and all are asked the same; their answers are compared. The masks are about 40 pixels
-across, 100 in a file. Their frame grows with them, so that a place is as crowded at {last:,}
+across, {per} in a file. Their frame grows with them, so that a place is as crowded at {last:,}
 entries as at {first:,}: what grows is the archive, not the answers. [How fast it is](benchmarks.md)
 compares more kinds of work, with masks of all sizes.
 
@@ -237,7 +237,7 @@ cache and memory are not counted.
 def page(found: Found) -> str:
     """Write the page."""
     sizes = list(found)
-    parts = [_HEAD.format(first=sizes[0], last=sizes[-1], machine=machine())]
+    parts = [_HEAD.format(per=SPREAD_PER_FILE, first=sizes[0], last=sizes[-1], machine=machine())]
     for size in sizes:
         parts += [f"## What {size:,} entries cost\n", _costs(found[size])]
     parts += [_ASKED, _questions(found), _CROSSING + "\n".join(_crossings(found)) + "\n"]

@@ -105,6 +105,9 @@ class _Gate(_Quiet):
             for name, value in answer.getheaders()
             if name.lower() not in ("connection", "transfer-encoding", "server", "date")
         ]
+        if callable(fault):
+            kept, body = fault(kept, body)
+            kept = [pair for pair in kept if pair[0].lower() != "content-length"]
         if not any(name.lower() == "content-length" for name, _ in kept):
             kept.append(("content-length", str(len(body))))
         cut = len(body) // 2 if fault == "cut" else None
@@ -130,7 +133,10 @@ class Gate:
         self._lock = threading.Lock()
 
     def fail(self, fault, times=1, which=lambda handler: True):
-        """Have the next requests that fit fail: with a status, or cut in the middle."""
+        """Have the next requests that fit fail: with a status, cut, or with another answer.
+
+        The last is a function that takes the headers and the body, and gives others.
+        """
         self._faults = [[fault, times, which]]
 
     def fault_for(self, handler):

@@ -25,6 +25,9 @@ _QUESTIONS = 10
 # Different masks of a corpus that is spread out, and the pixels of its frame's side for the square
 # root of its entries: about two boxes lie over each pixel.
 _SHAPES = 2_000
+# The founding library keeps two descriptors for each file: a million entries in files of a hundred
+# would be more than many systems give to a process.
+SPREAD_PER_FILE = 125
 _SIDE = 30
 
 
@@ -67,12 +70,12 @@ class Corpus:
         shapes = archive.labelled(seed, min(n_entries, _SHAPES), (archive.SMALL,))
         frame = int(_SIDE * n_entries**0.5)
         files: dict[str, list[Labelled]] = {}
-        for first in range(0, n_entries, PER_FILE):
-            entries = files[f"{first // PER_FILE:06}.iid"] = []
+        for first in range(0, n_entries, SPREAD_PER_FILE):
+            entries = files[f"{first // SPREAD_PER_FILE:06}.iid"] = []
             for which, who, row, column in zip(
-                rng.integers(len(shapes), size=PER_FILE).tolist(),
-                rng.integers(max(2, n_entries // _TIMES), size=PER_FILE).tolist(),
-                *rng.random((2, PER_FILE)).tolist(),
+                rng.integers(len(shapes), size=SPREAD_PER_FILE).tolist(),
+                rng.integers(max(2, n_entries // _TIMES), size=SPREAD_PER_FILE).tolist(),
+                *rng.random((2, SPREAD_PER_FILE)).tolist(),
                 strict=True,
             ):
                 mask = shapes[which].mask

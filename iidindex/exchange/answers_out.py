@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Self
 
-from iidindex.query.answers.entry import Entry
+from iidindex.query.answers.entry import Entry, view_of
 from iidindex.query.answers.records import Records
 from iidindex.query.compared_entries import ComparedEntries
 from iidindex.query.pixels.originals import OnStale
@@ -34,7 +34,7 @@ class Entries(ComparedEntries):
 
     def place_of(self, entry: Entry) -> PlaceInOrder:
         """The position of an entry in the order that was asked for, for `after_place`."""
-        with self._catalog.reading() as connection:
+        with view_of(entry) as connection:
             return place_of(connection, self._filters, entry.id)
 
     def after_place(self, place: PlaceInOrder) -> Self:

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import cache, partial
 from importlib.resources import files
@@ -121,12 +121,18 @@ def _list(served: Served, endpoint: Endpoint, request: Request) -> Response:
     place = None if after is None else served.cursors.read(question, after)
     with time_limit(served.seconds):
         found = endpoint.answer(served, values, place, limit + 1)
-        records = found.records[:limit]
-        rows = [*found.kind.select(values["fields"]).rows(records)]
-    following = None
-    if len(found.records) > limit:
-        following = served.cursors.write(question, found.place_of(records[-1]))
-    return _json(request, {"rows": rows, "next": following})
+        last = None
+
+        def each() -> Iterator[Any]:
+            nonlocal last
+            for nth, record in enumerate(found.records, 1):
+                if nth == limit:
+                    last = found.place_of(record)
+                yield record
+
+        rows = [*found.kind.select(values["fields"]).rows(each())]
+    following = served.cursors.write(question, last) if len(rows) > limit else None
+    return _json(request, {"rows": rows[:limit], "next": following})
 
 
 def _question(endpoint: Endpoint, query: bytes) -> bytes:

@@ -6,7 +6,7 @@ ended (None for the first) and how many records are wanted at the most.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from itertools import islice
 from typing import Any, NamedTuple
@@ -37,10 +37,13 @@ Values = dict[str, Any]
 
 
 class Found(NamedTuple):
-    """Records of a kind, and what is known of the place of each in their order."""
+    """Records of a kind, and what is known of the place of each in their order.
+
+    What is told of entries besides is of the same view of the index as these, while they come.
+    """
 
     kind: Kind
-    records: Sequence[Any]
+    records: Iterable[Any]
     place_of: Callable[[Any], Any]
 
 
@@ -66,10 +69,10 @@ def _of_question(question: Entries, values: Values, place: Any, most: int) -> Fo
     order = values["order_by"]
     if not order:
         asked = question if place is None else question.after(place)
-        return Found(ENTRY, [*asked.limit(most)], lambda entry: entry.id)
+        return Found(ENTRY, asked.limit(most), lambda entry: entry.id)
     question = question.order_by(*order)
     asked = question if place is None else question.after_place(_place_in_order(*place))
-    return Found(ENTRY, [*asked.limit(most)], question.place_of)
+    return Found(ENTRY, asked.limit(most), question.place_of)
 
 
 def _place_in_order(values: list[list[Any]], entry_id: int) -> PlaceInOrder:
@@ -79,7 +82,9 @@ def _place_in_order(values: list[list[Any]], entry_id: int) -> PlaceInOrder:
 def nearest(served: Served, values: Values, place: Any, most: int) -> Found:
     """The entries whose masks are nearest to a pixel."""
     question = served.narrowed(values).nearest(values["x"], values["y"], values["k"])
-    return _rest(NEAREST, question, lambda entry: [entry.distance, entry.id], place, most)
+    after = [-1.0, 0] if place is None else place
+    rest = (entry for entry in question if [entry.distance, entry.id] > after)
+    return Found(NEAREST, islice(rest, most), lambda entry: [entry.distance, entry.id])
 
 
 def files(served: Served, values: Values, place: Any, most: int) -> Found:

@@ -86,6 +86,8 @@ def server_of(
         http=kind,
         backlog=_WAITING,
         log_config=None,
+        # Each request that is none would be told: strangers could fill a log.
+        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -10,7 +10,7 @@ import shutil
 import signal
 import sqlite3
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -19,11 +19,12 @@ import iidindex
 from campaign import rounds, seeded
 from iidindex.catalog import schema
 from iidindex.catalog.migrate import migrate
+from iidindex.catalog.postgres import loading
 from iidindex.catalog.sqlite import intake, rtree
 from iidindex.cli.main import run as main
 from iidindex.ingestion import pool, run
 from iidindex.query.overlaps import storing
-from kept_state import rows_of_file
+from kept_state import kept, rows_of_file
 from model import make
 from test_faults import sound
 from test_kills import entries_of
@@ -75,6 +76,7 @@ def start(db, *arguments):
         os.dup2(1, 2)
         # Small transactions, so that there are many.
         run._BATCH_FILES, intake._BIG_LOAD, pool._TASK_FILES, rtree.PACK_FROM = 20, 40, 5, 30
+        loading._BIG_LOAD = 40
         storing._COMMIT_SECONDS = 0
         code = main(["--db", str(db), *map(str, arguments)])
     finally:
@@ -194,6 +196,34 @@ def test_killed_at_any_time(name, before, tmp_path, counted):
             assert whole(db) == expected
             for left in tmp_path.glob("x.db.*"):  # copies that a migration makes
                 left.unlink()
+
+
+SERVED = ["ingest", "ingest with workers", "first ingest", "prune", "optimize", "overlaps"]
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_killed_beside_a_server(name, before, schema_url, tmp_path, counted):
+    """The same with PostgreSQL, which outlives who writes to it."""
+    root, base = before
+    arguments, _ = verbs(root, tmp_path)[name]
+    with iidindex.open(made_ready(name, root, base, tmp_path)) as index:
+        index.copy_to(schema_url)
+    with closing(kept(schema_url)) as state:
+        longest = duration(schema_url, *arguments)
+        expected = state.rows() | entries_of(schema_url)
+        for seed in rounds(1, share=0.03):
+            with seeded(seed) as chance:
+                state.restore()
+                for _ in range(chance.choice([1, 1, 2, 4])):
+                    is_group = chance.random() < 0.5
+                    moment = chance.uniform(0, longest)
+                    if kill_after(moment, schema_url, *arguments, whole_group=is_group):
+                        counted("kills of those who write to PostgreSQL")
+                    state.wait_for_the_dead()
+                    sound(schema_url)
+                finish(start(schema_url, *arguments))
+                sound(schema_url)
+                assert state.rows() | entries_of(schema_url) == expected
 
 
 def _revision(db):

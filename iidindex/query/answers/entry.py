@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -221,6 +221,11 @@ def segments_of(entries: Iterable[Entry]) -> Segments:
     return Segments.of([(*entry._row[:10], entry._row[16]) for entry in entries])
 
 
+def view_of(entry: Entry) -> AbstractContextManager[Connection]:
+    """The view of the catalogue that an entry is fetched from, while it is; else another."""
+    return entry._chunk.reading()
+
+
 def _arrived(
     row: tuple[Any, ...], distance: float | None, catalog: Elsewhere, originals: Originals
 ) -> Entry:
@@ -274,11 +279,11 @@ class Chunk:
 
     def frame_of(self, file_id: int) -> tuple[int, int] | None:
         """Height and width of a file's frame, if its metadata state them."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return next(sizes_of(connection, np.array([file_id], np.int64)), None)
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def reading(self) -> Iterator[Connection]:
         """The view that the entries are fetched from, while they are; else another."""
         known = self._connection
         if known is not None and not known.closed and self._process == os.getpid():
@@ -305,7 +310,7 @@ class Chunk:
         """What the metadata of all of their files say, by the ids of these."""
         if self._metadata is None:
             ids = sorted({file_id for file_id, _ in self._places})
-            with self._reading() as connection:
+            with self.reading() as connection:
                 self._metadata = metadata_of(connection, ids)
         return self._metadata
 
@@ -336,7 +341,7 @@ class Chunk:
             )
         ]
         ids = [entry_id for _, entry_id in self._places]
-        with self._reading() as connection:
+        with self.reading() as connection:
             found: dict[int, list[str]] = {
                 row[0]: [] for row in sql.which_exist().run(connection, {"ids": ids})
             }
