@@ -144,7 +144,8 @@ def test_what_sql_sets_is_not_kept(filled):
 
 
 def test_rows_are_streamed(filled):
-    rows = filled.sql("SELECT n FROM generate_series(1, 100000000) AS g (n)")
+    # In FROM, the server itself would make all of them first.
+    rows = filled.sql("SELECT generate_series(1, 100000000) AS n")
     assert next(rows) == {"n": 1}
     rows.close()
 

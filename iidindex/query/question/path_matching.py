@@ -13,6 +13,7 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     Text,
+    TypeDecorator,
     and_,
     bindparam,
     cast,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     union_all,
     values,
 )
+from sqlalchemy.engine import Dialect
 
 from iidindex.catalog.schema import PathText, files, path_value, roots
 from iidindex.catalog.statement import Ordered, Worded
@@ -41,6 +43,17 @@ from iidindex.storage.places import is_absolute, storage_at
 _WILD = frozenset("*?[")
 # A slash in bytes, to PostgreSQL.
 _SLASH = r"'\x2f'::bytea"
+
+
+class _Regex(TypeDecorator[str]):
+    """A pattern, of which only a database without ``GLOB`` is given the regular expression."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:  # noqa: ARG002
+        """Translate it."""
+        return regex_of(value)
 
 
 class PathShape(NamedTuple):
@@ -84,7 +97,9 @@ def fits_path(name: str, shape: PathShape) -> Condition:
         return and_(files.c.root_id.in_(select(roots.c.id)), files.c.path == wanted)
     # An exact path is a hit even if it is no pattern of itself, as "a[1].iid".
     by_glob = or_(_as_text(files.c.path) == _as_text(wanted), _globs(files.c.path, wanted))
-    by_regex = or_(files.c.path == wanted, _matches(files.c.path, bindparam(f"{name}_regex")))
+    by_regex = or_(
+        files.c.path == wanted, _matches(files.c.path, bindparam(f"{name}_regex", type_=_Regex))
+    )
     return Worded(by_glob, by_regex, Boolean())
 
 
@@ -93,7 +108,7 @@ def values_of_path(name: str, path: str) -> dict[str, Any]:
     found: dict[str, Any] = {name: path_value(path)}
     is_pattern = not _WILD.isdisjoint(path)
     if is_pattern:
-        found[f"{name}_regex"] = regex_of(path)
+        found[f"{name}_regex"] = path
     if not is_absolute(path):
         return found
     found |= _filled(f"{name}_top", _splits(path))
@@ -101,7 +116,7 @@ def values_of_path(name: str, path: str) -> dict[str, Any]:
         splits = _fixed_splits(path)
         found |= _filled(f"{name}_fixed", splits)
         for nth in range(rounded(len(splits))):
-            found[f"{name}_fixed{nth}_regex"] = regex_of(splits[min(nth, len(splits) - 1)][1])
+            found[f"{name}_fixed{nth}_regex"] = splits[min(nth, len(splits) - 1)][1]
         stem = os.fsencode(_stem(path))
         found |= {f"{name}_stem": stem, f"{name}_stem_end": end_of_prefix(stem)}
     return found
@@ -150,7 +165,7 @@ def _located(name: str, shape: PathShape) -> Any:
             *(
                 and_(
                     roots.c.location == bindparam(f"{name}_fixed{nth}", type_=PathText),
-                    _matches(_PLACED.c.path, bindparam(f"{name}_fixed{nth}_regex")),
+                    _matches(_PLACED.c.path, bindparam(f"{name}_fixed{nth}_regex", type_=_Regex)),
                 )
                 for nth in range(shape.fixed)
             )
@@ -165,7 +180,9 @@ def _located(name: str, shape: PathShape) -> Any:
         location = type_coerce(roots.c.location, Text) + "/" + type_coerce(_PLACED.c.path, Text)
         in_bytes = roots.c.location.op("||")(literal_column(_SLASH)).op("||")(_PLACED.c.path)
         fits = Worded(
-            _globs(location, wanted), _matches(in_bytes, bindparam(f"{name}_regex")), Boolean()
+            _globs(location, wanted),
+            _matches(in_bytes, bindparam(f"{name}_regex", type_=_Regex)),
+            Boolean(),
         )
         found.append(
             _placed()

@@ -8,12 +8,14 @@ So the expressions are of bytes, each of them a character of Latin-1.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 # A character: a byte and what continues it.
 _ANY = r"(?:[\u0001-\u00bf]|[\u00c0-\u00ff][\u0080-\u00bf]*(?![\u0080-\u00bf]))"
 # Nothing fits this one.
 _NOTHING = "(?!x)x"
+_AS_IT_STANDS = re.compile(r"[^*?\[]+")
 # The last characters that UTF-8 writes with one byte, with two, …
 _LAST = (0x7F, 0x7FF, 0xFFFF, 0x10FFFF)
 
@@ -33,20 +35,22 @@ def regex_of(pattern: str) -> str:
         return _NOTHING
     found, place = "", 0
     while place < len(pattern):
+        if as_it_stands := _AS_IT_STANDS.match(pattern, place):
+            place = as_it_stands.end()
+            found += os.fsencode(as_it_stands[0]).decode("latin-1").translate(_BYTES)
+            continue
         character = pattern[place]
         place += 1
         if character == "*":
             found += ".*"
         elif character == "?":
             found += _ANY
-        elif character == "[":
+        else:
             read = _set_at(pattern, place)
             if read is None:
                 return _NOTHING
             one, place = read
             found += one
-        else:
-            found += "".join(map(_byte, os.fsencode(character)))
     return f"^{found}$"
 
 
@@ -117,3 +121,6 @@ def _byte(value: int) -> str:
 
 def _span(low: int, high: int) -> str:
     return _byte(low) if low == high else f"[{_byte(low)}-{_byte(high)}]"
+
+
+_BYTES = {value: _byte(value) for value in range(256)}
