@@ -29,7 +29,7 @@ def rows(width):
 # As PostgreSQL will say it.
 OTHER = Dialect(
     *("other", "format", "JOIN", rows, list, "EXPLAIN ", None, None, None, str, str),
-    *(False, "", "{}({})", "", ""),
+    *(False, "", "{}({})", "", SQLITE.way_costs, ""),
 )
 
 
