@@ -31,7 +31,7 @@ from pond import SIZE, photograph, write
 settings.register_profile(
     "iidindex",
     deadline=None,
-    max_examples=50,
+    max_examples=30,
     database=None,
     # Who changes nothing gets the answer that was there before.
     derandomize=True,
@@ -39,7 +39,11 @@ settings.register_profile(
 )
 # What no run drew before may fail here, and says how it is met again.
 settings.register_profile(
-    "nightly", settings.get_profile("iidindex"), derandomize=False, print_blob=True
+    "nightly",
+    settings.get_profile("iidindex"),
+    max_examples=100,
+    derandomize=False,
+    print_blob=True,
 )
 settings.load_profile("iidindex")
 

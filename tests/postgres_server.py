@@ -26,8 +26,9 @@ import pytest
 _RUN = "IIDINDEX_TEST_RUN"
 _SECONDS = 120
 
-_COUNT = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s"
-_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
+_OTHERS = "FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
+_COUNT = f"SELECT count(*) {_OTHERS}"
+_END = f"SELECT pg_terminate_backend(pid) {_OTHERS}"
 
 # Nobody loses anything here when the power goes.
 _SETTINGS = {
@@ -102,12 +103,18 @@ def schema_of_its_own():
         yield f"{url}{'&' if '?' in url else '?'}{said}"
     finally:
         with psycopg.connect(url, autocommit=True) as connection:
-            # What a test has left open would be in the way. Answers that nobody read to their end
-            # have to be closed by those who hold them, or they are told of a lost connection.
-            if connection.execute(_COUNT, (name,)).fetchone() != (0,):
-                gc.collect()
-                connection.execute(_END, (name,))
+            end_others(connection, name)
             connection.execute(f"DROP SCHEMA {name} CASCADE")
+
+
+def end_others(connection, name=None):
+    """End what a test has left open in a schema, where it would be in the way."""
+    name = name or connection.execute("SELECT current_setting('application_name')").fetchone()[0]
+    if connection.execute(_COUNT, (name,)).fetchone() != (0,):
+        # Answers that nobody read to their end have to be closed by those who hold them, or they
+        # are told of a lost connection.
+        gc.collect()
+        connection.execute(_END, (name,))
 
 
 def binaries():
