@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from iidindex.query.linkage.sharing import Related
     from iidindex.query.overlaps.overlap import Overlap
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "IID",
