@@ -48,13 +48,17 @@ def rings_of(data):
 
 def pixels(data, box):
     """Which pixels of a box a path covers."""
-    ((found, mask),) = draw([rings_of(data)], box[2], box[3], "even-odd")
-    frame = np.zeros((box[2], box[3]), bool)
+    minr, minc, maxr, maxc = box
+    # One pixel more on each side, which none may cover; a frame may be four thousand million.
+    rings = [ring - (minc - 1, minr - 1) for ring in rings_of(data)]
+    height, width = maxr - minr + 2, maxc - minc + 2
+    for ring in rings:
+        assert (ring >= 1).all()
+        assert (ring <= (width - 1, height - 1)).all()
+    ((found, mask),) = draw([rings], height, width, "even-odd")
+    frame = np.zeros((height, width), bool)
     frame[found.minr : found.maxr, found.minc : found.maxc] = mask
-    outside = frame.copy()
-    outside[box[0] :, box[1] :] = False
-    assert not outside.any()
-    return frame[box[0] :, box[1] :]
+    return frame[1:-1, 1:-1]
 
 
 @given(strategies.contents())
