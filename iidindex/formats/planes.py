@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from iidindex.errors import ExchangeError, SourceError
 from iidindex.formats.reading import SourceFiles, suffix
+from iidindex.formats.tiff_chain import check_chain
 
 _PILLOW = {".png", ".bmp", ".gif"}
 _TIFF = {".tif", ".tiff"}
@@ -318,6 +319,7 @@ class _TiffPlanes(Planes):
     def __init__(self, file: BinaryIO, axes: str | None, probing: bool) -> None:
         from tifffile import TiffFile
 
+        check_chain(file)
         self._tiff = TiffFile(file)
         series = self._tiff.series[0]
         found = "".join(series.axes)
