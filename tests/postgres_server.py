@@ -33,6 +33,8 @@ _END = f"SELECT pg_terminate_backend(pid) {_OTHERS}"
 # Nobody loses anything here when the power goes.
 _SETTINGS = {
     "fsync": "off",
+    # It would be in the way of tests that empty tables.
+    "autovacuum": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "listen_addresses": "",
