@@ -31,7 +31,7 @@ from pond import SIZE, photograph, write
 settings.register_profile(
     "iidindex",
     deadline=None,
-    max_examples=30,
+    max_examples=50,
     database=None,
     # Who changes nothing gets the answer that was there before.
     derandomize=True,

@@ -27,7 +27,7 @@ ON_BOTH = True
 
 
 # Moments of what goes to a server, each of which takes connections and processes to be tried.
-_ON_A_SERVER = 10
+_ON_A_SERVER = 16
 
 
 def killed(work, moment, reached=None):

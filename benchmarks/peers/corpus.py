@@ -25,10 +25,10 @@ _QUESTIONS = 10
 # Different masks of a corpus that is spread out, and the pixels of its frame's side for the square
 # root of its entries: about two boxes lie over each pixel.
 _SHAPES = 2_000
+_SIDE = 30
 # The founding library keeps two descriptors for each file: a million entries in files of a hundred
 # would be more than many systems give to a process.
 SPREAD_PER_FILE = 125
-_SIDE = 30
 
 
 @dataclass(frozen=True)

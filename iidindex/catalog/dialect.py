@@ -35,22 +35,20 @@ class Rows(NamedTuple):
 
 
 class WayCosts(NamedTuple):
-    """What a candidate of each way to answer costs, beside looking at the boxes of all entries.
+    """What the ways to answer cost, by their names (`FILES`, `GROUPS`, `BOXES`, `IIDS`).
+
+    The unit is what it costs to look at the box of one entry after another.
 
     Attributes
     ----------
-    files, groups, boxes, iids : float
-        For each entry that files, groups, the index of boxes or IIDs lead to, in units of what it
-        costs to look at the box of one entry after another.
-    lookups : dict of str to float
-        What each entry costs besides where all are looked at, if these are asked for.
+    each : dict of str to float
+        Of an entry that the way leads to.
+    looked_up : dict of str to float
+        Of each entry of all, which are looked at instead, to find out whether it fits.
     """
 
-    files: float
-    groups: float
-    boxes: float
-    iids: float
-    lookups: dict[str, float]
+    each: dict[str, float]
+    looked_up: dict[str, float]
 
 
 @dataclass(frozen=True)

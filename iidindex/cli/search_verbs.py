@@ -39,7 +39,7 @@ class _Signed(Question):
     """A verb whose numbers may be negative, which look like options otherwise."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take a minus and digits for a number: click would take each digit for an option."""
+        """Take a minus and a digit for a number: click would take the digit for an option."""
         takes_value = {
             name
             for param in self.params
@@ -49,7 +49,7 @@ class _Signed(Question):
         end = args.index("--") if "--" in args else len(args)
         marked = [
             f"{_MINUS}{text[1:]}"
-            if nth < end and re.fullmatch(r"-[1-9]\d*", text) and before not in takes_value
+            if nth < end and re.match(r"-\d", text) and before not in takes_value
             else text
             for nth, (before, text) in enumerate(zip(["", *args], args, strict=False))
         ]

@@ -39,7 +39,7 @@ Values = dict[str, Any]
 class Found(NamedTuple):
     """Records of a kind, and what is known of the place of each in their order.
 
-    What is told of entries besides is of the same view of the index as these, while they come.
+    While entries come, what else is told of them is of the same view of the index.
     """
 
     kind: Kind
@@ -82,9 +82,7 @@ def _place_in_order(values: list[list[Any]], entry_id: int) -> PlaceInOrder:
 def nearest(served: Served, values: Values, place: Any, most: int) -> Found:
     """The entries whose masks are nearest to a pixel."""
     question = served.narrowed(values).nearest(values["x"], values["y"], values["k"])
-    after = [-1.0, 0] if place is None else place
-    rest = (entry for entry in question if [entry.distance, entry.id] > after)
-    return Found(NEAREST, islice(rest, most), lambda entry: [entry.distance, entry.id])
+    return _rest(NEAREST, question, lambda entry: [entry.distance, entry.id], place, most)
 
 
 def files(served: Served, values: Values, place: Any, most: int) -> Found:
@@ -204,8 +202,9 @@ def overlaps(served: Served, values: Values, place: Any, most: int) -> Found:
         # Ids of a file's entries are in the order of their keys, and b has the larger one, unless
         # something else is asked of it than of a.
         question = question.after(place[0] - 1)
-    with closing(question.overlaps(**wanted)) as found:
-        return goes_on(OVERLAP, found, lambda pair: [pair.a.id, pair.b.id], place, most)
+    with closing(question.overlaps(**wanted)) as every:
+        found = goes_on(OVERLAP, every, lambda pair: [pair.a.id, pair.b.id], place, most)
+        return found._replace(records=[*found.records])
 
 
 def chain(served: Served, values: Values, place: Any, most: int) -> Found:
@@ -250,7 +249,7 @@ def _rest(
 ) -> Found:
     """Those whose keys, by which all are in order, come after a place."""
     rest = (one for one in records if place is None or key(one) > place)
-    return Found(kind, [*islice(rest, most)], key)
+    return Found(kind, islice(rest, most), key)
 
 
 def _behind(
@@ -260,4 +259,4 @@ def _behind(
     every = iter(records)
     if place is not None and not any(key(one) == place for one in every):
         raise Refused(400, "the row that the page before ended with is gone", "begin again")
-    return Found(kind, [*islice(every, most)], key)
+    return Found(kind, islice(every, most), key)

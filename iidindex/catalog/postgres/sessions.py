@@ -31,8 +31,9 @@ Driver = psycopg.Connection[Any]
 # Seconds in which a server has to answer who connects, unless the URL says another number.
 _CONNECT_SECONDS = "10"
 
-# To compile statements takes longer than to answer most of them. And disks that have to move a head
-# to a page are rare now: indexes are worth more than the server takes them for.
+# To compile statements takes longer than to answer most of them. And a page from anywhere costs
+# little more than the next one, unless a disk has to move its head there:
+# https://www.postgresql.org/docs/current/runtime-config-query.html#GUC-RANDOM-PAGE-COST
 _SETTINGS = "SET jit = off; SET random_page_cost = 1.1"
 
 # Classes of errors: https://www.postgresql.org/docs/current/errcodes-appendix.html

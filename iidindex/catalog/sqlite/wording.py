@@ -53,6 +53,9 @@ SQLITE = Dialect(
     new_id="(SELECT coalesce(max(id), 0) + 1 FROM {table})",
     # Measured with 100,000 and 1,000,000 entries; a box takes some 0.1 µs. Files and groups cost a
     # little more here than there, as what they lead to has to be sorted before it can be streamed.
-    way_costs=WayCosts(5.0, 9.0, 16.0, 20.0, {"files": 2.5, "groups": 7.0, "iids": 3.5}),
+    way_costs=WayCosts(
+        each={"FILES": 5.0, "GROUPS": 9.0, "BOXES": 16.0, "IIDS": 20.0},
+        looked_up={"FILES": 2.5, "GROUPS": 7.0, "BOXES": 0.0, "IIDS": 3.5},
+    ),
     altering="",
 )

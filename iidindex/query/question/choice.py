@@ -29,7 +29,7 @@ class Plan:
         return f"way: {self.way.name.lower()}: {self.way.value} (candidates: {counts})"
 
 
-def choose(shape: Shape, count: Callable[[Way, int], int], costs_of: WayCosts) -> Plan:
+def choose(shape: Shape, count: Callable[[Way, int], int], costs: WayCosts) -> Plan:
     """Choose the cheapest way.
 
     Parameters
@@ -37,7 +37,7 @@ def choose(shape: Shape, count: Callable[[Way, int], int], costs_of: WayCosts) -
     shape : Shape
     count : callable
         Counts the entries that a way leads to, up to so many.
-    costs_of : WayCosts
+    costs : WayCosts
         Those of the database.
 
     Returns
@@ -50,17 +50,16 @@ def choose(shape: Shape, count: Callable[[Way, int], int], costs_of: WayCosts) -
     """
     possible = ways(shape)
     found = {way: count(way, _LEVELS[0]) for way in possible}
-    each = {way: getattr(costs_of, way.name.lower()) for way in possible}
+    each = {way: costs.each[way.name] for way in possible}
     few = {way: n * each[way] for way, n in found.items() if n < _LEVELS[0]}
     if few and min(few.values()) <= _LITTLE:
         # Cheaper than looking at every entry of any archive.
         return Plan(min(few, key=few.__getitem__), found)
     total = found[Way.SCAN] = count(Way.SCAN, 1)
-    lookups = sum(costs_of.lookups.get(way.name.lower(), 0.0) for way in possible)
-    scan = _LITTLE + total * (_BOX + lookups)
+    scan = _LITTLE + total * (_BOX + sum(costs.looked_up[way.name] for way in possible))
     # With so many candidates, a way is no better than the scan.
     useful = {way: int(scan / each[way]) + 1 for way in possible}
-    costs = {Way.SCAN: scan}
+    known = {Way.SCAN: scan}
     for level in (*_LEVELS, total):
         for way in possible:
             # Files have been counted as a whole.
@@ -68,7 +67,7 @@ def choose(shape: Shape, count: Callable[[Way, int], int], costs_of: WayCosts) -
             if level > _LEVELS[0] and way is not Way.FILES:
                 found[way] = count(way, most)
             if found[way] < most:
-                costs[way] = found[way] * each[way]
-        if len(costs) > 1:
+                known[way] = found[way] * each[way]
+        if len(known) > 1:
             break
-    return Plan(min(costs, key=costs.__getitem__), found)
+    return Plan(min(known, key=known.__getitem__), found)
