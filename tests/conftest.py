@@ -26,6 +26,7 @@ from iidindex.files.scan import scan
 from iidindex.ingestion import pool
 from object_servers import bucket, gate, moto, web  # noqa: F401  (fixtures)
 from pond import SIZE, photograph, write
+from visiting import gallery, visit  # noqa: F401  (fixtures)
 
 # Machines that share their cores are slow at times; that is no fault of what is tested.
 settings.register_profile(

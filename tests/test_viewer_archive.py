@@ -14,7 +14,7 @@ from PIL import Image
 import iidindex
 from gallery import disk, save
 from pond import photograph
-from test_viewer import TOKEN, Visit, settle
+from visiting import TOKEN, Visit, settle
 
 pytestmark = pytest.mark.browser
 
