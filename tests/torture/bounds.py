@@ -1,5 +1,6 @@
 """What an input may take: time of the processor, address space, and no frame that never returns."""
 
+import gc
 import resource
 import signal
 import time
@@ -35,9 +36,13 @@ class Bounds:
             raise Hang(f"more than {self.seconds} seconds of the processor")
 
         before = signal.signal(signal.SIGVTALRM, stop)
+        # What the process has already is nothing that the work has to collect.
+        gc.collect()
+        gc.freeze()
         try:
             yield self
         finally:
+            gc.unfreeze()
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             signal.signal(signal.SIGVTALRM, before)
 

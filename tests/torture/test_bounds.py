@@ -1,5 +1,6 @@
 """What guards the fuzzer does fail: a fault that it would not notice is none that it can find."""
 
+import gc
 import random
 import subprocess
 import sys
@@ -39,6 +40,23 @@ def test_work_within_its_time_is_left_alone():
     with Bounds(5).watched() as bounds:
         assert bounds.work(sum, range(10**6)) == 499999500000
     assert 0 < bounds.slowest < 5
+
+
+def test_what_lay_about_before_is_not_the_work_s_to_collect():
+    class Rubbish:
+        """Takes long to be collected."""
+
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            for _ in range(10**6):
+                pass
+
+    rubbish = [Rubbish() for _ in range(10)]
+    del rubbish
+    with Bounds(0.05).watched() as bounds:
+        bounds.work(gc.collect)
 
 
 HUNGRY = """
